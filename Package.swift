@@ -1,0 +1,115 @@
+// swift-tools-version:6.2
+import PackageDescription
+
+// The target list is the architecture: the way of an event, from the wire to the log and back.
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let lifecycle = Target.Dependency.product(
+    name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals = Target.Dependency.product(
+    name: "UnixSignals", package: "swift-service-lifecycle")
+let arguments = Target.Dependency.product(
+    name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "sluice",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "sluice", targets: ["sluice"]),
+        .library(name: "SluiceClient", targets: ["SluiceClient"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+    ],
+    targets: [
+        // System libraries.
+        .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+
+        // Bridges: the only Swift that calls C libraries.
+        .target(name: "PostgresBridge", dependencies: ["CLibPQ"], swiftSettings: settings),
+        .target(name: "OpenSSLBridge", dependencies: ["COpenSSL"], swiftSettings: settings),
+
+        // Pure: nouns, protocols and policies without I/O.
+        .target(name: "EventModel", swiftSettings: settings),
+        .target(name: "WebSocketCodec", dependencies: ["EventModel"], swiftSettings: settings),
+        .target(name: "SessionProtocol", dependencies: ["EventModel"], swiftSettings: settings),
+        .target(name: "FanOut", dependencies: ["EventModel", deque], swiftSettings: settings),
+        .target(name: "AccessControl", dependencies: ["EventModel"], swiftSettings: settings),
+
+        // I/O: the log, the wire, the endpoints.
+        .target(
+            name: "ManagedPostgres", dependencies: ["PostgresBridge", logging],
+            swiftSettings: settings),
+        .target(
+            name: "DurableLog",
+            dependencies: ["EventModel", "AccessControl", "PostgresBridge", deque, logging],
+            resources: [.embedInCode("Migrations/sql")],
+            swiftSettings: settings),
+        .target(
+            name: "Transport",
+            dependencies: [
+                "EventModel", "WebSocketCodec", "OpenSSLBridge", nioCore, nioPosix, nioHTTP1, logging,
+            ],
+            swiftSettings: settings),
+        .target(
+            name: "HTTPEndpoint",
+            dependencies: [
+                "EventModel", "SessionProtocol", "AccessControl", "Transport", nioCore, nioHTTP1,
+                hummingbird, httpTypes, logging,
+            ],
+            swiftSettings: settings),
+        .target(
+            name: "SubscribeEndpoint",
+            dependencies: [
+                "EventModel", "WebSocketCodec", "SessionProtocol", "FanOut", "AccessControl",
+                "Transport", "OpenSSLBridge", nioCore, nioHTTP1, deque, logging,
+            ],
+            swiftSettings: settings),
+        .target(
+            name: "BrokerRuntime",
+            dependencies: [
+                "EventModel", "AccessControl", "PostgresBridge", "ManagedPostgres", "DurableLog",
+                "Transport", "HTTPEndpoint", "SessionProtocol", "SubscribeEndpoint",
+                "OpenSSLBridge", nioCore, nioHTTP1, nioPosix, lifecycle,
+                unixSignals, logging,
+            ],
+            swiftSettings: settings),
+
+        // What users hold in their hands.
+        .target(
+            name: "SluiceClient",
+            dependencies: [
+                "EventModel", "SessionProtocol", "WebSocketCodec", "OpenSSLBridge", "Transport",
+                nioCore, nioPosix, nioHTTP1, logging,
+            ],
+            swiftSettings: settings),
+        .target(
+            name: "TopicCommands",
+            dependencies: [
+                "EventModel", "SluiceClient", "BrokerRuntime", "DurableLog", "AccessControl", arguments,
+                logging,
+            ],
+            swiftSettings: settings),
+        .executableTarget(name: "sluice", dependencies: ["TopicCommands"], swiftSettings: settings),
+    ]
+)

@@ -1,0 +1,119 @@
+package import EventModel
+internal import Synchronization
+
+/// Tells who sends a token, mostly without a question to the database.
+package final class Authenticator: Sendable {
+    package typealias Completion = @Sendable (Result<Identity, BrokerError>) -> Void
+
+    fileprivate struct State {
+        var cache = TokenCache()
+        /// Requests whose token is being looked up, by its id.
+        var waiting: [String: [Waiter]] = [:]
+    }
+
+    fileprivate struct Waiter {
+        var token: Token
+        var completion: Completion
+    }
+
+    /// Look-ups under way at one time; more are refused, as only an attack brings so many.
+    private static let lookupsMax = 1000
+
+    private let store: any TokenStore
+    private let digest: @Sendable ([UInt8]) -> [UInt8]
+    private let clock: @Sendable () -> ContinuousClock.Instant
+    private let date: @Sendable () -> Timestamp
+    private let state = Mutex(State())
+
+    /// - Parameters:
+    ///   - digest: SHA-256.
+    ///   - clock: For the age of what is cached.
+    ///   - date: For the expiry of tokens.
+    package init(
+        store: any TokenStore, digest: @escaping @Sendable ([UInt8]) -> [UInt8],
+        clock: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
+        date: @escaping @Sendable () -> Timestamp
+    ) {
+        self.store = store
+        self.digest = digest
+        self.clock = clock
+        self.date = date
+    }
+
+    /// Verifies a token as the client sent it.
+    ///
+    /// Answers once: at once, on the caller's thread, when the token was looked up within the last minute; otherwise on any.
+    /// Errors: `unauthorized`; `database_unavailable` (retry).
+    package func authenticate(_ text: String, completion: @escaping Completion) {
+        guard let token = Token(text) else {
+            return completion(.failure(Self.refusal("The token is not of the form 'slc_…'.")))
+        }
+        let waiter = Waiter(token: token, completion: completion)
+        let step = state.withLock { $0.admit(waiter, now: clock(), lookupsMax: Self.lookupsMax) }
+        switch step {
+        case .answer(let record): completion(verdict(on: token, record))
+        case .wait: break
+        case .refuse:
+            completion(
+                .failure(BrokerError(.databaseUnavailable, "Too many tokens are being verified.")))
+        case .lookUp:
+            store.find(id: token.id) { [self] result in found(result, of: token.id) }
+        }
+    }
+
+    fileprivate enum Step {
+        case answer(TokenRecord?)
+        case wait
+        case lookUp
+        case refuse
+    }
+
+    private func found(_ result: Result<TokenRecord?, BrokerError>, of id: String) {
+        let waiters = state.withLock { state -> [Waiter] in
+            if case .success(let record) = result {
+                state.cache.found(record, of: id, now: clock())
+            }
+            return state.waiting.removeValue(forKey: id) ?? []
+        }
+        for waiter in waiters {
+            waiter.completion(result.flatMap { verdict(on: waiter.token, $0) })
+        }
+    }
+
+    private func verdict(
+        on token: Token, _ record: TokenRecord?
+    ) -> Result<Identity, BrokerError> {
+        // An unknown id costs the same digest and comparison, so that time does not tell which ids exist.
+        let hash = digest(Array(token.secret.utf8))
+        let expected = record?.hash ?? Array(repeating: 0, count: hash.count)
+        guard isEqualInConstantTime(hash, expected), let record else {
+            return .failure(Self.refusal("The token is not known."))
+        }
+        if record.revoked != nil { return .failure(Self.refusal("The token was revoked.")) }
+        if let expires = record.expires, expires <= date() {
+            return .failure(Self.refusal("The token expired at \(expires)."))
+        }
+        return .success(
+            Identity(tokenID: record.id, name: record.name, expires: record.expires))
+    }
+
+    private static func refusal(_ message: String) -> BrokerError {
+        BrokerError(.unauthorized, message)
+    }
+}
+
+extension Authenticator.State {
+    fileprivate mutating func admit(
+        _ waiter: Authenticator.Waiter, now: ContinuousClock.Instant, lookupsMax: Int
+    ) -> Authenticator.Step {
+        let id = waiter.token.id
+        if let record = cache.record(of: id, now: now) { return .answer(record) }
+        if waiting[id] != nil {
+            waiting[id]?.append(waiter)
+            return .wait
+        }
+        guard waiting.count < lookupsMax else { return .refuse }
+        waiting[id] = [waiter]
+        return .lookUp
+    }
+}

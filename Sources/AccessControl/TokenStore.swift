@@ -1,0 +1,66 @@
+package import EventModel
+
+/// Where tokens are kept, so that nodes share them. `DurableLog` implements it on PostgreSQL.
+package protocol TokenStore: Sendable {
+    /// Stores a new token.
+    ///
+    /// - Parameter hash: SHA-256 of the secret, 32 bytes.
+    /// - Throws: `database_unavailable` (retry with the same token), `invalid_request` for a name of no or over 200 bytes.
+    func create(
+        id: String, name: String, hash: [UInt8], expires: Timestamp?
+    ) async throws(BrokerError)
+
+    /// Every token, the newest first; also those that were revoked or have expired.
+    func list() async throws(BrokerError) -> [TokenRecord]
+
+    /// Ends a token. `false`: there is none of this id, or it was revoked before.
+    func revoke(id: String) async throws(BrokerError) -> Bool
+
+    /// Looks a token up, for authentication. Answers once, on any thread.
+    func find(
+        id: String, completion: @escaping @Sendable (Result<TokenRecord?, BrokerError>) -> Void)
+}
+
+/// A token as it is stored.
+package struct TokenRecord: Hashable, Sendable {
+    package var id: String
+    package var name: String
+    package var hash: [UInt8]
+    package var created: Timestamp
+    package var expires: Timestamp?
+    package var revoked: Timestamp?
+
+    package init(
+        id: String, name: String, hash: [UInt8], created: Timestamp, expires: Timestamp? = nil,
+        revoked: Timestamp? = nil
+    ) {
+        self.id = id
+        self.name = name
+        self.hash = hash
+        self.created = created
+        self.expires = expires
+        self.revoked = revoked
+    }
+}
+
+/// Who speaks, once a token was verified.
+package struct Identity: Hashable, Sendable {
+    /// Counts as the publisher's name for shares of the queue.
+    package var tokenID: String
+    package var name: String
+    package var expires: Timestamp?
+
+    package init(tokenID: String, name: String, expires: Timestamp?) {
+        self.tokenID = tokenID
+        self.name = name
+        self.expires = expires
+    }
+}
+
+/// Who may use the broker at all.
+package enum AccessPolicy: String, Sendable {
+    /// Everybody who reaches it; for loopback only.
+    case open
+    /// Whoever has a token.
+    case tokens
+}

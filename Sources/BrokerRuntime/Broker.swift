@@ -1,0 +1,156 @@
+internal import AccessControl
+internal import DurableLog
+internal import EventModel
+internal import Glibc
+internal import HTTPEndpoint
+package import Logging
+internal import NIOCore
+internal import NIOPosix
+internal import OpenSSLBridge
+internal import ServiceLifecycle
+internal import SessionProtocol
+internal import SubscribeEndpoint
+internal import Transport
+internal import UnixSignals
+
+/// The composition root: configuration in, a running broker out, graceful drain at the end (DESIGN 7).
+package struct Broker: Service {
+    private let configuration: BrokerConfiguration
+    private let logger: Logger
+    /// How long clients get to leave when the broker shuts down.
+    private static let drainTime = Duration.seconds(5)
+
+    package init(configuration: BrokerConfiguration, logger: Logger) {
+        self.configuration = configuration
+        self.logger = logger
+    }
+
+    /// Runs until SIGINT or SIGTERM.
+    package func runUntilSignal() async throws {
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [self], gracefulShutdownSignals: [.sigint, .sigterm], logger: logger))
+        try await group.run()
+    }
+
+    /// Runs until a graceful shutdown of the service group.
+    package func run() async throws {
+        // A peer that is gone is an error of `send`, never a signal.
+        signal(SIGPIPE, SIG_IGN)
+        let database = try await Database.open(configuration, logger: logger)
+        let loops = MultiThreadedEventLoopGroup(numberOfThreads: configuration.loops)
+        do {
+            try await serve(database, on: loops)
+        } catch {
+            try? await loops.shutdownGracefully()
+            await database.close()
+            throw error
+        }
+        try await loops.shutdownGracefully()
+        await database.close()
+        logger.info("stopped")
+    }
+
+    private func serve(_ database: Database, on loops: MultiThreadedEventLoopGroup) async throws {
+        let log = PostgresLog(
+            configuration: database.configuration, listenConninfo: configuration.listenURL,
+            limits: configuration.limits, createsTopics: configuration.createsTopics, logger: logger)
+        let hub = try FanOutHub(
+            loops: Array(loops.makeIterator()), log: log, limits: configuration.limits)
+        log.start(sink: hub)
+        do {
+            try await serve(log, hub, on: loops)
+        } catch {
+            await stop(log, hub)
+            throw error
+        }
+        await stop(log, hub)
+    }
+
+    private func stop(_ log: PostgresLog, _ hub: FanOutHub) async {
+        try? await NIOThreadPool.singleton.runIfActive { log.stop() }
+        hub.stop()
+    }
+
+    private func serve(
+        _ log: PostgresLog, _ hub: FanOutHub, on loops: MultiThreadedEventLoopGroup
+    ) async throws {
+        let authenticator = Authenticator(
+            store: log, digest: { Digest.sha256($0) }, date: { Timestamp.now })
+        var authenticate: SubscribeServices.Authenticate?
+        if configuration.auth == .token {
+            authenticate = { authenticator.authenticate($0, completion: $1) }
+        }
+        let services = SubscribeServices(
+            log: log, hub: hub,
+            terms: SessionTerms(
+                node: configuration.node, version: ProgramVersion.current,
+                limits: configuration.limits),
+            authenticate: authenticate, origins: configuration.origins,
+            createsTopics: configuration.createsTopics, makeSessionName: Self.sessionName)
+        let http = HTTPBroker(
+            log: log, authenticate: authenticate, upgrades: UpgradeRoutes(services),
+            limits: configuration.limits, createsTopics: configuration.createsTopics,
+            sha256: { Digest.sha256($0) }, now: { Timestamp.now }, logger: logger)
+        let certificates = try Certificates(configuration)
+        var limits = TransportLimits()
+        limits.connectionsMax = configuration.connectionsMax
+        limits.headerBytesMax = configuration.limits.headerBytesMax
+        let transport = TransportServer(
+            group: loops, listeners: configuration.listen, service: http, tls: certificates.context,
+            limits: limits, logger: logger)
+        try await Self.becomeReady(log)
+        let token =
+            configuration.auth == .none
+            ? nil
+            : try await FirstToken.prepare(
+                kept: keptConnection?.token, store: log, authenticator: authenticator)
+        let addresses = try await NIOThreadPool.singleton.runIfActive { try transport.start() }
+        try announce(addresses, token, certificates)
+        try await gracefulShutdown()
+        await drain(http, hub, transport)
+    }
+
+    /// The broker says that it is ready only when it is.
+    private static func becomeReady(_ log: PostgresLog) async throws {
+        for _ in 0..<600 where !log.isReady { try await Task.sleep(for: .milliseconds(50)) }
+        guard log.isReady else {
+            throw BrokerError(
+                .databaseUnavailable, "The database did not become usable within 30 s.",
+                remedy: "See the log above; 'sluice migrate --status' checks the connection.")
+        }
+    }
+
+    private var keptConnection: ConnectionFile? {
+        configuration.connectionFile.flatMap { ConnectionFile.read(path: $0) }
+    }
+
+    private func announce(
+        _ addresses: [BoundAddress], _ token: FirstToken?, _ certificates: Certificates
+    ) throws {
+        let started = StartedBroker(
+            addresses: addresses, caFile: certificates.authority, token: token?.text,
+            isNewToken: token?.isNew ?? false, connectionFile: configuration.connectionFile)
+        if let path = configuration.connectionFile {
+            try ConnectionFile(
+                url: started.url, token: started.token, caFile: started.caFile, pid: getpid(),
+                dataDirectory: configuration.dataDirectory
+            ).write(path: path)
+        }
+        for address in addresses { logger.info("listening", metadata: ["address": "\(address)"]) }
+        configuration.started?(started)
+    }
+
+    /// Refuses what is new, tells every client to come back, and waits until they are gone.
+    private func drain(_ http: HTTPBroker, _ hub: FanOutHub, _ transport: TransportServer) async {
+        logger.info("draining", metadata: ["connections": "\(transport.connectionCount)"])
+        http.drain()
+        hub.forEachLoop { $0.drain(reconnectWithin: Self.drainTime) }
+        let deadline = NIODeadline.now() + TimeAmount(Self.drainTime)
+        try? await transport.drain(deadline: deadline).get()
+    }
+
+    @Sendable private static func sessionName() -> String {
+        "s_" + String(UInt64.random(in: .min ... .max), radix: 36)
+    }
+}

@@ -1,0 +1,28 @@
+internal import OpenSSLBridge
+internal import Transport
+
+/// The server's TLS: the user's certificate, or one of a local authority in the data directory.
+struct Certificates {
+    /// `nil` when no listener needs it.
+    let context: TLSContext?
+    /// The PEM file that clients trust; `nil` with a certificate of the user's.
+    let authority: String?
+
+    /// - Throws: `TLSError` with the file and what is wrong with it.
+    init(_ configuration: BrokerConfiguration) throws {
+        guard configuration.listen.contains(where: \.isTLS) else {
+            (context, authority) = (nil, nil)
+            return
+        }
+        if let certificate = configuration.certificateFile, let key = configuration.keyFile {
+            context = try TLSContext(.server(certificateChain: certificate, privateKey: key))
+            authority = nil
+            return
+        }
+        let local = try LocalCertificates.prepare(
+            in: configuration.dataDirectory + "/tls", names: configuration.tlsNames)
+        context = try TLSContext(
+            .server(certificateChain: local.certificate, privateKey: local.privateKey))
+        authority = local.authority
+    }
+}

@@ -1,0 +1,135 @@
+package import EventModel
+package import Logging
+package import Transport
+
+/// What the broker is told from outside: one value a key of `ConfigurationKey.all`.
+package struct BrokerConfiguration: Sendable {
+    package var listen: [ListenAddress]
+    /// Holds the managed database, the local certificates and the lock; made with mode 0700.
+    package var dataDirectory: String
+    package var auth: AuthMode
+    package var createsTopics: Bool
+    /// This broker's name among several on one database.
+    package var node: String
+    /// Event loops; each is a thread.
+    package var loops: Int
+    package var connectionsMax: Int
+    /// Origins of web pages that may open a session, besides the broker's own.
+    package var origins: [String]
+    /// libpq connection string of an existing server; `nil`: the managed one.
+    package var databaseURL: String?
+    /// The same for LISTEN alone, past a pooler; `nil`: `databaseURL`.
+    package var listenURL: String?
+    /// Directory with `initdb` and `postgres`; `nil`: the newest that is installed.
+    package var postgresBinaries: String?
+    /// Whether migrations are applied at start.
+    package var migrates: Bool
+    /// PEM files of a certificate chain and its key; `nil`: a local authority in the data directory.
+    package var certificateFile: String?
+    package var keyFile: String?
+    /// Further names and addresses of the local certificate.
+    package var tlsNames: [String]
+    /// Where to tell the command line how to reach this broker; `nil`: nowhere.
+    package var connectionFile: String?
+    package var logLevel: Logger.Level
+    package var logFormat: LogFormat
+    package var limits: Limits
+
+    /// Which key got its value where; a key that is absent has its default.
+    package var sources: [String: ConfigurationSource] = [:]
+
+    /// Called once, as soon as publishing and subscribing work.
+    package var started: (@Sendable (StartedBroker) -> Void)?
+
+    /// The defaults on a host.
+    package init(host: HostFacts) {
+        listen = [ListenAddress(isTLS: true, host: "127.0.0.1", port: 8443)]
+        dataDirectory = host.dataDirectory
+        auth = .token
+        createsTopics = true
+        node = host.hostSegment
+        loops = max(1, host.cores)
+        connectionsMax = 100_000
+        origins = []
+        migrates = true
+        tlsNames = []
+        connectionFile = host.connectionFile
+        logLevel = .info
+        logFormat = .text
+        limits = Limits()
+    }
+
+    /// Checks what depends on more than one key.
+    package func validate() throws(ConfigurationError) {
+        if auth == .none, let open = listen.first(where: { !$0.isLoopback }) {
+            throw ConfigurationError(
+                "auth = none would let everybody who reaches \(open) publish and subscribe.",
+                remedy: "Listen on 127.0.0.1, [::1] or localhost, or use auth = token.")
+        }
+        if (certificateFile == nil) != (keyFile == nil) {
+            throw ConfigurationError(
+                "cert and key are only of use together; \(keyFile == nil ? "key" : "cert") is missing.",
+                remedy: "Give both, or neither for a local certificate.")
+        }
+        if limits.eventBytesMax > limits.bodyBytesMax {
+            throw ConfigurationError(
+                "limits.event_bytes (\(limits.eventBytesMax)) is above limits.body_bytes "
+                    + "(\(limits.bodyBytesMax)), so such an event could not be sent.",
+                remedy: "Raise limits.body_bytes or lower limits.event_bytes.")
+        }
+    }
+}
+
+/// Who may use the broker.
+package enum AuthMode: String, CaseIterable, Sendable {
+    /// Everybody; loopback only.
+    case none
+    /// Bearers of a token of the database.
+    case token
+}
+
+/// How log lines look.
+package enum LogFormat: String, CaseIterable, Sendable {
+    case text
+    case json
+}
+
+/// What a broker that has just started tells its caller.
+package struct StartedBroker: Sendable {
+    /// Where it listens, with the ports that the system chose.
+    package var addresses: [ListenAddress]
+    /// The authority that signed the local certificate; `nil` with a certificate of the user's.
+    package var caFile: String?
+    /// The token that was made for this machine's command line, if any.
+    package var token: String?
+    /// Was the token made by this start? Only then is it shown.
+    package var isNewToken: Bool
+    /// The connection file that was written.
+    package var connectionFile: String?
+
+    package init(
+        addresses: [ListenAddress], caFile: String?, token: String?, isNewToken: Bool,
+        connectionFile: String?
+    ) {
+        self.addresses = addresses
+        self.caFile = caFile
+        self.token = token
+        self.isNewToken = isNewToken
+        self.connectionFile = connectionFile
+    }
+}
+
+/// Where a value comes from; a later one of these wins over an earlier one.
+package enum ConfigurationSource: Hashable, Sendable, CustomStringConvertible {
+    case file(path: String, line: Int)
+    case environment(String)
+    case flag(String)
+
+    package var description: String {
+        switch self {
+        case .file(let path, let line): "\(path):\(line)"
+        case .environment(let name): name
+        case .flag(let name): name
+        }
+    }
+}

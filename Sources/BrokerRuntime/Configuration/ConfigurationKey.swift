@@ -1,0 +1,200 @@
+internal import EventModel
+internal import Logging
+internal import Transport
+
+/// One key of the configuration, the same in flags, environment and file.
+package struct ConfigurationKey: Sendable {
+    /// As in the file: `limits.event_bytes`.
+    package let name: String
+    /// What a value looks like, with unit and range.
+    package let form: String
+    /// What it is for, in one sentence.
+    package let summary: String
+    /// The type that obeys it.
+    package let owner: String
+    /// Never printed; can also be given as `NAME_file`.
+    package let isSecret: Bool
+    /// Takes a comma-separated list; repeated flags add up.
+    package let isList: Bool
+    /// Sets the value.
+    let apply: @Sendable (String, inout BrokerConfiguration) throws(InvalidValue) -> Void
+    /// The value in force, as it would be written.
+    let show: @Sendable (BrokerConfiguration) -> String
+
+    /// The flag, like `--limits-event-bytes`.
+    package var flag: String {
+        "--" + String(name.map { $0 == "_" || $0 == "." ? "-" : $0 })
+    }
+
+    /// The environment variable, like `SLUICE_LIMITS_EVENT_BYTES`.
+    package var variable: String {
+        "SLUICE_" + String(name.map { $0 == "." ? "_" : $0 }).uppercased()
+    }
+}
+
+/// A text that is not of a key's form; the caller knows which key and where.
+struct InvalidValue: Error {}
+
+// One function a kind of value.
+extension ConfigurationKey {
+    typealias Path<Value> = any WritableKeyPath<BrokerConfiguration, Value> & Sendable
+
+    static func text(
+        _ name: String, _ path: Path<String>, _ form: String, owner: String, _ summary: String
+    ) -> ConfigurationKey {
+        ConfigurationKey(
+            name: name, form: form, summary: summary, owner: owner, isSecret: false, isList: false,
+            apply: { text, configuration throws(InvalidValue) in
+                guard !text.isEmpty else { throw InvalidValue() }
+                configuration[keyPath: path] = text
+            },
+            show: { $0[keyPath: path] })
+    }
+
+    static func optional(
+        _ name: String, _ path: Path<String?>, _ form: String, owner: String,
+        isSecret: Bool = false, _ summary: String
+    ) -> ConfigurationKey {
+        ConfigurationKey(
+            name: name, form: form, summary: summary, owner: owner, isSecret: isSecret,
+            isList: false,
+            apply: { text, configuration in
+                configuration[keyPath: path] = text.isEmpty ? nil : text
+            },
+            show: { $0[keyPath: path] ?? "" })
+    }
+
+    static func list(
+        _ name: String, _ path: Path<[String]>, _ form: String, owner: String, _ summary: String
+    ) -> ConfigurationKey {
+        ConfigurationKey(
+            name: name, form: form, summary: summary, owner: owner, isSecret: false, isList: true,
+            apply: { text, configuration in configuration[keyPath: path] = listItems(text) },
+            show: { $0[keyPath: path].joined(separator: ",") })
+    }
+
+    static func addresses(
+        _ name: String, _ path: Path<[ListenAddress]>, owner: String, _ summary: String
+    ) -> ConfigurationKey {
+        ConfigurationKey(
+            name: name, form: "list of https://HOST:PORT or http://HOST:PORT", summary: summary,
+            owner: owner, isSecret: false, isList: true,
+            apply: { text, configuration throws(InvalidValue) in
+                var addresses: [ListenAddress] = []
+                for item in listItems(text) {
+                    do { addresses.append(try ListenAddress(parsing: item)) } catch {
+                        throw InvalidValue()
+                    }
+                }
+                guard !addresses.isEmpty else { throw InvalidValue() }
+                configuration[keyPath: path] = addresses
+            },
+            show: { $0[keyPath: path].map(\.description).joined(separator: ",") })
+    }
+
+    static func choice<Value: RawRepresentable & CaseIterable & Sendable>(
+        _ name: String, _ path: Path<Value>, owner: String, _ summary: String
+    ) -> ConfigurationKey where Value.RawValue == String {
+        ConfigurationKey(
+            name: name, form: Value.allCases.map(\.rawValue).joined(separator: "|"),
+            summary: summary, owner: owner, isSecret: false, isList: false,
+            apply: { text, configuration throws(InvalidValue) in
+                guard let value = Value(rawValue: text) else { throw InvalidValue() }
+                configuration[keyPath: path] = value
+            },
+            show: { $0[keyPath: path].rawValue })
+    }
+
+    static func flag(
+        _ name: String, _ path: Path<Bool>, owner: String, _ summary: String
+    ) -> ConfigurationKey {
+        ConfigurationKey(
+            name: name, form: "true|false", summary: summary, owner: owner, isSecret: false,
+            isList: false,
+            apply: { text, configuration throws(InvalidValue) in
+                guard let value = Bool(text) else { throw InvalidValue() }
+                configuration[keyPath: path] = value
+            },
+            show: { String($0[keyPath: path]) })
+    }
+
+    static func integer(
+        _ name: String, _ path: Path<Int>, _ range: ClosedRange<Int>, owner: String,
+        _ summary: String
+    ) -> ConfigurationKey {
+        ConfigurationKey(
+            name: name, form: "\(range.lowerBound) to \(range.upperBound)", summary: summary,
+            owner: owner, isSecret: false, isList: false,
+            apply: { text, configuration throws(InvalidValue) in
+                guard let value = Int(text), range.contains(value) else { throw InvalidValue() }
+                configuration[keyPath: path] = value
+            },
+            show: { String($0[keyPath: path]) })
+    }
+
+    static func size(
+        _ name: String, _ path: Path<Int>, _ range: ClosedRange<Int>, owner: String,
+        _ summary: String
+    ) -> ConfigurationKey {
+        let ends = "\(sizeText(range.lowerBound)) to \(sizeText(range.upperBound))"
+        return ConfigurationKey(
+            name: name, form: "size from \(ends)", summary: summary, owner: owner,
+            isSecret: false, isList: false,
+            apply: { text, configuration throws(InvalidValue) in
+                guard let value = parseSize(text), range.contains(value) else {
+                    throw InvalidValue()
+                }
+                configuration[keyPath: path] = value
+            },
+            show: { sizeText($0[keyPath: path]) })
+    }
+
+    static func duration(
+        _ name: String, _ path: Path<Duration>, _ range: ClosedRange<Duration>, owner: String,
+        _ summary: String
+    ) -> ConfigurationKey {
+        let ends = "\(durationText(range.lowerBound)) to \(durationText(range.upperBound))"
+        return ConfigurationKey(
+            name: name, form: "duration from \(ends)", summary: summary, owner: owner,
+            isSecret: false, isList: false,
+            apply: { text, configuration throws(InvalidValue) in
+                guard let value = parseDuration(text), range.contains(value) else {
+                    throw InvalidValue()
+                }
+                configuration[keyPath: path] = value
+            },
+            show: { durationText($0[keyPath: path]) })
+    }
+}
+
+/// The items of a comma-separated list, without the white space around them.
+private func listItems(_ text: String) -> [String] {
+    text.split(separator: ",").map(trimmed).filter { !$0.isEmpty }
+}
+
+/// The text without spaces and tabs at both ends.
+func trimmed(_ text: some StringProtocol) -> String {
+    let isSpace = { (character: Character) in character == " " || character == "\t" }
+    let start = text.drop(while: isSpace)
+    return String(start.reversed().drop(while: isSpace).reversed())
+}
+
+/// A size in the largest unit that needs no fraction, as `parseSize` reads it.
+package func sizeText(_ bytes: Int) -> String {
+    for (shift, unit) in [(30, "GiB"), (20, "MiB"), (10, "KiB")]
+    where bytes > 0 && bytes % (1 << shift) == 0 {
+        return "\(bytes >> shift)\(unit)"
+    }
+    return String(bytes)
+}
+
+/// A duration in the largest unit that needs no fraction, as `parseDuration` reads it.
+package func durationText(_ duration: Duration) -> String {
+    let parts = duration.components
+    let milliseconds = parts.seconds * 1000 + parts.attoseconds / 1_000_000_000_000_000
+    for (factor, unit) in [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s")]
+    where milliseconds > 0 && milliseconds % Int64(factor) == 0 {
+        return "\(milliseconds / Int64(factor))\(unit)"
+    }
+    return "\(milliseconds)ms"
+}

@@ -1,0 +1,72 @@
+internal import DurableLog
+internal import EventModel
+internal import Logging
+internal import ManagedPostgres
+internal import NIOPosix
+package import PostgresBridge
+
+/// The server that holds the log: the user's, or one of our own in the data directory (DESIGN 5).
+struct Database: Sendable {
+    let configuration: PostgresConfiguration
+    private let managed: ManagedPostgres?
+
+    /// Brings the server up, and its schema up to date unless told not to.
+    ///
+    /// Blocks for a second when the managed server is new.
+    static func open(
+        _ settings: BrokerConfiguration, logger: Logger
+    ) async throws -> Database {
+        let managed =
+            settings.databaseURL == nil
+            ? ManagedPostgres(
+                directory: settings.dataDirectory, binaries: settings.postgresBinaries,
+                logger: logger)
+            : nil
+        let conninfo: String
+        if let managed {
+            conninfo = try await NIOThreadPool.singleton.runIfActive { try managed.start() }
+        } else {
+            conninfo = settings.databaseURL ?? ""
+        }
+        let database = Database(
+            configuration: .broker(conninfo: conninfo, node: settings.node), managed: managed)
+        do {
+            try await database.migrate(applies: settings.migrates, logger: logger)
+        } catch {
+            await database.close()
+            throw error
+        }
+        return database
+    }
+
+    private func migrate(applies: Bool, logger: Logger) async throws {
+        let migrator = Migrator(configuration, logger: logger)
+        if applies {
+            _ = try await migrator.apply()
+        } else if let missing = try await migrator.status().first(where: { $0.applied == nil }) {
+            throw BrokerError(
+                .databaseUnavailable, "The database lacks \(missing.migration.file).",
+                remedy: "Run 'sluice migrate', or start without migrate = false.")
+        }
+    }
+
+    /// Shuts a managed server down; an existing one is left alone.
+    func close() async {
+        guard let managed else { return }
+        try? await NIOThreadPool.singleton.runIfActive { managed.stop() }
+    }
+}
+
+extension PostgresConfiguration {
+    /// How the broker and its commands connect (DESIGN 5, Connections).
+    package static func broker(conninfo: String, node: String) -> PostgresConfiguration {
+        PostgresConfiguration(
+            conninfo: conninfo, applicationName: "sluice \(node)", connectTimeout: 5,
+            settings: [
+                ("synchronous_commit", "on"), ("default_transaction_isolation", "read committed"),
+                ("plan_cache_mode", "force_generic_plan"), ("tcp_keepalives_idle", "10"),
+                ("tcp_keepalives_interval", "5"), ("tcp_keepalives_count", "3"),
+                ("tcp_user_timeout", "30000"),
+            ])
+    }
+}

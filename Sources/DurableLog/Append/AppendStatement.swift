@@ -1,0 +1,84 @@
+internal import EventModel
+internal import PostgresBridge
+
+/// The statements of the append connection.
+enum AppendStatement {
+    static let append = "append"
+    static let giveUp = "give_up"
+    static let announce = "announce"
+
+    /// `others` as plain text, so that nobody parses JSON: see `AppendAnswer`.
+    private static let answer = """
+        b.at, b.parts, (SELECT string_agg(concat(j->>'guard', '/', j->>'status', '/', j->>'first', '/', j->>'last', '/',
+          (extract(epoch FROM (j->>'time')::timestamptz) * 1000000)::bigint, '/', j->>'head'), ' ')
+          FROM json_array_elements(b.others) j)
+        """
+
+    static func prepare(on connection: PostgresConnection) throws(PostgresError) {
+        try connection.prepare(
+            append,
+            """
+            SELECT \(answer) FROM sluice.append($1::text, $2::bigint, $3::bigint, $4::int[], $5::int[], $6::int[], $7::int[],
+              $8::bigint[], $9::json[], $10::text[], $11::text[], $12::json[], $13::int[], $14::int[], $15::int[],
+              $16::bigint[], $17::text[], $18::bytea[], $19::boolean) b
+            """)
+        try connection.prepare(
+            giveUp, "SELECT \(answer) FROM sluice.give_up($1::bigint, $2::bigint) b")
+        try connection.prepare(
+            announce, "SELECT pg_notify('\(JournalAnnounce.channel)', $1::text)")
+    }
+
+    /// The parameters of `append`.
+    static func parameters(
+        _ batch: AppendBatch, writer: Int64, seq: Int64, isAgain: Bool
+    ) -> [PostgresParameter] {
+        var data: [[UInt8]?] = []
+        var keys: [String?] = []
+        var eventIDs: [String?] = []
+        var attributes: [[UInt8]?] = []
+        for event in batch.events {
+            data.append(event.data)
+            keys.append(event.key)
+            eventIDs.append(event.eventID)
+            attributes.append(event.attributes)
+        }
+        return [
+            .text(batch.incarnation), .int8(writer), .int8(seq), .int4Array(batch.topicIDs),
+            .int4Array(batch.counts), .int4Array(batch.topicIndexes), .int4Array(batch.positions),
+            .int8Array(batch.sizes), .jsonArray(data),
+            keys.contains { $0 != nil } ? .textArray(keys) : .null,
+            eventIDs.contains { $0 != nil } ? .textArray(eventIDs) : .null,
+            attributes.contains { $0 != nil } ? .jsonArray(attributes) : .null,
+        ] + guards(batch.guards) + [.bool(isAgain)]
+    }
+
+    /// Arrays without a value are NULL as a whole: these are the function's fast paths.
+    private static func guards(_ guards: [AppendBatch.Guard]) -> [PostgresParameter] {
+        guard !guards.isEmpty else { return [.null, .null, .null, .null, .null, .null] }
+        let hasHead = guards.contains { $0.head != nil }
+        let hasKey = guards.contains { $0.key != nil }
+        return [
+            .int4Array(guards.map(\.request)), .int4Array(guards.map(\.first)),
+            .int4Array(guards.map(\.last)),
+            hasHead ? .int8Array(guards.map(\.head)) : .null,
+            hasKey ? .textArray(guards.map { $0.key?.text }) : .null,
+            hasKey ? .byteaArray(guards.map { $0.key?.digest }) : .null,
+        ]
+    }
+
+    /// The answer in a row of `append` or `give_up`; `nil`: the batch was given up.
+    static func answer(in result: PostgresResult) throws(PostgresError) -> AppendAnswer? {
+        guard result.rowCount == 1 else { throw unexpected(result) }
+        if result.isNull(0, 1) { return nil }
+        let answer = AppendAnswer(
+            time: Timestamp(microseconds: result.timestamp(0, 0)), parts: result.text(0, 1),
+            others: result.text(0, 2))
+        guard let answer else { throw unexpected(result) }
+        return answer
+    }
+
+    private static func unexpected(_ result: PostgresResult) -> PostgresError {
+        PostgresError(
+            kind: .connectionLost, message: "an append was answered with \(result.rowCount) rows")
+    }
+}

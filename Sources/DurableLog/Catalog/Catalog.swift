@@ -1,0 +1,178 @@
+package import EventModel
+internal import Synchronization
+
+/// The topics as this node knows them: names, ids, and how far the catalog has been read.
+///
+/// Ids belong to an incarnation, so a lookup names it. Only reading advances the version; what an append learned by creating
+/// a topic is known for lookups, but told to nobody until it has been read (DESIGN 3, "New topics").
+final class Catalog: Sendable {
+    private let state = Mutex(CatalogState())
+
+    /// Ids of another incarnation than this are forgotten.
+    func begin(_ incarnation: String) { state.withLock { $0.begin(incarnation) } }
+
+    func entry(of name: TopicName, in incarnation: String) -> CatalogEntry? {
+        state.withLock { $0.entry(of: name, in: incarnation) }
+    }
+
+    func name(of topicID: Int32, in incarnation: String) -> TopicName? {
+        state.withLock { $0.name(of: topicID, in: incarnation) }
+    }
+
+    func learn(_ entries: [TopicName: CatalogEntry], in incarnation: String) {
+        state.withLock { $0.learn(entries, in: incarnation) }
+    }
+
+    /// The id was found to be nobody's.
+    func forget(_ name: TopicName, id: Int32) { state.withLock { $0.forget(name, id: id) } }
+
+    /// Up to where the catalog has been read; `nil` for another incarnation.
+    func version(in incarnation: String) -> Int64? {
+        state.withLock { $0.incarnation == incarnation ? $0.version : nil }
+    }
+
+    func apply(_ rows: [CatalogRow], in incarnation: String) -> CatalogChanges {
+        state.withLock { $0.apply(rows, in: incarnation) }
+    }
+
+    func topics(matching pattern: TopicPattern) -> [TopicName] {
+        state.withLock { $0.topics(matching: pattern) }
+    }
+}
+
+/// What a lookup tells of a topic.
+package struct CatalogEntry: Hashable, Sendable {
+    package var id: Int32
+    package var isEphemeral: Bool
+
+    package init(id: Int32, isEphemeral: Bool) {
+        self.id = id
+        self.isEphemeral = isEphemeral
+    }
+}
+
+/// A row of `sluice.topics`, tombstones included.
+package struct CatalogRow: Sendable {
+    package var name: TopicName
+    package var entry: CatalogEntry
+    package var isDeleted: Bool
+    package var purgedBelow: Offset
+    package var version: Int64
+
+    package init(
+        name: TopicName, entry: CatalogEntry, isDeleted: Bool, purgedBelow: Offset, version: Int64
+    ) {
+        self.name = name
+        self.entry = entry
+        self.isDeleted = isDeleted
+        self.purgedBelow = purgedBelow
+        self.version = version
+    }
+}
+
+/// What a reading of the catalog brought, to be told in this order.
+package struct CatalogChanges: Hashable, Sendable {
+    package var deleted: [TopicName] = []
+    package var created: [TopicName] = []
+    package var purged: [TopicName: Offset] = [:]
+}
+
+/// The catalog's state, without its lock.
+package struct CatalogState: Sendable {
+    package private(set) var incarnation = ""
+    /// -1 before the first reading in this incarnation, which reads everything.
+    package private(set) var version: Int64 = -1
+    private var entries: [TopicName: CatalogEntry] = [:]
+    private var names: [Int32: TopicName] = [:]
+    /// What the sink knows, across incarnations.
+    private var told: [TopicName: Told] = [:]
+
+    private struct Told {
+        var id: Int32
+        var purgedBelow: Offset
+    }
+
+    package init() {}
+
+    package mutating func begin(_ incarnation: String) {
+        guard incarnation != self.incarnation else { return }
+        self.incarnation = incarnation
+        version = -1
+        entries = [:]
+        names = [:]
+    }
+
+    package func entry(of name: TopicName, in incarnation: String) -> CatalogEntry? {
+        incarnation == self.incarnation ? entries[name] : nil
+    }
+
+    package func name(of topicID: Int32, in incarnation: String) -> TopicName? {
+        incarnation == self.incarnation ? names[topicID] : nil
+    }
+
+    package mutating func learn(_ learned: [TopicName: CatalogEntry], in incarnation: String) {
+        guard incarnation == self.incarnation else { return }
+        for (name, entry) in learned { set(name, entry) }
+    }
+
+    package mutating func forget(_ name: TopicName, id: Int32) {
+        guard entries[name]?.id == id else { return }
+        entries[name] = nil
+        names[id] = nil
+    }
+
+    /// Takes in the rows above the version, in the order of their versions.
+    package mutating func apply(_ rows: [CatalogRow], in incarnation: String) -> CatalogChanges {
+        var changes = CatalogChanges()
+        guard incarnation == self.incarnation else { return changes }
+        let isComplete = version < 0
+        var present: Set<TopicName> = []
+        for row in rows {
+            version = max(version, row.version)
+            if row.isDeleted {
+                forget(row.name, id: row.entry.id)
+                if told[row.name]?.id == row.entry.id { retract(row.name, &changes) }
+            } else {
+                set(row.name, row.entry)
+                present.insert(row.name)
+                tell(row, &changes)
+            }
+        }
+        version = max(version, 0)
+        if isComplete {
+            for name in told.keys where !present.contains(name) { retract(name, &changes) }
+        }
+        return changes
+    }
+
+    private mutating func tell(_ row: CatalogRow, _ changes: inout CatalogChanges) {
+        if let known = told[row.name], known.id != row.entry.id { retract(row.name, &changes) }
+        if let known = told[row.name] {
+            if row.purgedBelow > known.purgedBelow { changes.purged[row.name] = row.purgedBelow }
+        } else {
+            changes.created.append(row.name)
+        }
+        told[row.name] = Told(id: row.entry.id, purgedBelow: row.purgedBelow)
+    }
+
+    private mutating func retract(_ name: TopicName, _ changes: inout CatalogChanges) {
+        told[name] = nil
+        // A topic that came and went within one reading is told to nobody.
+        if let index = changes.created.firstIndex(of: name) {
+            changes.created.remove(at: index)
+        } else {
+            changes.deleted.append(name)
+        }
+    }
+
+    private mutating func set(_ name: TopicName, _ entry: CatalogEntry) {
+        if let before = entries[name], before.id != entry.id { names[before.id] = nil }
+        entries[name] = entry
+        names[entry.id] = name
+    }
+
+    package func topics(matching pattern: TopicPattern) -> [TopicName] {
+        if let name = pattern.exactName { return told[name] == nil ? [] : [name] }
+        return told.keys.filter { pattern.matches($0) }
+    }
+}

@@ -1,0 +1,45 @@
+internal import EventModel
+internal import PostgresBridge
+
+extension LogReader {
+    /// Waits for an answer of the reader's threads without blocking one of the concurrency pool.
+    func answer<Value: Sendable>(
+        _ ask: @escaping @Sendable (PostgresConnection, String) throws(PostgresError) -> Value
+    ) async throws(BrokerError) -> Value {
+        let result: Result<Value, BrokerError> = await withCheckedContinuation { continuation in
+            self.ask(
+                Question { connection, incarnation throws(PostgresError) in
+                    let value = try ask(connection, incarnation)
+                    continuation.resume(returning: .success(value))
+                } fail: { continuation.resume(returning: .failure($0)) })
+        }
+        return try result.get()
+    }
+
+    func describe(_ topic: TopicName) async throws(BrokerError) -> TopicDescription? {
+        try await answer { connection, incarnation throws(PostgresError) in
+            try TopicDescribing.topic(topic, in: incarnation, on: connection)
+        }
+    }
+
+    func list(
+        matching pattern: TopicPattern, after: TopicName?, count: Int
+    ) async throws(BrokerError) -> [TopicDescription] {
+        try await answer { connection, incarnation throws(PostgresError) in
+            try TopicDescribing.topics(
+                matching: pattern, after: after, count: count, in: incarnation, on: connection)
+        }
+    }
+
+    func create(
+        _ topic: TopicName, settings: TopicSettings
+    ) async throws(BrokerError) -> TopicDescription {
+        let created = try await answer { connection, incarnation throws(PostgresError) in
+            try TopicCreation.create(topic, settings, in: incarnation, on: connection)
+        }
+        guard let created else {
+            throw BrokerError(.topicExists, "There is a topic \(quoted(topic.text)) already.")
+        }
+        return created
+    }
+}

@@ -1,0 +1,73 @@
+internal import EventModel
+internal import Logging
+internal import PostgresBridge
+
+/// Brings the followed topics into another incarnation of the log (DESIGN 5, "Incarnations").
+///
+/// From the suspension on, new events are held at the gates; then the catalog tells which topics there still are, the forks tell
+/// what each kept, and each goes on behind its fork.
+struct FollowerRestart {
+    private let context: LogContext
+    private let tail: Tail
+
+    init(_ context: LogContext, _ tail: Tail) {
+        self.context = context
+        self.tail = tail
+    }
+
+    /// - Parameter new: What the connection entered; nothing happens when the tail is in it already.
+    func restart(in new: String, on connection: PostgresConnection) throws(PostgresError) {
+        guard !tail.suspend(for: new).isEmpty else { return }
+        context.logger.notice(
+            "the log began another incarnation", metadata: ["incarnation": "\(new)"])
+        let rows = try CatalogReading.rows(above: -1, in: new, on: connection)
+        tail.tell(context.catalog.apply(rows, in: new))
+        // Read after the gates were closed: what is appended behind these heads is held there.
+        let suspended = tail.suspend(for: new)
+        let ends = try PageReading.ends(of: Array(suspended.keys), in: new, on: connection)
+        let forks = try forks(of: suspended, in: new, on: connection)
+        for end in ends {
+            guard let fork = forks[end.topicID], let last = suspended[end.topicID]?.last else {
+                continue
+            }
+            try tellSurvivors(of: end.topicID, after: last, upTo: fork, in: new, on: connection)
+            tail.restart(end, fork: fork)
+        }
+    }
+
+    /// What each topic kept of the life that it was followed in.
+    private func forks(
+        of suspended: [Int32: Tail.Suspension], in new: String, on connection: PostgresConnection
+    ) throws(PostgresError) -> [Int32: Offset] {
+        let topics = Array(suspended.keys)
+        let result = try connection.query(
+            """
+            SELECT u.id, r.fork FROM unnest($2::int[], $3::text[]) u(id, old)
+            CROSS JOIN LATERAL sluice.resume($1::text, u.id, u.old, $4::bigint) r WHERE r.fork IS NOT NULL
+            """,
+            [
+                .text(new), .int4Array(topics),
+                .textArray(topics.map { suspended[$0]?.incarnation }), .int8(Limits.integerMax),
+            ], timeout: LogContext.controlTimeout)
+        var forks: [Int32: Offset] = [:]
+        for row in 0..<result.rowCount { forks[result.int4(row, 0)] = result.int8(row, 1) }
+        return forks
+    }
+
+    /// What the old incarnation had committed, and this node had not told yet.
+    private func tellSurvivors(
+        of topicID: Int32, after: Offset, upTo fork: Offset, in new: String,
+        on connection: PostgresConnection
+    ) throws(PostgresError) {
+        var after = after
+        while after < fork {
+            let page = try PageReading.page(
+                of: topicID, after: after, events: context.limits.pageEventsMax,
+                bytes: JournalReader.holeBytesMax, in: new, on: connection)
+            let events = page?.events.prefix { $0.offset <= fork } ?? []
+            guard let last = events.last?.offset else { return }
+            tail.tellSurvivors(Array(events), of: topicID)
+            after = last
+        }
+    }
+}

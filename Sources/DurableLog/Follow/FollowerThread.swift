@@ -1,0 +1,241 @@
+internal import EventModel
+internal import Logging
+internal import PostgresBridge
+
+/// The follower's thread: LISTEN as a hint, the journal each second as the truth, pages for what is missing (DESIGN 3).
+///
+/// Never inside a transaction: a listener that idles in one stops PostgreSQL from cleaning the notification queue.
+final class FollowerThread {
+    private static let pollInterval = Duration.seconds(1)
+    /// A new follower polls faster for its first two seconds: an announce may have come just before its LISTEN.
+    private static let firstPollInterval = Duration.milliseconds(100)
+    private static let firstPolls = 20
+    /// The journal is kept for an hour only; what was missed for longer is told by the heads alone.
+    private static let headsInterval = Duration.seconds(60)
+    private static let selfTestInterval = Duration.seconds(10)
+
+    private let follower: LogFollower
+    private let context: LogContext
+    private let tail: Tail
+    private var journal: JournalReader
+    private var pause = ReconnectPause()
+    /// Requests that wait for the database.
+    private var waiting: [FollowRequest] = []
+
+    init(_ follower: LogFollower) {
+        self.follower = follower
+        context = follower.context
+        tail = follower.tail
+        journal = JournalReader(context, tail)
+    }
+
+    func run() {
+        while !follower.isStopped {
+            do throws(PostgresError) {
+                let (connection, entered) = try context.connect(
+                    role: "follower", conninfo: context.listenConninfo)
+                defer { connection.close() }
+                try follow(connection, entered)
+            } catch {
+                if !follower.isStopped { lost(error) }
+            }
+            follower.isListening = false
+            guard !follower.isStopped else { break }
+            refuseLateRequests()
+            _ = follower.wakeup.wait(timeout: pause.next())
+            collectNotes()
+        }
+        for request in waiting {
+            request.completion(.failure(LogContext.unavailable("The log is closed.")))
+        }
+    }
+
+    private func lost(_ error: PostgresError) {
+        context.logger.warning(
+            "follower is not connected", metadata: ["error": "\(error)"])
+    }
+
+    private func refuseLateRequests() {
+        let now = ContinuousClock.now
+        let late = waiting.filter { $0.deadline <= now }
+        waiting.removeAll { $0.deadline <= now }
+        for request in late {
+            request.completion(.failure(LogContext.unavailable("The database cannot be reached.")))
+        }
+    }
+
+    // MARK: A connection's life
+
+    private func follow(
+        _ connection: PostgresConnection, _ entered: String
+    ) throws(PostgresError) {
+        try Migrator.requireCurrentSchema(on: connection)
+        try PageReading.prepare(on: connection)
+        let channel = "sluice_self_\(connection.backendPID)"
+        _ = try connection.query("LISTEN \(JournalAnnounce.channel)")
+        _ = try connection.query("LISTEN \(channel)")
+        try journal.begin(in: entered, on: connection)
+        try FollowerRestart(context, tail).restart(in: entered, on: connection)
+        try journal.readCatalog(on: connection)
+        try refreshHeads(connection, entered)
+        try readHoles(connection, entered)
+        pause.reset()
+        follower.isListening = true
+        context.logger.info("follower listens", metadata: ["incarnation": "\(entered)"])
+        try listen(connection, entered, channel)
+    }
+
+    private func listen(
+        _ connection: PostgresConnection, _ entered: String, _ channel: String
+    ) throws(PostgresError) {
+        var polls = 0
+        var nextPoll = ContinuousClock.now
+        var nextHeads = nextPoll + Self.headsInterval
+        var nextTest = nextPoll
+        while !follower.isStopped {
+            try hear(connection.notifications(), on: connection)
+            try obeyNotes(connection, entered)
+            let now = ContinuousClock.now
+            if now >= nextPoll {
+                try journal.poll(on: connection)
+                polls += 1
+                nextPoll =
+                    now + (polls < Self.firstPolls ? Self.firstPollInterval : Self.pollInterval)
+            }
+            if now >= nextHeads {
+                try refreshHeads(connection, entered)
+                try journal.prune(on: connection)
+                nextHeads = now + Self.headsInterval
+            }
+            if now >= nextTest {
+                try testNotifications(connection, channel)
+                nextTest = now + Self.selfTestInterval
+            }
+            // Another part of this node entered another incarnation: this connection is of the old one.
+            guard context.incarnation.current == entered else { return }
+            try readHoles(connection, entered)
+            _ = try connection.wait(
+                follower.wakeup, timeout: max(nextPoll - ContinuousClock.now, .zero))
+        }
+    }
+
+    private func hear(
+        _ notifications: [PostgresNotification], on connection: PostgresConnection
+    ) throws(PostgresError) {
+        for notification in notifications where notification.channel == JournalAnnounce.channel {
+            guard let announce = JournalAnnounce(payload: notification.payload) else { continue }
+            try journal.heard(announce, on: connection)
+        }
+    }
+
+    /// A pooler may take LISTEN and forget it: a notification to oneself shows it.
+    private func testNotifications(
+        _ connection: PostgresConnection, _ channel: String
+    ) throws(PostgresError) {
+        _ = try connection.query(
+            "SELECT pg_notify($1, '')", [.text(channel)], timeout: LogContext.controlTimeout)
+        let heard = try connection.notifications()
+        guard heard.contains(where: { $0.channel == channel }) else {
+            throw PostgresError(
+                kind: .connectionLost, message: "LISTEN brings no notifications",
+                hint: "Behind a pooler in transaction mode, give a direct address for listening.")
+        }
+        try hear(heard, on: connection)
+    }
+
+    private func refreshHeads(
+        _ connection: PostgresConnection, _ entered: String
+    ) throws(PostgresError) {
+        let ends = try PageReading.ends(of: tail.topicIDs, in: entered, on: connection)
+        tail.refresh(ends, in: entered)
+        // Registered topics whose request came before the connection was lost.
+        tail.start(ends, answering: [])
+    }
+
+    // MARK: Notes
+
+    private func collectNotes() {
+        for note in follower.takeNotes().notes {
+            switch note {
+            case .follow(let request): waiting.append(request)
+            case .unfollow(let topics): unfollow(topics)
+            }
+        }
+    }
+
+    private func unfollow(_ topics: [TopicName]) {
+        let gone = Set(topics)
+        // Who asked before is answered without them.
+        for index in waiting.indices { waiting[index].topics.removeAll { gone.contains($0) } }
+        tail.unfollow(topics)
+    }
+
+    private func obeyNotes(
+        _ connection: PostgresConnection, _ entered: String
+    ) throws(PostgresError) {
+        let (notes, isCatalogDirty) = follower.takeNotes()
+        if isCatalogDirty { try journal.readCatalog(on: connection) }
+        for (index, note) in notes.enumerated() {
+            switch note {
+            case .follow(let request): waiting.append(request)
+            case .unfollow(let topics):
+                try answerWaiting(connection, entered, leaving: notes[index...])
+                unfollow(topics)
+            }
+        }
+        try answerWaiting(connection, entered, leaving: [])
+    }
+
+    /// - Parameter rest: Notes that would be lost with the connection; they are kept for the next one.
+    private func answerWaiting(
+        _ connection: PostgresConnection, _ entered: String, leaving rest: ArraySlice<LogFollower.Note>
+    ) throws(PostgresError) {
+        guard !waiting.isEmpty else { return }
+        do throws(PostgresError) {
+            try answerWaiting(connection, entered)
+        } catch {
+            for note in rest {
+                switch note {
+                case .follow(let request): waiting.append(request)
+                case .unfollow(let topics): unfollow(topics)
+                }
+            }
+            throw error
+        }
+    }
+
+    private func answerWaiting(
+        _ connection: PostgresConnection, _ entered: String
+    ) throws(PostgresError) {
+        let names = Set(waiting.flatMap(\.topics))
+        // A name that is not known may be new: read before saying that it does not exist.
+        if names.contains(where: { context.catalog.entry(of: $0, in: entered) == nil }) {
+            try journal.readCatalog(on: connection)
+        }
+        var ids: [TopicName: Int32] = [:]
+        for name in names { ids[name] = context.catalog.entry(of: name, in: entered)?.id }
+        let fresh = tail.register(ids)
+        let ends = try PageReading.ends(of: fresh, in: entered, on: connection)
+        let requests = waiting
+        waiting = []
+        tail.start(ends, answering: requests)
+    }
+
+    // MARK: Holes
+
+    private func readHoles(
+        _ connection: PostgresConnection, _ entered: String
+    ) throws(PostgresError) {
+        while let (topicID, after) = tail.nextHole(), !follower.isStopped {
+            let page = try PageReading.page(
+                of: topicID, after: after, events: context.limits.pageEventsMax,
+                bytes: JournalReader.holeBytesMax, in: entered, on: connection)
+            if let page {
+                tail.filled(topicID, after: after, page, in: entered)
+            } else {
+                tail.abandonHole(of: topicID)
+                try journal.readCatalog(on: connection)
+            }
+        }
+    }
+}

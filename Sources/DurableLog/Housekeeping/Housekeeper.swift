@@ -1,0 +1,84 @@
+internal import EventModel
+internal import Logging
+internal import PostgresBridge
+internal import Synchronization
+
+/// The steps that keep the log in order, on a thread and a connection of their own: the outbox of SQL publishers, retention,
+/// the journal's and the keys' age.
+///
+/// Every node takes part; each step's advisory lock, taken for its transaction, lets one of them do it (DESIGN 3).
+final class Housekeeper: Sendable {
+    private let context: LogContext
+    private let wakeup = PostgresWakeup()
+    private let isStopping = Mutex(false)
+    private let thread = Mutex<PostgresThread?>(nil)
+
+    init(_ context: LogContext) { self.context = context }
+
+    func start() {
+        let thread = PostgresThread(name: "sluice-keep") { [self] in run() }
+        self.thread.withLock { $0 = thread }
+    }
+
+    func stop() {
+        isStopping.withLock { $0 = true }
+        wakeup.signal()
+        thread.withLock { $0 }?.join()
+    }
+
+    private var isStopped: Bool { isStopping.withLock { $0 } }
+
+    private func run() {
+        var pause = ReconnectPause()
+        while !isStopped {
+            do throws(PostgresError) {
+                let (connection, entered) = try context.connect(
+                    role: "housekeeper",
+                    settings: [("lock_timeout", "1s"), ("statement_timeout", "60s")])
+                defer { connection.close() }
+                pause.reset()
+                try keep(connection, entered)
+            } catch {
+                if !isStopped {
+                    context.logger.warning(
+                        "housekeeper is not connected", metadata: ["error": "\(error)"])
+                }
+            }
+            if !isStopped { _ = wakeup.wait(timeout: pause.next()) }
+        }
+    }
+
+    private func keep(
+        _ connection: PostgresConnection, _ incarnation: String
+    ) throws(PostgresError) {
+        var outbox = OutboxDrain(incarnation: incarnation, context)
+        var retention = RetentionRound(context)
+        var chores = Chores(context)
+        try outbox.listen(on: connection)
+        while !isStopped {
+            try outbox.step(on: connection)
+            try retention.step(on: connection)
+            try chores.step(on: connection)
+            let outcome = try connection.wait(wakeup, timeout: outbox.pause)
+            // `publish(…, wake => true)` notifies.
+            if outcome == .socket, !(try connection.notifications().isEmpty) { outbox.woken() }
+        }
+    }
+}
+
+/// Runs a housekeeping statement: a refusal ends this try and nothing else, because the step comes again.
+func keeping<Value>(
+    _ what: String, _ context: LogContext, _ body: () throws(PostgresError) -> Value
+) throws(PostgresError) -> Value? {
+    do throws(PostgresError) {
+        return try body()
+    } catch {
+        guard !error.needsNewConnection else { throw error }
+        // 40001: a topic was deleted meanwhile; 55P03: somebody holds a lock.
+        let isExpected = ["40001", "40P01", "55P03"].contains(error.sqlState)
+        context.logger.log(
+            level: isExpected ? .debug : .error, "housekeeping step failed",
+            metadata: ["step": "\(what)", "error": "\(error)"])
+        return nil
+    }
+}

@@ -1,0 +1,73 @@
+internal import EventModel
+internal import Logging
+internal import PostgresBridge
+
+/// Moves what SQL publishers committed into the log, and announces it.
+///
+/// Polls each 10 to 100 ms: faster while events come, slower while none do.
+struct OutboxDrain {
+    private static let pauseMin = Duration.milliseconds(10)
+    private static let pauseMax = Duration.milliseconds(100)
+    private static let wakeChannel = "sluice_outbox"
+
+    private let incarnation: String
+    private let context: LogContext
+    /// What `sluice.drain` returned last: from where it looks on.
+    private var state: String?
+    /// Until the next step.
+    private(set) var pause = pauseMin
+
+    init(incarnation: String, _ context: LogContext) {
+        self.incarnation = incarnation
+        self.context = context
+    }
+
+    func listen(on connection: PostgresConnection) throws(PostgresError) {
+        _ = try connection.query("LISTEN \(Self.wakeChannel)")
+    }
+
+    mutating func woken() { pause = Self.pauseMin }
+
+    mutating func step(on connection: PostgresConnection) throws(PostgresError) {
+        let result = try keeping("drain", context) { () throws(PostgresError) in
+            try connection.query(
+                "SELECT state, moved, dead, more, seq, parts FROM sluice.drain($1::text, $2::text)",
+                [.text(incarnation), state.map { .text($0) } ?? .null])
+        }
+        guard let result else {
+            pause = Self.pauseMax
+            return
+        }
+        state = result.isNull(0, 0) ? nil : result.text(0, 0)
+        let moved = result.int8(0, 1)
+        let dead = result.int8(0, 2)
+        if dead > 0 {
+            context.logger.warning(
+                "events of SQL publishers were refused", metadata: ["count": "\(dead)"])
+        }
+        if !result.isNull(0, 4), !result.isNull(0, 5) {
+            try announce(seq: result.int8(0, 4), parts: result.text(0, 5), on: connection)
+        }
+        if result.bool(0, 3) {
+            pause = .zero
+        } else {
+            pause = moved > 0 ? Self.pauseMin : min(max(pause, Self.pauseMin) * 2, Self.pauseMax)
+        }
+    }
+
+    /// The drain appends as writer 0.
+    private func announce(
+        seq: Int64, parts: String, on connection: PostgresConnection
+    ) throws(PostgresError) {
+        var heads: [Int32: Offset] = [:]
+        for part in JournalPart.parse(parts) ?? [] { heads[part.topicID] = part.last }
+        let announce = JournalAnnounce(
+            incarnation: incarnation, writer: 0, seq: seq, heads: heads)
+        for payload in announce.payloads() {
+            _ = try keeping("announce", context) { () throws(PostgresError) in
+                try connection.query(
+                    "SELECT pg_notify('\(JournalAnnounce.channel)', $1::text)", [.text(payload)])
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+internal import EventModel
+internal import Logging
+internal import PostgresBridge
+
+/// What the parts of one node's log share.
+final class LogContext: Sendable {
+    /// How long a statement of the control path may take.
+    static let controlTimeout = Duration.seconds(30)
+    /// How long an append waits for a topic's lock (PROTOCOL 1, Limits).
+    static let lockTimeout = Duration.seconds(1)
+    /// How long work waits for a connection to come back before it is refused.
+    static let reconnectPatience = Duration.seconds(1)
+    /// Seconds for a connect; longer, and publishers would wait for an answer.
+    static let connectTimeout = 3
+
+    let configuration: PostgresConfiguration
+    /// For LISTEN, which a pooler in transaction mode cannot do.
+    let listenConninfo: String
+    let limits: Limits
+    let createsTopics: Bool
+    let logger: Logger
+    let incarnation = LogIncarnation()
+    let catalog = Catalog()
+
+    init(
+        configuration: PostgresConfiguration, listenConninfo: String?, limits: Limits,
+        createsTopics: Bool, logger: Logger
+    ) {
+        self.configuration = configuration
+        self.listenConninfo = listenConninfo ?? configuration.conninfo
+        self.limits = limits
+        self.createsTopics = createsTopics
+        self.logger = logger
+    }
+
+    /// What every connection sets; a client that vanished must not keep its locks (DESIGN 5, "Connections").
+    private static let commonSettings = [
+        ("default_transaction_isolation", "read committed"),
+        ("synchronous_commit", "on"),
+        ("search_path", "pg_catalog, public"),
+        ("tcp_keepalives_idle", "10"),
+        ("tcp_keepalives_interval", "5"),
+        ("tcp_keepalives_count", "3"),
+        ("tcp_user_timeout", "30000"),
+    ]
+
+    /// Connects and enters the incarnation.
+    ///
+    /// - Parameter role: Shown in `pg_stat_activity`, after the application's name.
+    func connect(
+        role: String, settings: [(String, String)] = [], conninfo: String? = nil
+    ) throws(PostgresError) -> (PostgresConnection, incarnation: String) {
+        var configuration = configuration
+        configuration.conninfo = conninfo ?? configuration.conninfo
+        configuration.applicationName += " \(role)"
+        configuration.connectTimeout = min(configuration.connectTimeout, Self.connectTimeout)
+        configuration.settings = Self.commonSettings + settings + configuration.settings
+        let connection = try PostgresConnection(configuration)
+        let entered = try incarnation.enter(connection)
+        catalog.begin(incarnation.current ?? entered)
+        return (connection, entered)
+    }
+
+    /// `database_unavailable`; nothing of the request has been written.
+    static func unavailable(_ what: String) -> BrokerError {
+        var error = BrokerError(.databaseUnavailable, what)
+        error.committed = .no
+        return error
+    }
+}
+
+/// Doubling pauses between attempts to connect: 50 ms to 2 s.
+struct ReconnectPause {
+    private static let first = Duration.milliseconds(50)
+    private static let longest = Duration.seconds(2)
+    private var current = first
+
+    mutating func next() -> Duration {
+        defer { current = min(current * 2, Self.longest) }
+        return current
+    }
+
+    mutating func reset() { current = Self.first }
+}
+
+extension PostgresError {
+    /// Another incarnation began: the connection's is not the log's any more (SL001).
+    var isOtherIncarnation: Bool { sqlState == "SL001" }
+
+    /// Does nothing but a new connection help? Lost, shut down (57P), read-only after a failover, another incarnation, a stale
+    /// primary or a standby.
+    var needsNewConnection: Bool {
+        guard kind == .query, let sqlState else { return true }
+        return sqlState.hasPrefix("57P") || sqlState.hasPrefix("08") || sqlState == "25006"
+            || ["SL001", "SL002", "SL003"].contains(sqlState)
+    }
+}

@@ -1,0 +1,133 @@
+package import EventModel
+package import Logging
+package import PostgresBridge
+internal import Synchronization
+
+/// The log in PostgreSQL: committed events, the topics, and the tokens (DESIGN 3 and 5).
+///
+/// Its folders are the way of an event: `Append` commits it, `Follow` tells the fan-out, `Read` serves pages, `Housekeeping` lets
+/// it go. Each has threads and connections of its own; what they share is in `LogContext`.
+package final class PostgresLog: EventLog {
+    private enum Life {
+        case created
+        case started
+        case stopped
+    }
+
+    let context: LogContext
+    private let tail = Tail()
+    private let writer: LogWriter
+    let reader: LogReader
+    private let follower: LogFollower
+    private let housekeeper: Housekeeper
+    private let life = Mutex(Life.created)
+
+    /// - Parameters:
+    ///   - configuration: For all connections; behind a pooler, `listenConninfo` names the server itself.
+    ///   - createsTopics: May an append create topics at all?
+    package init(
+        configuration: PostgresConfiguration, listenConninfo: String? = nil,
+        limits: Limits = Limits(), createsTopics: Bool = true, logger: Logger
+    ) {
+        context = LogContext(
+            configuration: configuration, listenConninfo: listenConninfo, limits: limits,
+            createsTopics: createsTopics, logger: logger)
+        follower = LogFollower(context, tail)
+        writer = LogWriter(context, tail, follower)
+        reader = LogReader(context)
+        housekeeper = Housekeeper(context)
+    }
+
+    /// Starts the threads; connections come up when the database does. Once.
+    package func start(sink: any TailSink) {
+        let isFirst = life.withLock { life in
+            defer { if life == .created { life = .started } }
+            return life == .created
+        }
+        precondition(isFirst, "bug: the log was started before")
+        tail.begin(sink: sink)
+        follower.start()
+        writer.start()
+        reader.start()
+        housekeeper.start()
+    }
+
+    /// Refuses new appends with `draining`, finishes those in flight, and ends the threads.
+    ///
+    /// Blocks, for `outcomeTimeout` and a connect at the most; not for an event loop.
+    package func stop() {
+        let isStarted = life.withLock { life in
+            defer { life = .stopped }
+            return life == .started
+        }
+        guard isStarted else { return }
+        writer.stop()
+        housekeeper.stop()
+        reader.stop()
+        follower.stop()
+    }
+
+    // MARK: EventLog
+
+    package var isReady: Bool { writer.isUp && follower.isListening }
+
+    package func append(_ request: AppendRequest, completion: @escaping AppendCompletion) {
+        writer.append(request, completion: completion)
+    }
+
+    package func follow(
+        _ topics: [TopicName],
+        completion: @escaping @Sendable (Result<[TopicPosition], BrokerError>) -> Void
+    ) {
+        follower.leave(
+            .follow(
+                FollowRequest(
+                    topics: topics, completion: completion,
+                    deadline: .now + LogContext.reconnectPatience)))
+    }
+
+    package func unfollow(_ topics: [TopicName]) { follower.leave(.unfollow(topics)) }
+
+    package func topics(matching pattern: TopicPattern) -> [TopicName] {
+        context.catalog.topics(matching: pattern)
+    }
+
+    package func page(
+        of topic: TopicName, after: Offset, events: Int, bytes: Int,
+        completion: @escaping @Sendable (Result<EventPage, BrokerError>) -> Void
+    ) {
+        reader.page(of: topic, after: after, events: events, bytes: bytes, completion: completion)
+    }
+
+    package func offsets(
+        of topics: [TopicName], at time: Timestamp,
+        completion: @escaping @Sendable (Result<[TopicName: Offset], BrokerError>) -> Void
+    ) {
+        reader.offsets(of: topics, at: time, completion: completion)
+    }
+
+    package func resume(
+        _ cursors: [TopicName: Cursor],
+        completion: @escaping @Sendable (Result<[TopicName: Resumption], BrokerError>) -> Void
+    ) {
+        reader.resume(cursors, completion: completion)
+    }
+
+    package func describe(_ topic: TopicName) async throws(BrokerError) -> TopicDescription? {
+        try await reader.describe(topic)
+    }
+
+    package func list(
+        matching pattern: TopicPattern, after: TopicName?, count: Int
+    ) async throws(BrokerError) -> [TopicDescription] {
+        try await reader.list(matching: pattern, after: after, count: count)
+    }
+
+    package func create(
+        _ topic: TopicName, settings: TopicSettings
+    ) async throws(BrokerError) -> TopicDescription {
+        let created = try await reader.create(topic, settings: settings)
+        follower.catalogChanged()
+        return created
+    }
+}

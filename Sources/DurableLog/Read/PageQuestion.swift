@@ -1,0 +1,47 @@
+internal import EventModel
+internal import PostgresBridge
+
+extension LogReader {
+    func page(
+        of topic: TopicName, after: Offset, events: Int, bytes: Int,
+        completion: @escaping SharedPages.Completion
+    ) {
+        let key = SharedPages.Key(topic: topic, after: after, events: events, bytes: bytes)
+        guard pages.join(key, completion) else { return }
+        ask(
+            Question { [self] connection, incarnation throws(PostgresError) in
+                // The askers stay together until there is an answer for them: the read may have to be repeated.
+                let page = try read(key, connection, incarnation)
+                let answer = page.map { .success($0) } ?? Self.noPage(of: topic)
+                for completion in pages.close(key) { completion(answer) }
+            } fail: { [self] error in
+                for completion in pages.close(key) { completion(.failure(error)) }
+            })
+    }
+
+    private static func noPage(of topic: TopicName) -> Result<EventPage, BrokerError> {
+        .failure(TopicLookup.notFound(topic))
+    }
+
+    private func read(
+        _ key: SharedPages.Key, _ connection: PostgresConnection, _ incarnation: String
+    ) throws(PostgresError) -> EventPage? {
+        // The second time, an id that turned out to be a deleted topic's is looked up by name.
+        for _ in 1...2 {
+            let ids = try TopicLookup.ids(of: [key.topic], in: incarnation, context, on: connection)
+            guard let entry = ids[key.topic] else { return nil }
+            let page = try PageReading.page(
+                of: entry.id, after: key.after, events: key.events, bytes: key.bytes,
+                in: incarnation, on: connection)
+            if let page {
+                let position = TopicPosition(
+                    topic: key.topic, epoch: Epoch(incarnation: incarnation, topicID: entry.id),
+                    earliest: page.earliest, latest: page.latest)
+                return EventPage(
+                    position: position, purgedBelow: page.purgedBelow, events: page.events)
+            }
+            context.catalog.forget(key.topic, id: entry.id)
+        }
+        return nil
+    }
+}

@@ -1,0 +1,184 @@
+/// The log as endpoints know it: append, follow, read, and the topics.
+///
+/// Data paths answer through a completion, which is called exactly once, on any thread, and must not block. Control paths
+/// are `async`. Implementations: `DurableLog` on PostgreSQL; an in-memory log in the tests; one contract suite runs on both.
+package protocol EventLog: Sendable {
+    /// Appends a request's events, in one commit with those of other requests.
+    ///
+    /// Errors: `topic_not_found`, `head_moved`, `idempotency_conflict` (do not retry); `publisher_overloaded`, `rate_limited`,
+    /// `database_unavailable` with `committed: no` (retry); `outcome_unknown` with `committed: unknown`.
+    /// Two requests to one topic from one thread are appended in the order of the calls.
+    func append(_ request: AppendRequest, completion: @escaping AppendCompletion)
+
+    /// Begins to follow topics: after the completion, the sink gets every event above each position's `latest`.
+    ///
+    /// The completion and the sink's calls are serialised: nothing overtakes. Topics that do not exist are left out of
+    /// the answer; they come through `TailSink.created`. Following twice is answered anew and costs nothing.
+    /// Errors: `database_unavailable` (retry).
+    func follow(
+        _ topics: [TopicName],
+        completion: @escaping @Sendable (Result<[TopicPosition], BrokerError>) -> Void)
+
+    /// Ends following; the sink gets nothing more of these topics.
+    func unfollow(_ topics: [TopicName])
+
+    /// The existing topics that match, as this node knows them; one that is newer comes through `TailSink.created`.
+    func topics(matching pattern: TopicPattern) -> [TopicName]
+
+    /// Reads events after an offset. Equal questions at the same time share one read.
+    ///
+    /// Errors: `topic_not_found`, `database_unavailable` (retry).
+    func page(
+        of topic: TopicName, after: Offset, events: Int, bytes: Int,
+        completion: @escaping @Sendable (Result<EventPage, BrokerError>) -> Void)
+
+    /// The first offset of each topic whose event's time is not before `time`; `latest + 1` if there is none.
+    func offsets(
+        of topics: [TopicName], at time: Timestamp,
+        completion: @escaping @Sendable (Result<[TopicName: Offset], BrokerError>) -> Void)
+
+    /// May a subscriber with these cursors go on? Asked of the database, as a node's own head may be old.
+    func resume(
+        _ cursors: [TopicName: Cursor],
+        completion: @escaping @Sendable (Result<[TopicName: Resumption], BrokerError>) -> Void)
+
+    /// One topic with its settings; `nil` if there is none.
+    func describe(_ topic: TopicName) async throws(BrokerError) -> TopicDescription?
+
+    /// Topics that match, by name, above `after`.
+    func list(
+        matching pattern: TopicPattern, after: TopicName?, count: Int
+    ) async throws(BrokerError) -> [TopicDescription]
+
+    /// Creates a topic.
+    ///
+    /// - Throws: `topic_exists` when there is one of the name; `database_unavailable`.
+    func create(
+        _ topic: TopicName, settings: TopicSettings
+    ) async throws(BrokerError) -> TopicDescription
+
+    /// Can events be appended and read now?
+    var isReady: Bool { get }
+}
+
+/// How an append is answered: one receipt a part, in order.
+package typealias AppendCompletion = @Sendable (Result<[AppendReceipt], BrokerError>) -> Void
+
+/// What a log tells the fan-out. One sink a node; calls are serialised, come on any thread and must not block.
+package protocol TailSink: Sendable {
+    /// Committed events of one followed topic. The first is the one behind the last told (or behind `latest` of `follow`).
+    func appended(_ events: [Event], to topic: TopicName, epoch: Epoch)
+
+    /// Topics that are new in the catalog, followed or not. Their first event is 1.
+    func created(_ topics: [TopicName])
+
+    /// A topic's name is gone; it is not followed any more.
+    func deleted(_ topic: TopicName)
+
+    /// Everything below `earliest` is not to be read any more, from caches neither.
+    func purged(_ topic: TopicName, earliest: Offset)
+
+    /// The log began another incarnation (DESIGN 5): a followed topic goes on behind `fork`, with the position's epoch.
+    ///
+    /// Subscribers that consumed more than `fork` need a `reset`; for the others nothing happened. Behind it, the sink gets
+    /// every event above `fork`.
+    func restarted(_ position: TopicPosition, fork: Offset)
+}
+
+/// Both ends of a topic, in one snapshot of the log.
+package struct TopicPosition: Hashable, Sendable {
+    package var topic: TopicName
+    package var epoch: Epoch
+    /// The oldest offset still kept; `latest + 1` when the topic is empty.
+    package var earliest: Offset
+    /// The newest committed offset; 0 before the first.
+    package var latest: Offset
+
+    package init(topic: TopicName, epoch: Epoch, earliest: Offset, latest: Offset) {
+        self.topic = topic
+        self.epoch = epoch
+        self.earliest = earliest
+        self.latest = latest
+    }
+}
+
+/// Events after an offset, and both ends of the topic, of one snapshot.
+package struct EventPage: Sendable {
+    package var position: TopicPosition
+    /// What is missing below this was purged; above it, retention took it.
+    package var purgedBelow: Offset
+    /// Dense. The first is `after + 1`, or `earliest` when that is higher.
+    package var events: [Event]
+
+    package init(position: TopicPosition, purgedBelow: Offset, events: [Event]) {
+        self.position = position
+        self.purgedBelow = purgedBelow
+        self.events = events
+    }
+}
+
+/// What became of a cursor of another incarnation, or beyond the head.
+package enum Resumption: Hashable, Sendable {
+    /// Nothing that was consumed has been lost: go on behind the same offset.
+    case goesOn
+    /// Go on behind `fork`; what was consumed above it is not in the log.
+    case reset(fork: Offset, reason: ResetReason)
+}
+
+/// Why a subscriber's position is not valid any more (PROTOCOL 2).
+package enum ResetReason: String, Sendable {
+    case recreated
+    case restored
+    case deleted
+}
+
+/// Why offsets are not delivered (PROTOCOL 2).
+package enum GapReason: String, Sendable {
+    case retention
+    case purged
+    case overflow
+    case conflated
+    case ephemeral
+}
+
+/// What can be set for a topic.
+package struct TopicSettings: Hashable, Sendable {
+    package var isDurable = true
+    package var retainAge: Retention<Duration> = .default
+    package var retainCount: Retention<Int64> = .default
+    package var retainBytes: Retention<Int64> = .default
+    /// The most bytes of one event; `nil` for the broker's limit.
+    package var eventBytesMax: Int?
+    package var description = ""
+
+    package init() {}
+}
+
+/// A bound of retention: the server's default, none for this topic, or a value.
+package enum Retention<Value: Hashable & Sendable>: Hashable, Sendable {
+    case `default`
+    case unlimited
+    case limited(Value)
+}
+
+/// A topic as it is described to users.
+package struct TopicDescription: Sendable {
+    package var position: TopicPosition
+    package var settings: TopicSettings
+    /// Counts changes of the settings.
+    package var revision: Int
+    /// Bytes of the events still kept.
+    package var bytes: Int64
+    package var created: Timestamp
+
+    package init(
+        position: TopicPosition, settings: TopicSettings, revision: Int, bytes: Int64,
+        created: Timestamp
+    ) {
+        self.position = position
+        self.settings = settings
+        self.revision = revision
+        self.bytes = bytes
+        self.created = created
+    }
+}

@@ -1,0 +1,104 @@
+/// Where a subscription or a page begins; one grammar for wss, HTTP and command line (PROTOCOL 1.4).
+package enum StartPosition: Hashable, Sendable {
+    case latest
+    case earliest
+    /// The newest `n` events of each topic.
+    case last(Int)
+    /// This offset, inclusive. One exact topic only.
+    case offset(Offset)
+    /// Exclusive. One exact topic only.
+    case after(Cursor)
+    /// The first event whose time is not before this.
+    case time(Timestamp)
+    /// The same, counted back from the broker's clock.
+    case ago(Duration)
+
+    /// Parses the wire form, e.g. `last:10` or `time:2026-01-01T00:00:00Z`.
+    ///
+    /// - Throws: `invalid_start` with the forms there are.
+    package init(_ text: some StringProtocol) throws(BrokerError) {
+        switch text {
+        case "latest": self = .latest
+        case "earliest": self = .earliest
+        default:
+            guard let colon = text.firstIndex(of: ":") else { throw Self.refused(text) }
+            let argument = text[text.index(after: colon)...]
+            self = try Self.parse(word: text[..<colon], argument: argument, whole: String(text))
+        }
+    }
+
+    private static func parse(
+        word: some StringProtocol, argument: some StringProtocol, whole: String
+    ) throws(BrokerError) -> StartPosition {
+        switch word {
+        case "last":
+            if let count = Cursor.offset(argument), count >= 1 { return .last(Int(count)) }
+        case "offset":
+            if let offset = Cursor.offset(argument), offset >= 1 { return .offset(offset) }
+        case "after":
+            if let cursor = Cursor(argument) { return .after(cursor) }
+        case "time":
+            if let time = Timestamp(rfc3339: String(argument)) { return .time(time) }
+        case "ago":
+            if let duration = parseDuration(String(argument)) { return .ago(duration) }
+        case "mark":
+            throw BrokerError(
+                .invalidStart, "This broker does not issue marks yet.",
+                remedy: "Resume with 'cursors' for the topics you saw and 'time:…' for the others.")
+        default: break
+        }
+        throw refused(whole)
+    }
+
+    private static func refused(_ text: some StringProtocol) -> BrokerError {
+        BrokerError(.invalidStart, "\(quoted(text)) is not a start position.")
+    }
+
+    /// `offset:` and `after:` name a place in one topic, so they fit no pattern and no list.
+    package var fitsOneTopicOnly: Bool {
+        switch self {
+        case .offset, .after: true
+        case .latest, .earliest, .last, .time, .ago: false
+        }
+    }
+
+    /// The wire form.
+    package var text: String {
+        switch self {
+        case .latest: "latest"
+        case .earliest: "earliest"
+        case .last(let count): "last:\(count)"
+        case .offset(let offset): "offset:\(offset)"
+        case .after(let cursor): "after:\(cursor)"
+        case .time(let time): "time:\(time)"
+        case .ago(let duration): "ago:\(duration.components.seconds)s"
+        }
+    }
+}
+
+/// Parses a duration of the configuration and the command line: `250ms`, `30s`, `15m`, `12h`, `7d`.
+package func parseDuration(_ text: String) -> Duration? {
+    let digits = text.prefix { $0.isASCII && $0.isNumber }
+    guard let value = Int64(digits), value <= 1_000_000_000 else { return nil }
+    switch text.dropFirst(digits.count) {
+    case "ms": return .milliseconds(value)
+    case "s": return .seconds(value)
+    case "m": return .seconds(value * 60)
+    case "h": return .seconds(value * 3600)
+    case "d": return .seconds(value * 86_400)
+    default: return nil
+    }
+}
+
+/// Parses a size of the configuration and the command line: bytes, or `KiB`, `MiB`, `GiB`.
+package func parseSize(_ text: String) -> Int? {
+    let digits = text.prefix { $0.isASCII && $0.isNumber }
+    guard let value = Int(digits), value <= 1 << 40 else { return nil }
+    switch text.dropFirst(digits.count) {
+    case "", "B": return value
+    case "KiB": return value << 10
+    case "MiB": return value << 20
+    case "GiB": return value << 30
+    default: return nil
+    }
+}

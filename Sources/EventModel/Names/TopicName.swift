@@ -1,0 +1,59 @@
+/// The name of a topic: 1 to 200 bytes, segments of `[A-Za-z0-9_-]+` joined by `.` (DESIGN 1).
+package struct TopicName: Hashable, Sendable, CustomStringConvertible {
+    /// The name as text, e.g. `orders.eu.created`.
+    package let text: String
+
+    package var description: String { text }
+
+    /// Topics below `sluice.` belong to the broker; only its own parts publish to them (PROTOCOL 1.6).
+    package var isReserved: Bool { text.hasPrefix("sluice.") }
+
+    /// Checks the grammar.
+    ///
+    /// - Throws: `invalid_topic` with the offending part and a remedy.
+    package init(_ text: String) throws(BrokerError) {
+        try Self.check(text, code: .invalidTopic) { segment in
+            segment.utf8.allSatisfy(Self.isSegmentByte)
+        }
+        self.text = text
+    }
+
+    /// Checks what names and patterns share: length, segments, bytes.
+    static func check(
+        _ text: String, code: ErrorCode, segmentIsValid: (Substring) -> Bool
+    ) throws(BrokerError) {
+        let size = text.utf8.count
+        guard size >= 1, size <= Limits.topicBytesMax else {
+            throw BrokerError(code, "A topic has 1 to \(Limits.topicBytesMax) bytes, not \(size).")
+        }
+        for segment in text.split(separator: ".", omittingEmptySubsequences: false) {
+            guard !segment.isEmpty else {
+                throw BrokerError(
+                    code, "\(quoted(text)) has an empty segment.",
+                    remedy: "Remove the leading, trailing or doubled dot. "
+                        + "In a shell, quote patterns: '\(text.hasSuffix(".") ? text + ">" : text)'.")
+            }
+            guard segmentIsValid(segment) else {
+                throw BrokerError(code, "Segment \(quoted(segment)) of \(quoted(text)) is not valid.")
+            }
+        }
+    }
+
+    static func isSegmentByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"):
+            true
+        default: false
+        }
+    }
+}
+
+/// Text of a user in an error message: in quotes, shortened, without control characters.
+package func quoted(_ text: some StringProtocol) -> String {
+    var shown = ""
+    for scalar in text.unicodeScalars.prefix(80) {
+        shown.unicodeScalars.append(scalar.value < 0x20 || scalar.value == 0x7f ? "\u{fffd}" : scalar)
+    }
+    return "'\(shown)\(text.unicodeScalars.count > 80 ? "…" : "")'"
+}

@@ -1,0 +1,88 @@
+/// A topic name in which `*` stands for one segment and a final `>` for one or more (DESIGN 1).
+///
+/// A name without wildcards is a pattern too; it matches itself.
+package struct TopicPattern: Hashable, Sendable, CustomStringConvertible {
+    /// The pattern as text.
+    package let text: String
+
+    private let segments: [Segment]
+
+    private enum Segment: Hashable {
+        case literal(Substring)
+        case any
+        case rest
+    }
+
+    package var description: String { text }
+
+    /// The name, if the pattern has no wildcard.
+    package let exactName: TopicName?
+
+    /// Checks the grammar.
+    ///
+    /// - Throws: `invalid_pattern` with the offending part and a remedy.
+    package init(_ text: String) throws(BrokerError) {
+        try TopicName.check(text, code: .invalidPattern) { segment in
+            segment == "*" || segment == ">" || segment.utf8.allSatisfy(TopicName.isSegmentByte)
+        }
+        let segments = text.split(separator: ".").map { segment in
+            switch segment {
+            case "*": Segment.any
+            case ">": Segment.rest
+            default: Segment.literal(segment)
+            }
+        }
+        guard !segments.dropLast().contains(.rest) else {
+            throw BrokerError(.invalidPattern, "In \(quoted(text)), '>' is not the last segment.")
+        }
+        self.text = text
+        self.segments = segments
+        exactName = segments.contains { $0 == .any || $0 == .rest } ? nil : try TopicName(text)
+    }
+
+    /// The pattern that matches exactly one topic.
+    package init(_ name: TopicName) {
+        text = name.text
+        segments = name.text.split(separator: ".").map { .literal($0) }
+        exactName = name
+    }
+
+    /// Does the topic belong to the pattern?
+    ///
+    /// A reserved topic is matched only if the pattern's first segment is the literal `sluice` (PROTOCOL 1.6).
+    package func matches(_ name: TopicName) -> Bool {
+        if let exactName { return exactName == name }
+        if name.isReserved, segments.first != .literal("sluice") { return false }
+        var rest = name.text[...]
+        for (index, segment) in segments.enumerated() {
+            if segment == .rest { return true }
+            let end = rest.firstIndex(of: ".") ?? rest.endIndex
+            if case .literal(let literal) = segment, literal != rest[..<end] { return false }
+            let isLast = index == segments.count - 1
+            guard end < rest.endIndex else { return isLast }
+            if isLast { return false }
+            rest = rest[rest.index(after: end)...]
+        }
+        return false
+    }
+
+    /// Could a topic match both? Judged by the patterns, not by today's topics (PROTOCOL 2).
+    package func overlaps(_ other: TopicPattern) -> Bool {
+        if isReservedOnly != other.isReservedOnly, startsWithWildcard || other.startsWithWildcard {
+            return false
+        }
+        var index = 0
+        while index < segments.count, index < other.segments.count {
+            switch (segments[index], other.segments[index]) {
+            case (.rest, _), (_, .rest): return true
+            case (.literal(let mine), .literal(let its)): if mine != its { return false }
+            case (.any, _), (_, .any): break
+            }
+            index += 1
+        }
+        return segments.count == other.segments.count
+    }
+
+    private var isReservedOnly: Bool { segments.count > 1 && segments[0] == .literal("sluice") }
+    private var startsWithWildcard: Bool { segments[0] == .any || segments[0] == .rest }
+}

@@ -1,0 +1,98 @@
+internal import DequeModule
+internal import EventModel
+
+/// What waits for one session's socket, in order: events and notices, bounded by the session in bytes.
+package struct Backlog {
+    /// A message, and the follower whose cursor it moved; none for replies and other control messages.
+    struct Item {
+        let message: EncodedMessage
+        let follower: Follower?
+        /// The follower's offset before this message, to fall back to when it is dropped.
+        let before: Offset
+    }
+
+    private var items = Deque<Item>()
+    /// Bytes of the first message that are sealed already; such a message is finished and never dropped.
+    private var begun = 0
+    /// Bytes that wait.
+    package private(set) var byteCount = 0
+    /// Bytes of control messages among them.
+    package private(set) var controlByteCount = 0
+
+    package var isEmpty: Bool { items.isEmpty }
+
+    /// The most messages that waited since the backlog was empty. A deque keeps its storage; one that was long gives it
+    /// back when it is empty.
+    private var longest = 0
+    private static let capacityKept = 64
+
+    private var eventByteCount: Int { byteCount - controlByteCount }
+
+    /// Does a message fit the budget? One event always does.
+    func hasRoom(for message: EncodedMessage, bytesMax: Int) -> Bool {
+        eventByteCount == 0 || eventByteCount + message.frame.count <= bytesMax
+    }
+
+    mutating func append(_ message: EncodedMessage, of follower: Follower?, before: Offset) {
+        let size = message.frame.count
+        items.append(Item(message: message, follower: follower, before: before))
+        longest = max(longest, items.count)
+        byteCount += size
+        if let follower {
+            follower.subscription.waitingBytes += size
+        } else {
+            controlByteCount += size
+        }
+    }
+
+    /// Copies as much as fits to `record` and takes it out of the backlog.
+    ///
+    /// - Returns: The number of bytes copied; 0 when nothing waits.
+    package mutating func fill(_ record: UnsafeMutableRawBufferPointer) -> Int {
+        // Unsafe: the record is the loop's scratch for TLS plaintext; a copy through an array would double the cost.
+        var filled = 0
+        while filled < record.count, let item = items.first {
+            let size = item.message.frame.count
+            // What has begun is finished, so it is nothing that its subscription could drop.
+            if begun == 0 { item.follower?.subscription.waitingBytes -= size }
+            let count = min(size - begun, record.count - filled)
+            item.message.frame.withUnsafeBytes { frame in
+                UnsafeMutableRawBufferPointer(rebasing: record[filled...])
+                    .copyMemory(from: UnsafeRawBufferPointer(rebasing: frame[begun..<begun + count]))
+            }
+            filled += count
+            begun += count
+            if begun == size { removeFirst() }
+        }
+        return filled
+    }
+
+    private mutating func removeFirst() {
+        let item = items.removeFirst()
+        byteCount -= begun
+        if item.follower == nil { controlByteCount -= begun }
+        begun = 0
+        guard items.isEmpty else { return }
+        if longest > Self.capacityKept { items = Deque() }
+        longest = 0
+    }
+
+    /// Takes out what waits for the followers that `isDropped` names, and calls `fallBack` once for each, with the offset
+    /// that it had before the first message dropped. A message that has begun stays.
+    mutating func drop(
+        where isDropped: (Follower) -> Bool, fallBack: (Follower, Offset) -> Void
+    ) {
+        var kept = Deque<Item>()
+        var told: Set<ObjectIdentifier> = []
+        for (index, item) in items.enumerated() {
+            guard let follower = item.follower, isDropped(follower), index > 0 || begun == 0 else {
+                kept.append(item)
+                continue
+            }
+            byteCount -= item.message.frame.count
+            follower.subscription.waitingBytes -= item.message.frame.count
+            if told.insert(ObjectIdentifier(follower)).inserted { fallBack(follower, item.before) }
+        }
+        items = kept
+    }
+}

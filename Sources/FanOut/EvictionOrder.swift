@@ -1,0 +1,27 @@
+internal import DequeModule
+internal import EventModel
+
+/// Bounds the newest events that a loop keeps in memory: over all topics, the oldest go first.
+struct EvictionOrder {
+    private var feeds = Deque<TopicFeed>()
+    private var byteCount = 0
+    /// No frame is smaller; bounds the entries of feeds that forgot their events by themselves.
+    private static let frameBytesMin = 64
+
+    /// Counts new events, and evicts the oldest over the bound.
+    mutating func appended(
+        _ events: ArraySlice<EncodedMessage>, to feed: TopicFeed, bytesMax: Int
+    ) {
+        for event in events {
+            feeds.append(feed)
+            byteCount += event.frame.count
+        }
+        while byteCount > bytesMax || feeds.count > bytesMax / Self.frameBytesMin,
+            let oldest = feeds.popFirst() {
+            byteCount -= oldest.evictOldest()
+        }
+    }
+
+    /// Bytes that a feed forgot by itself. Its entries stay, and their turn evicts what the feed has got since, if anything.
+    mutating func forget(bytes: Int) { byteCount -= bytes }
+}

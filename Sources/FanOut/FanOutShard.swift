@@ -1,0 +1,284 @@
+package import EventModel
+
+/// One event loop's part of the fan-out: the topics that its subscribers follow, and who follows them.
+///
+/// Confined to its loop. Events and joins come through one FIFO, so a follower that joins at the head misses nothing.
+package final class FanOutShard {
+    private var feeds: [TopicName: TopicFeed] = [:]
+    private var exactSubscriptions: [TopicName: [ObjectIdentifier: Subscription]] = [:]
+    private var patternSubscriptions: [TopicPattern: [ObjectIdentifier: Subscription]] = [:]
+    /// Topics that came into being and are to be followed before their subscriptions join them.
+    private var awaited: [TopicName: [Subscription]] = [:]
+    private var reads: [ReadKey: [Follower]] = [:]
+    private var dirty: [Subscriber] = []
+    /// Those of the flush under way; kept for its storage.
+    private var flushing: [Subscriber] = []
+    /// Followers whose read failed: asked again at the next tick.
+    private var stalled: [Follower] = []
+    /// The feed of each event in memory, oldest first; for eviction.
+    private var cacheOrder = EvictionOrder()
+    private let limits: Limits
+    private unowned let actor: any FanOutActor
+    /// The time of the last tick.
+    private var now: ContinuousClock.Instant
+    private static let idleFeedKept = Duration.seconds(60)
+
+    private struct ReadKey: Hashable {
+        let topic: TopicName
+        let after: Offset
+    }
+
+    package init(limits: Limits, now: ContinuousClock.Instant, actor: any FanOutActor) {
+        self.now = now
+        self.limits = limits
+        self.actor = actor
+    }
+
+    // MARK: Events of the log
+
+    /// Committed events of a topic, behind those told before.
+    package func appended(_ events: [EncodedMessage], to topic: TopicName) {
+        guard let feed = feeds[topic] else { return }
+        let new = feed.advance(events)
+        guard !new.isEmpty else { return }
+        for follower in feed.followers where follower.isLive {
+            follower.subscription.subscriber.deliver(new, to: follower)
+        }
+        cacheOrder.appended(new, to: feed, bytesMax: limits.tailCacheBytesMax)
+    }
+
+    /// Topics that are new: subscriptions whose patterns match follow them from their first event.
+    package func created(_ topics: [TopicName]) {
+        var toFollow: [TopicName] = []
+        for topic in topics {
+            let subscriptions = subscriptions(matching: topic)
+            guard !subscriptions.isEmpty else { continue }
+            for subscription in subscriptions where !subscription.hasJoined {
+                subscription.newTopics.append(topic)
+            }
+            let joined = subscriptions.filter(\.hasJoined)
+            if !joined.isEmpty, awaitFeed(of: topic, for: joined) { toFollow.append(topic) }
+        }
+        if !toFollow.isEmpty { actor.follow(toFollow) }
+    }
+
+    /// - Returns: `true` if the topic has to be followed first.
+    private func awaitFeed(of topic: TopicName, for subscriptions: [Subscription]) -> Bool {
+        if let feed = feeds[topic] {
+            for subscription in subscriptions {
+                subscription.subscriber.joinNew(feed, subscription: subscription)
+            }
+            return false
+        }
+        awaited[topic, default: []].append(contentsOf: subscriptions)
+        return true
+    }
+
+    /// The topics are followed from these positions on; what comes next in the FIFO is behind them.
+    package func followed(_ positions: [TopicPosition]) {
+        for position in positions {
+            let feed = feeds[position.topic] ?? TopicFeed(position)
+            if feeds.updateValue(feed, forKey: position.topic) == nil { feed.idleSince = now }
+            for subscription in awaited.removeValue(forKey: position.topic) ?? [] {
+                subscription.subscriber.joinNew(feed, subscription: subscription)
+            }
+        }
+    }
+
+    /// Topics that are still to be followed because an earlier try failed.
+    package var topicsAwaited: [TopicName] { Array(awaited.keys) }
+
+    /// The topic is gone. Its subscriptions stay, for one that comes back under the name.
+    package func deleted(_ topic: TopicName) {
+        awaited[topic] = nil
+        for subscription in subscriptions(matching: topic) {
+            subscription.newTopics.removeAll { $0 == topic }
+        }
+        guard let feed = feeds.removeValue(forKey: topic) else { return }
+        cacheOrder.forget(bytes: feed.evictAll())
+        for follower in feed.followers {
+            follower.subscription.subscriber.topicDeleted(follower)
+        }
+    }
+
+    /// Events below `earliest` are not to be read any more.
+    package func purged(_ topic: TopicName, earliest: Offset) {
+        guard let feed = feeds[topic] else { return }
+        cacheOrder.forget(bytes: feed.purge(below: earliest))
+    }
+
+    /// The topic goes on in another incarnation of the log, behind `fork`.
+    package func restarted(_ position: TopicPosition, fork: Offset) {
+        guard let feed = feeds[position.topic] else { return }
+        cacheOrder.forget(bytes: feed.evictAll())
+        feed.restart(position, fork: fork)
+        for follower in feed.followers {
+            follower.subscription.subscriber.topicRestarted(follower, fork: fork)
+        }
+    }
+
+    // MARK: Subscriptions
+
+    /// The topic's feed on this loop, if it is followed here; who asks has another minute to join it.
+    package func feed(of topic: TopicName) -> TopicFeed? {
+        let feed = feeds[topic]
+        if feed?.idleSince != nil { feed?.idleSince = now }
+        return feed
+    }
+
+    /// Makes the subscription known, so that topics which come into being from now on are not missed.
+    package func register(_ subscription: Subscription) {
+        subscription.subscriber.add(subscription)
+        for pattern in subscription.patterns {
+            if let name = pattern.exactName {
+                exactSubscriptions[name, default: [:]][ObjectIdentifier(subscription)] = subscription
+            } else {
+                patternSubscriptions[pattern, default: [:]][ObjectIdentifier(subscription)] =
+                    subscription
+            }
+        }
+    }
+
+    /// Starts delivery; what the client is told before (`subscribed`) is in the backlog already.
+    ///
+    /// The feeds are those that `feed(of:)` gives now. A subscription that has been removed meanwhile is ignored.
+    /// - Parameter gone: Topics that the client has a cursor of and that do not exist.
+    package func join(
+        _ subscription: Subscription, _ starts: [FollowerStart], gone: [TopicName] = []
+    ) {
+        guard isRegistered(subscription) else { return }
+        for start in starts {
+            let topic = start.feed.topic
+            precondition(feeds[topic] === start.feed, "bug: joined \(topic), which is not followed")
+        }
+        subscription.subscriber.join(subscription, starts, gone: gone)
+        let new = subscription.newTopics
+        subscription.newTopics = []
+        let toFollow = new.filter { topic in
+            subscription.follower(of: topic) == nil && awaitFeed(of: topic, for: [subscription])
+        }
+        if !toFollow.isEmpty { actor.follow(toFollow) }
+    }
+
+    /// Ends a subscription; nothing of it is delivered any more.
+    package func remove(_ subscription: Subscription) {
+        let feeds = subscription.followers.values.map(\.feed)
+        subscription.subscriber.remove(subscription)
+        let id = ObjectIdentifier(subscription)
+        for pattern in subscription.patterns {
+            if let name = pattern.exactName {
+                exactSubscriptions[name]?[id] = nil
+                if exactSubscriptions[name]?.isEmpty == true { exactSubscriptions[name] = nil }
+            } else {
+                patternSubscriptions[pattern]?[id] = nil
+                if patternSubscriptions[pattern]?.isEmpty == true {
+                    patternSubscriptions[pattern] = nil
+                }
+            }
+        }
+        for feed in feeds where feed.followers.isEmpty { feed.idleSince = now }
+        for topic in topicsAwaited {
+            awaited[topic]?.removeAll { $0 === subscription }
+            if awaited[topic]?.isEmpty == true { awaited[topic] = nil }
+        }
+    }
+
+    /// The session is over.
+    package func remove(_ subscriber: Subscriber) {
+        for subscription in subscriber.subscriptions { remove(subscription) }
+        subscriber.close()
+    }
+
+    private func isRegistered(_ subscription: Subscription) -> Bool {
+        let id = ObjectIdentifier(subscription)
+        return subscription.patterns.contains { pattern in
+            if let name = pattern.exactName { return exactSubscriptions[name]?[id] != nil }
+            return patternSubscriptions[pattern]?[id] != nil
+        }
+    }
+
+    private func subscriptions(matching topic: TopicName) -> some Collection<Subscription> {
+        var found = exactSubscriptions[topic] ?? [:]
+        for (pattern, subscriptions) in patternSubscriptions where pattern.matches(topic) {
+            found.merge(subscriptions) { subscription, _ in subscription }
+        }
+        return found.values
+    }
+
+    // MARK: Reads
+
+    /// Asks for the page behind the follower's cursor; all who ask for the same at the same time share it.
+    func read(for follower: Follower) {
+        let key = ReadKey(topic: follower.feed.topic, after: follower.cursor)
+        if reads[key] != nil {
+            reads[key]?.append(follower)
+        } else {
+            reads[key] = [follower]
+            actor.read(key.topic, after: key.after)
+        }
+    }
+
+    /// The answer to `FanOutActor.read`; `nil` if the log could not be read.
+    package func pageArrived(_ page: ReplayPage?, of topic: TopicName, after: Offset) {
+        let followers = reads.removeValue(forKey: ReadKey(topic: topic, after: after)) ?? []
+        for follower in followers {
+            let subscriber = follower.subscription.subscriber
+            if let page, page.position.epoch == follower.feed.epoch {
+                subscriber.readEnded(for: follower)
+                subscriber.pageArrived(page, after: after, for: follower)
+            } else {
+                // Also a page of an incarnation that this loop was not told of yet: it will be, until the next tick.
+                stalled.append(follower)
+            }
+        }
+    }
+
+    // MARK: Turns and time
+
+    func markDirty(_ subscriber: Subscriber) {
+        guard !subscriber.isDirty else { return }
+        subscriber.isDirty = true
+        dirty.append(subscriber)
+        if dirty.count == 1 { actor.scheduleFlush() }
+    }
+
+    /// Flushes the subscriber again, when others had their turn.
+    package func flushNextTurn(_ subscriber: Subscriber) { markDirty(subscriber) }
+
+    /// Flushes everybody for whom something came since the last time: once a loop turn.
+    package func flush() {
+        swap(&dirty, &flushing)
+        for subscriber in flushing {
+            subscriber.isDirty = false
+            subscriber.output?.flush()
+        }
+        flushing.removeAll(keepingCapacity: true)
+    }
+
+    /// Repeats reads that failed, and drops feeds that nobody has followed for a while.
+    ///
+    /// - Returns: The topics that need not be followed any more.
+    package func tick(now: ContinuousClock.Instant) -> [TopicName] {
+        self.now = now
+        for follower in stalled { follower.subscription.subscriber.readEnded(for: follower) }
+        stalled = []
+        let idle = feeds.values.filter { feed in
+            feed.followers.isEmpty && feed.idleSince.map { now - $0 > Self.idleFeedKept } ?? false
+        }
+        for feed in idle {
+            cacheOrder.forget(bytes: feed.evictAll())
+            feeds[feed.topic] = nil
+        }
+        return idle.map(\.topic)
+    }
+}
+
+/// What a shard needs done.
+package protocol FanOutActor: AnyObject {
+    /// Calls `FanOutShard.flush` at the end of this loop turn.
+    func scheduleFlush()
+    /// Answers with `FanOutShard.followed`, in the FIFO of events.
+    func follow(_ topics: [TopicName])
+    /// Answers with `FanOutShard.pageArrived`.
+    func read(_ topic: TopicName, after: Offset)
+}

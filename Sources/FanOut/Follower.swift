@@ -1,0 +1,73 @@
+package import EventModel
+
+/// One subscription's stand in one topic: live, or replaying from its cursor (DESIGN 4).
+///
+/// It is live when its cursor has reached what its loop has fanned out. There is no third state: everything happens on
+/// one event loop and offsets are dense.
+package final class Follower {
+    let feed: TopicFeed
+    let subscription: Subscription
+    /// The last offset that was accepted for the socket, or passed in a gap.
+    package internal(set) var cursor: Offset
+    /// Fed by the fan-out; otherwise from memory or the log.
+    package internal(set) var isLive = false
+    /// A page is being read for it.
+    var isReading = false
+    /// It waits for its turn to be refilled.
+    var isQueued = false
+    /// A topic that came into being causes neither `lagging` nor `live` (PROTOCOL 2), until it is live for the first time.
+    var isSilent: Bool
+    /// Its index in the feed's followers.
+    var slot = 0
+
+    init(feed: TopicFeed, subscription: Subscription, cursor: Offset, isSilent: Bool) {
+        self.feed = feed
+        self.subscription = subscription
+        self.cursor = cursor
+        self.isSilent = isSilent
+    }
+}
+
+/// One subscription of a session: patterns, and a follower for each topic that they match.
+package final class Subscription {
+    /// As the client named it; `nil` on a single-topic stream.
+    package let id: Int64?
+    package let patterns: [TopicPattern]
+    package let subscriber: Subscriber
+    private(set) var followers: [TopicName: Follower] = [:]
+    /// Topics whose end was told; one that comes back under the name begins with a reset.
+    var deletedTopics: Set<TopicName> = []
+    /// Topics that came into being before the subscription has joined.
+    var newTopics: [TopicName] = []
+    /// Its starts are fixed and `subscribed` is sent: events may follow.
+    package internal(set) var hasJoined = false
+    /// Bytes in the session's backlog that could be dropped: without a message that has begun.
+    var waitingBytes = 0
+    /// Followers that replay and whose topics are not new.
+    var replayingCount = 0
+    /// `live` is to be told when no topic replays any more.
+    var owesLive = true
+
+    package init(id: Int64?, patterns: [TopicPattern], subscriber: Subscriber) {
+        self.id = id
+        self.patterns = patterns
+        self.subscriber = subscriber
+    }
+
+    func follower(of topic: TopicName) -> Follower? { followers[topic] }
+
+    func add(_ follower: Follower) {
+        followers[follower.feed.topic] = follower
+        follower.feed.add(follower)
+    }
+
+    func remove(_ follower: Follower) {
+        followers[follower.feed.topic] = nil
+        follower.feed.remove(follower)
+    }
+
+    /// Events between the replaying topics' cursors and their heads.
+    var behind: Int64 {
+        followers.values.reduce(0) { $1.isLive ? $0 : $0 + max(0, $1.feed.head - $1.cursor) }
+    }
+}

@@ -1,0 +1,149 @@
+internal import AccessControl
+package import EventModel
+internal import HTTPTypes
+internal import Hummingbird
+package import Logging
+internal import NIOCore
+package import NIOHTTP1
+package import Transport
+
+/// The broker over HTTP: publishes in place, WebSockets to the subscribe endpoint, the rest through the router.
+package final class HTTPBroker: HTTPService {
+    private let limits: Limits
+    private let access: RequestAccess
+    private let problems: Problems
+    private let publishes: PublishEndpoint
+    private let upgrades: any UpgradeService
+    private let state = NodeState()
+    private let responder: RouterResponder<RouteContext>
+    private let logger: Logger
+
+    /// A body up to this is collected before its sender is known: that is cheaper than to ask twice who it is.
+    private static let unknownBodyBytesMax = 64 << 10
+
+    /// Builds the routes.
+    ///
+    /// - Parameters:
+    ///   - log: Where events go to and come from.
+    ///   - authenticate: `nil`: no access control.
+    ///   - upgrades: What makes WebSockets.
+    ///   - limits: Of bodies, lines, events and pages.
+    ///   - createsTopics: Whether a publish may create its topic.
+    ///   - sha256: For the digests of idempotency keys.
+    ///   - now: The node's clock.
+    ///   - requestID: Names a refused request, for its answer and the log.
+    ///   - logger: Gets what is the broker's own fault.
+    package init(
+        log: any EventLog, authenticate: Authenticate?, upgrades: any UpgradeService,
+        limits: Limits = Limits(), createsTopics: Bool = true, sha256: @escaping SHA256,
+        now: @escaping @Sendable () -> Timestamp,
+        requestID: @escaping @Sendable () -> String = HTTPBroker.randomRequestID, logger: Logger
+    ) {
+        self.limits = limits
+        self.logger = logger
+        self.upgrades = upgrades
+        access = RequestAccess(authenticate: authenticate)
+        problems = Problems(requestID: requestID, logger: logger)
+        publishes = PublishEndpoint(
+            log: log, access: access, limits: limits, createsTopics: createsTopics,
+            sha256: sha256, problems: problems)
+        let table = RouteTable(problems: problems)
+        HealthRoutes(log: log, state: state).add(to: table)
+        ErrorRoutes().add(to: table)
+        TopicRoutes(log: log, limits: limits).add(to: table)
+        EventRoutes(log: log, limits: limits, publishes: publishes, problems: problems, now: now)
+            .add(to: table)
+        responder = table.responder()
+    }
+
+    /// A name of 64 random bits, such as `r_2k9d8f7h3j1m0`.
+    @Sendable package static func randomRequestID() -> String {
+        "r_" + String(UInt64.random(in: .min ... .max), radix: 36)
+    }
+
+    /// From now on, work is refused with `draining` and `/readyz` says so; what has begun goes on.
+    package func drain() { state.drain() }
+
+    package func admit(
+        _ head: HTTPRequestHead, from connection: ConnectionInfo
+    ) -> HTTPAdmission {
+        let destination = Destination(head)
+        if state.isDraining, destination != .open {
+            return .answer(problems.answer(to: NodeState.draining, head: head, closes: true))
+        }
+        switch destination {
+        case .publish, .publishMany:
+            let size = head.headers.first(name: "content-length").flatMap { Int($0) }
+            if size ?? Int.max > Self.unknownBodyBytesMax,
+                let refusal = access.refusal(of: head, from: connection)
+            {
+                return .answer(problems.answer(to: refusal, head: head))
+            }
+            return .collect(bodyBytesMax: limits.bodyBytesMax)
+        case .connect: return upgrades.upgrade(head, route: .connect, from: connection)
+        case .stream(let text):
+            do throws(BrokerError) {
+                let topic = try topicName(inPath: text)
+                return upgrades.upgrade(head, route: .topic(topic), from: connection)
+            } catch {
+                return .answer(problems.answer(to: error, head: head))
+            }
+        case .open, .router: return .collect(bodyBytesMax: TopicRoutes.bodyBytesMax)
+        }
+    }
+
+    package func respond(to exchange: HTTPExchange) {
+        handle(
+            IncomingRequest(
+                head: exchange.head, body: exchange.body, connection: exchange.connection,
+                answer: { exchange.answer($0) }))
+    }
+
+    /// Answers a request; called on its event loop.
+    package func handle(_ request: IncomingRequest) {
+        switch Destination(request.head) {
+        case .publish(let topic): publishes.publish(request, to: .topic(topic))
+        case .publishMany: publishes.publish(request, to: .many)
+        case .open: route(request)
+        case .connect, .stream, .router:
+            access.identify(request) { answer in
+                switch answer {
+                case .known(.success), .later(.success): self.route(request)
+                case .known(.failure(let error)), .later(.failure(let error)):
+                    request.answer(self.problems.answer(to: error, head: request.head))
+                case .pending: break
+                }
+            }
+        }
+    }
+
+    /// Runs the router in place: up to the first real wait on this very turn of the event loop, then on the same loop.
+    ///
+    /// The task is the request's: it ends with the answer, which is the only thing it owes.
+    private func route(_ request: IncomingRequest) {
+        let (responder, problems) = (responder, problems)
+        let context = RouteContext(source: RouteSource(logger: logger, incoming: request))
+        let routed = RouteTable.request(request)
+        let executor = LoopExecutor(request.connection.eventLoop)
+        Task.immediate(executorPreference: executor) {
+            do {
+                let response = try await responder.respond(to: routed, context: context)
+                request.answer(try await response.answer())
+            } catch {
+                let failure = BrokerError(.internal, "\(type(of: error))")
+                request.answer(problems.answer(to: failure, head: request.head))
+            }
+        }
+    }
+
+    package func refuse(_ fault: HTTPFault, head: HTTPRequestHead?) -> HTTPAnswer {
+        var error = fault.error
+        if let head {
+            switch Destination(head) {
+            case .publish, .publishMany: error.committed = .no
+            case .connect, .stream, .open, .router: break
+            }
+        }
+        return problems.answer(to: error, head: head, status: fault.status)
+    }
+}

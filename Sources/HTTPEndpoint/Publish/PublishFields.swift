@@ -1,0 +1,122 @@
+package import EventModel
+internal import SessionProtocol
+package import NIOHTTP1
+
+/// The header fields that mean something for a publish, found in one pass.
+package struct PublishFields: Sendable {
+    var contentType: String?
+    var contentEncoding: String?
+    /// Governs the whole request.
+    var idempotencyKey: String?
+    /// The event's own id.
+    var eventID: String?
+    /// The event's key.
+    var key: String?
+    var ifMatch: String?
+    var ifNoneMatch: String?
+
+    /// - Throws: `invalid_request` for a field that comes twice or is not 1 to 500 bytes; `invalid_utf8`.
+    package init(_ headers: HTTPHeaders) throws(BrokerError) {
+        for (name, value) in headers {
+            // The length decides first, so that most fields cost one comparison.
+            switch name.utf8.count {
+            case 12 where name.isField("content-type"): try Self.set(&contentType, value, name)
+            case 16 where name.isField("content-encoding"):
+                try Self.set(&contentEncoding, value, name)
+            case 15 where name.isField("idempotency-key"):
+                try Self.set(&idempotencyKey, value, name)
+                try Self.checkLabel(value, name)
+            case 15 where name.isField("sluice-event-id"):
+                try Self.set(&eventID, value, name)
+                try Self.checkLabel(value, name)
+            case 10 where name.isField("sluice-key"):
+                try Self.set(&key, value, name)
+                try Self.checkLabel(value, name)
+            case 8 where name.isField("if-match"): try Self.set(&ifMatch, value, name)
+            case 13 where name.isField("if-none-match"): try Self.set(&ifNoneMatch, value, name)
+            default: break
+            }
+        }
+    }
+
+    private static func set(
+        _ field: inout String?, _ value: String, _ name: String
+    ) throws(BrokerError) {
+        guard field == nil else {
+            throw BrokerError(
+                .invalidRequest, "The header \(name) comes twice.", at: InputPlace(field: name))
+        }
+        field = value
+    }
+
+    /// NIO decodes fields as UTF-8 and repairs what is not: a repaired text could name another key.
+    private static func checkLabel(_ value: String, _ name: String) throws(BrokerError) {
+        try EventValidation.check(value, field: name)
+        guard !value.unicodeScalars.contains("\u{fffd}") else {
+            throw BrokerError(
+                .invalidUTF8, "The header \(name) is not UTF-8.", at: InputPlace(field: name))
+        }
+    }
+
+    /// The body's media type.
+    ///
+    /// - Throws: `unsupported_media_type`, for a Content-Encoding too (RFC 9110 15.5.16).
+    func mediaType(offered: [MediaType]) throws(BrokerError) -> MediaType {
+        if let contentEncoding, contentEncoding.lowercased() != "identity" {
+            throw BrokerError(
+                .unsupportedMediaType,
+                "The content encoding \(quoted(contentEncoding)) is not supported.",
+                remedy: "Send the body as it is, without Content-Encoding.")
+        }
+        return try MediaType(contentType, offered: offered)
+    }
+
+    /// What the publisher expects of the topic's head.
+    ///
+    /// - Throws: `invalid_request` for conditions that are not of PROTOCOL 3.
+    func condition() throws(BrokerError) -> HeadCondition? {
+        guard ifMatch != nil || ifNoneMatch != nil else { return nil }
+        guard ifMatch == nil || ifNoneMatch == nil else {
+            throw BrokerError(
+                .invalidRequest, "If-Match and If-None-Match come together.",
+                remedy: "Send one of them.")
+        }
+        if let ifNoneMatch {
+            guard ifNoneMatch == "*" else {
+                throw BrokerError(
+                    .invalidRequest, "If-None-Match is \(quoted(ifNoneMatch)), not '*'.",
+                    at: InputPlace(field: "If-None-Match"))
+            }
+            return .neverPublished
+        }
+        guard let text = ifMatch, text.utf8.count > 2, text.hasPrefix("\""), text.hasSuffix("\""),
+            let cursor = Cursor(text.dropFirst().dropLast())
+        else {
+            throw BrokerError(
+                .invalidRequest, "If-Match is not one cursor in quotes.",
+                remedy: "Send If-Match: \"CURSOR\", as the ETag of a publish says it.",
+                at: InputPlace(field: "If-Match"))
+        }
+        return .head(cursor)
+    }
+}
+
+/// A condition on the topic's head.
+package enum HeadCondition: Hashable, Sendable {
+    /// `If-None-Match: *`.
+    case neverPublished
+    /// `If-Match: "<cursor>"`.
+    case head(Cursor)
+}
+
+extension String {
+    /// Whether this is the field name, which is given in lower case (RFC 9110 5.1).
+    func isField(_ lowercase: StaticString) -> Bool {
+        lowercase.withUTF8Buffer { wanted in
+            utf8.elementsEqual(wanted) { byte, expected in
+                let isUpper = (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
+                return (isUpper ? byte | 0x20 : byte) == expected
+            }
+        }
+    }
+}

@@ -1,0 +1,30 @@
+package import NIOCore
+package import NIOHTTP1
+package import Transport
+
+/// A request with its whole body, and the way back; exactly one answer, from any thread.
+package struct IncomingRequest: Sendable {
+    package let head: HTTPRequestHead
+    package let body: ByteBuffer
+    package let connection: ConnectionInfo
+    package let answer: @Sendable (HTTPAnswer) -> Void
+
+    package init(
+        head: HTTPRequestHead, body: ByteBuffer, connection: ConnectionInfo,
+        answer: @escaping @Sendable (HTTPAnswer) -> Void
+    ) {
+        self.head = head
+        self.body = body
+        self.connection = connection
+        self.answer = answer
+    }
+
+    /// Runs `body` on the connection's event loop, at once if that is where we are.
+    func onLoop(_ body: @escaping @Sendable () -> Void) {
+        if connection.eventLoop.inEventLoop {
+            body()
+        } else {
+            connection.eventLoop.execute(body)
+        }
+    }
+}

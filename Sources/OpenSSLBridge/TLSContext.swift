@@ -1,0 +1,176 @@
+internal import COpenSSL
+internal import Glibc
+
+/// What a side of TLS needs to know before its first connection.
+package enum TLSConfiguration: Sendable {
+    /// A server: PEM files of its certificate chain (leaf first) and of its private key.
+    case server(certificateChain: String, privateKey: String)
+    /// A client: whom it trusts.
+    case client(TLSTrust)
+}
+
+/// Whom a client trusts.
+package struct TLSTrust: Sendable {
+    /// A PEM file of certificate authorities.
+    package var authorities: String?
+    /// Whether the operating system's authorities are trusted, too.
+    package var includesSystem: Bool
+    /// Whether the server is taken for what it says; only for tests and `--insecure`.
+    package var isInsecure: Bool
+
+    package init(authorities: String? = nil, includesSystem: Bool = true, isInsecure: Bool = false) {
+        self.authorities = authorities
+        self.includesSystem = includesSystem
+        self.isInsecure = isInsecure
+    }
+}
+
+/// Which versions of TLS a context speaks; both unless a test says otherwise.
+package enum TLSVersions: Sendable {
+    case all
+    case tls12
+    case tls13
+}
+
+/// What the connections of one side share: certificates, keys and policy. Immutable once made.
+///
+/// TLS 1.2 and 1.3; no compression, no renegotiation, and no resumption: neither session cache nor
+/// tickets, whose state would cost memory per client.
+package final class TLSContext: Sendable {
+    package enum Role: Sendable { case server, client }
+
+    package let role: Role
+    let verifiesPeer: Bool
+    // Safe: an SSL_CTX is reference-counted and locks itself; it is not changed after init.
+    nonisolated(unsafe) let pointer: OpaquePointer
+
+    package init(_ configuration: TLSConfiguration, versions: TLSVersions = .all) throws(TLSError) {
+        ERR_clear_error()
+        let method: OpaquePointer?
+        switch configuration {
+        case .server: (role, method) = (.server, TLS_server_method())
+        case .client: (role, method) = (.client, TLS_client_method())
+        }
+        guard let pointer = SSL_CTX_new(method) else {
+            throw .fromQueue(.library, "OpenSSL makes no context")
+        }
+        self.pointer = pointer
+        if case .client(let trust) = configuration {
+            verifiesPeer = !trust.isInsecure
+        } else {
+            verifiesPeer = false
+        }
+        sluice_ctx_set_modes(pointer)
+        sluice_ctx_disable_resumption(pointer)
+        sluice_ctx_set_options(pointer)
+        try setVersions(versions)
+        switch configuration {
+        case .server(let chain, let key): try loadIdentity(chain: chain, key: key)
+        case .client(let trust): try loadTrust(trust)
+        }
+        setApplicationProtocols()
+    }
+
+    deinit { SSL_CTX_free(pointer) }
+
+    private func setVersions(_ versions: TLSVersions) throws(TLSError) {
+        let range: (least: Int32, most: Int32)
+        switch versions {
+        case .all: range = (TLS1_2_VERSION, TLS1_3_VERSION)
+        case .tls12: range = (TLS1_2_VERSION, TLS1_2_VERSION)
+        case .tls13: range = (TLS1_3_VERSION, TLS1_3_VERSION)
+        }
+        guard sluice_ctx_set_min_proto_version(pointer, range.least) == 1,
+            sluice_ctx_set_max_proto_version(pointer, range.most) == 1
+        else { throw .fromQueue(.library, "OpenSSL does not speak TLS 1.2 and 1.3") }
+    }
+
+    private func loadIdentity(chain: String, key: String) throws(TLSError) {
+        try Self.requireReadable(chain, "certificate")
+        try Self.requireReadable(key, "private key")
+        guard SSL_CTX_use_certificate_chain_file(pointer, chain) == 1 else {
+            throw .fromQueue(.file, "\(chain) is not a PEM certificate chain")
+        }
+        guard SSL_CTX_use_PrivateKey_file(pointer, key, SSL_FILETYPE_PEM) == 1 else {
+            let mismatch = sluice_error_reason(ERR_peek_error()) == X509_R_KEY_VALUES_MISMATCH
+            if mismatch {
+                ERR_clear_error()
+                throw TLSError(.keyMismatch, "The private key \(key) is not the one of \(chain).")
+            }
+            throw .fromQueue(.file, "\(key) is not an unencrypted PEM private key")
+        }
+        guard SSL_CTX_check_private_key(pointer) == 1 else {
+            ERR_clear_error()
+            throw TLSError(.keyMismatch, "The private key \(key) is not the one of \(chain).")
+        }
+        try requireValidNow(chain)
+    }
+
+    private func requireValidNow(_ chain: String) throws(TLSError) {
+        guard let leaf = SSL_CTX_get0_certificate(pointer) else {
+            throw TLSError(.file, "\(chain) holds no certificate.")
+        }
+        if X509_cmp_current_time(X509_get0_notAfter(leaf)) < 0 {
+            throw TLSError(.expired, "The certificate \(chain) has expired.")
+        }
+        if X509_cmp_current_time(X509_get0_notBefore(leaf)) > 0 {
+            throw TLSError(.expired, "The certificate \(chain) is not valid yet.")
+        }
+    }
+
+    private func loadTrust(_ trust: TLSTrust) throws(TLSError) {
+        guard !trust.isInsecure else {
+            SSL_CTX_set_verify(pointer, SSL_VERIFY_NONE, nil)
+            return
+        }
+        SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER, nil)
+        if trust.includesSystem, SSL_CTX_set_default_verify_paths(pointer) != 1 {
+            throw .fromQueue(.library, "The system's certificate authorities cannot be used")
+        }
+        if let authorities = trust.authorities {
+            try Self.requireReadable(authorities, "certificate authority")
+            guard SSL_CTX_load_verify_file(pointer, authorities) == 1 else {
+                throw .fromQueue(.file, "\(authorities) holds no PEM certificate")
+            }
+        }
+        // A missing default directory leaves an entry behind although the call succeeds.
+        ERR_clear_error()
+    }
+
+    /// ALPN (RFC 7301): a client offers `http/1.1`; a server chooses it and otherwise goes on
+    /// without, because every protocol it speaks is HTTP/1.1.
+    private func setApplicationProtocols() {
+        switch role {
+        case .client:
+            SSL_CTX_set_alpn_protos(pointer, Self.http11, UInt32(Self.http11.count))
+        case .server:
+            let select: SSL_CTX_alpn_select_cb_func = { _, chosen, length, offered, count, _ in
+                guard let chosen, let length, let offered else { return SSL_TLSEXT_ERR_NOACK }
+                let wire = UnsafeBufferPointer(start: offered, count: Int(count))
+                var at = 0
+                while at < wire.count {
+                    let name = at + 1
+                    let next = name + Int(wire[at])
+                    guard next <= wire.count else { break }
+                    if wire[name..<next].elementsEqual("http/1.1".utf8) {
+                        chosen.pointee = offered + name
+                        length.pointee = wire[at]
+                        return SSL_TLSEXT_ERR_OK
+                    }
+                    at = next
+                }
+                return SSL_TLSEXT_ERR_NOACK
+            }
+            SSL_CTX_set_alpn_select_cb(pointer, select, nil)
+        }
+    }
+
+    private static let http11: [UInt8] = [8] + Array("http/1.1".utf8)
+
+    private static func requireReadable(_ path: String, _ what: String) throws(TLSError) {
+        guard access(path, R_OK) == 0 else {
+            let reason = String(cString: strerror(errno))
+            throw TLSError(.file, "The \(what) file \(path) cannot be read: \(reason).")
+        }
+    }
+}

@@ -1,0 +1,184 @@
+internal import CLibPQ
+internal import Glibc
+
+/// A connection to PostgreSQL through libpq, confined to one thread.
+///
+/// Every call that waits blocks that thread, so it must be one of our own (`PostgresThread`),
+/// never an event loop or a thread of the concurrency pool. After `connectionLost` or `timedOut`
+/// nothing but `close` is of use.
+package final class PostgresConnection {
+    /// nil once closed.
+    // Safe: a PGconn may be used by one thread at a time (manual 34.20); this class is not
+    // Sendable, so its owner's thread is that one.
+    private var connection: OpaquePointer?
+    private let notices = NoticeReceiver()
+    /// Commands and syncs whose end has not been read yet.
+    var outstanding = 0
+    /// Notifications that were read while something else was waited for.
+    var received: [PostgresNotification] = []
+
+    package let backendPID: Int32
+    /// 150018 is 15.18 (PQserverVersion).
+    package let serverVersion: Int
+
+    /// Connects, with a timeout for each host, and applies the settings.
+    package init(_ configuration: PostgresConfiguration) throws(PostgresError) {
+        let conninfo = configuration.conninfo
+        let isReadable =
+            !PostgresConfiguration.isConnectionString(conninfo)
+            || PostgresConfiguration.parse(conninfo) != nil
+        guard isReadable else {
+            throw PostgresError(
+                kind: .connectionFailed, message: "the connection string cannot be read",
+                hint: "Write a PostgreSQL URI (percent-encode special characters) or keywords.")
+        }
+        let handle = try Self.connect(configuration, notices)
+        connection = handle
+        backendPID = PQbackendPID(handle)
+        serverVersion = Int(PQserverVersion(handle))
+        for (name, value) in configuration.settings {
+            do {
+                _ = try query("SELECT set_config($1, $2, false)", [.text(name), .text(value)])
+            } catch {
+                var failure = error
+                failure.kind = .connectionFailed
+                throw failure
+            }
+        }
+    }
+
+    deinit { close() }
+
+    /// Ends the connection; harmless when repeated.
+    package func close() {
+        guard let connection else { return }
+        PQfinish(connection)
+        self.connection = nil
+        outstanding = 0
+    }
+
+    package var isClosed: Bool { connection == nil }
+
+    /// Whether no transaction is open and no command is running.
+    package var isTransactionIdle: Bool {
+        connection.map { PQtransactionStatus($0) == PQTRANS_IDLE } ?? false
+    }
+
+    /// Gets the server's notices and warnings; without it they are dropped.
+    package var onNotice: ((PostgresNotice) -> Void)? {
+        get { notices.handler }
+        set { notices.handler = newValue }
+    }
+
+    /// libpq's handle; throws when the connection was closed.
+    func open() throws(PostgresError) -> OpaquePointer {
+        guard let connection else {
+            throw PostgresError(kind: .connectionLost, message: "the connection was closed")
+        }
+        return connection
+    }
+
+    /// libpq's last message, as the loss that it is or as a refused call on a sound connection.
+    func failure(_ handle: OpaquePointer) -> PostgresError {
+        PostgresError(
+            kind: PQstatus(handle) == CONNECTION_OK ? .query : .connectionLost,
+            message: PostgresError.trimmed(PQerrorMessage(handle)))
+    }
+
+    /// Cancels what is running, as far as that works, and closes.
+    ///
+    /// The server does not notice a closed socket while a statement runs or waits for a lock.
+    func abandon() {
+        guard let connection else { return }
+        if let cancel = PQgetCancel(connection) {
+            CancelRequest(cancel).send()
+        }
+        close()
+    }
+}
+
+@available(*, unavailable) extension PostgresConnection: Sendable {}
+
+extension PostgresConnection {
+    private static func connect(
+        _ configuration: PostgresConfiguration, _ notices: NoticeReceiver
+    ) throws(PostgresError) -> OpaquePointer {
+        let parameters = configuration.parameters()
+        let started = CStrings.with(parameters.map(\.0)) { keywords in
+            CStrings.with(parameters.map(\.1)) { values in
+                PQconnectStartParams(keywords, values, 1)
+            }
+        }
+        guard let handle = started else {
+            throw PostgresError(kind: .connectionFailed, message: "out of memory")
+        }
+        if PQstatus(handle) != CONNECTION_BAD {
+            // libpq prints what a server says during the login to stderr, unless a receiver is
+            // set before; and only its blocking calls give every host its own timeout. So start,
+            // set the receiver, and start over with the blocking call.
+            PQsetNoticeReceiver(handle, NoticeReceiver.receive, notices.context)
+            PQreset(handle)
+        }
+        guard PQstatus(handle) == CONNECTION_OK, PQsetnonblocking(handle, 1) == 0 else {
+            let message = PostgresError.trimmed(PQerrorMessage(handle))
+            PQfinish(handle)
+            throw PostgresError(kind: .connectionFailed, message: message)
+        }
+        return handle
+    }
+
+    /// Asks whether a server accepts connections, without logging in (PQpingParams).
+    package static func ping(_ conninfo: String) -> PostgresPing {
+        let status = CStrings.with(["connect_timeout", "dbname"]) { keywords in
+            CStrings.with(["3", conninfo]) { values in
+                PQpingParams(keywords, values, 1)
+            }
+        }
+        return switch status {
+        case PQPING_OK: .ok
+        case PQPING_REJECT: .rejecting
+        case PQPING_NO_RESPONSE: .noResponse
+        default: .noAttempt
+        }
+    }
+}
+
+/// What a server answered to `PostgresConnection.ping`.
+package enum PostgresPing: Sendable {
+    /// It accepts connections.
+    case ok
+    /// It is there, but starting, recovering, or shutting down.
+    case rejecting
+    case noResponse
+    /// The connection string is wrong, so nobody was asked.
+    case noAttempt
+}
+
+/// A cancel request on its way, on a thread of its own: it opens a connection, which may block.
+// Safe: a PGcancel is independent of its connection and used by one thread (manual 34.7); it is
+// handed over to that thread, which frees it.
+private struct CancelRequest: @unchecked Sendable {
+    private let cancel: OpaquePointer
+
+    init(_ cancel: OpaquePointer) { self.cancel = cancel }
+
+    func send() {
+        _ = PostgresThread(name: "sluice-pg-cancel") {
+            var message = [CChar](repeating: 0, count: 256)
+            _ = PQcancel(cancel, &message, Int32(message.count))
+            PQfreeCancel(cancel)
+        }
+    }
+}
+
+/// Arrays of C strings as libpq takes them, ended by NULL.
+enum CStrings {
+    static func with<Value>(
+        _ strings: [String], _ body: (UnsafePointer<UnsafePointer<CChar>?>?) -> Value
+    ) -> Value {
+        // Safe: the copies live until after `body`, and libpq copies what it keeps.
+        let copies = strings.map { strdup($0) }
+        defer { copies.forEach { free($0) } }
+        return body(copies.map { UnsafePointer($0) } + [nil])
+    }
+}

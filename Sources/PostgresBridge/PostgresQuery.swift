@@ -1,0 +1,149 @@
+internal import CLibPQ
+
+extension PostgresConnection {
+    /// Runs one statement and waits for its rows.
+    ///
+    /// - Parameters:
+    ///   - sql: One statement; `$1` is the first parameter.
+    ///   - parameters: At most 65535.
+    ///   - timeout: After it the statement is cancelled and the connection closed.
+    /// - Returns: Its rows; none for a command.
+    /// - Throws: `query` when the server refuses it, `connectionLost`, `timedOut`.
+    package func query(
+        _ sql: String, _ parameters: [PostgresParameter] = [], timeout: Duration? = nil
+    ) throws(PostgresError) -> PostgresResult {
+        let handle = try openOutsidePipeline()
+        let sent = BoundParameters.with(parameters) { bound in
+            PQsendQueryParams(
+                handle, sql, bound.count, bound.types, bound.values, bound.lengths, bound.formats, 1
+            )
+        }
+        return try collect(handle, sent, timeout)
+    }
+
+    /// Prepares a statement under a name that is unique on this connection.
+    ///
+    /// The server infers the types of the parameters, so write casts where it could choose another
+    /// than the one that `execute` will send: `$1::bigint`.
+    package func prepare(_ name: String, _ sql: String) throws(PostgresError) {
+        let handle = try openOutsidePipeline()
+        _ = try collect(handle, PQsendPrepare(handle, name, sql, 0, nil), nil)
+    }
+
+    /// Runs a prepared statement and waits for its rows, like `query`.
+    package func execute(
+        _ name: String, _ parameters: [PostgresParameter], timeout: Duration? = nil
+    ) throws(PostgresError) -> PostgresResult {
+        let handle = try openOutsidePipeline()
+        let sent = BoundParameters.with(parameters) { bound in
+            PQsendQueryPrepared(
+                handle, name, bound.count, bound.values, bound.lengths, bound.formats, 1)
+        }
+        return try collect(handle, sent, timeout)
+    }
+
+    /// Runs several statements without parameters, in one transaction unless they say otherwise.
+    package func script(_ sql: String) throws(PostgresError) {
+        let handle = try openOutsidePipeline()
+        _ = try collect(handle, PQsendQuery(handle, sql), nil)
+    }
+
+    private func openOutsidePipeline() throws(PostgresError) -> OpaquePointer {
+        let handle = try open()
+        precondition(
+            PQpipelineStatus(handle) == PQ_PIPELINE_OFF, "bug: a blocking query in pipeline mode")
+        return handle
+    }
+
+    /// Waits for all results of a command and gives the last one, or the first error.
+    private func collect(
+        _ handle: OpaquePointer, _ sent: Int32, _ timeout: Duration?
+    ) throws(PostgresError) -> PostgresResult {
+        guard sent == 1 else { throw failure(handle) }
+        let deadline = timeout.map { ContinuousClock.now + $0 }
+        outstanding = 1
+        defer { outstanding = 0 }
+        var last: PostgresResult?
+        var refusal: PostgresError?
+        while true {
+            try awaitResult(handle, deadline)
+            guard let result = PQgetResult(handle) else { break }
+            switch PQresultStatus(result) {
+            case PGRES_TUPLES_OK, PGRES_COMMAND_OK, PGRES_EMPTY_QUERY:
+                last = PostgresResult(owning: result)
+            case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
+                PQclear(result)
+                close()
+                throw PostgresError(kind: .connectionLost, message: "COPY is not supported here")
+            default:
+                refusal = refusal ?? PostgresError(result: result)
+                PQclear(result)
+            }
+        }
+        if var refusal {
+            if PQstatus(handle) != CONNECTION_OK { refusal.kind = .connectionLost }
+            throw refusal
+        }
+        guard let last else { throw failure(handle) }
+        return last
+    }
+
+    /// Waits until PQgetResult would not block.
+    private func awaitResult(
+        _ handle: OpaquePointer, _ deadline: ContinuousClock.Instant?
+    ) throws(PostgresError) {
+        while PQisBusy(handle) == 1 {
+            switch try wait(nil, until: deadline) {
+            case .socket:
+                // A broken connection makes PQgetResult return the reason, and not block.
+                guard consumeInput(handle) else { return }
+            case .woken:
+                break
+            case .timedOut:
+                abandon()
+                throw PostgresError(kind: .timedOut, message: "no answer in time")
+            }
+        }
+    }
+}
+
+/// Parameters as libpq takes them: parallel arrays.
+struct BoundParameters {
+    let count: Int32
+    let types: [Oid]
+    // Safe: valid during `with` only, and libpq copies the values into its send buffer.
+    let values: [UnsafePointer<CChar>?]
+    let lengths: [Int32]
+    let formats: [Int32]
+
+    static func with<Value>(
+        _ parameters: [PostgresParameter], _ body: (BoundParameters) -> Value
+    ) -> Value {
+        var pointers: [UnsafePointer<CChar>?] = []
+        pointers.reserveCapacity(parameters.count)
+        return bind(parameters[...], &pointers) { pointers in
+            body(
+                BoundParameters(
+                    count: Int32(parameters.count), types: parameters.map(\.type),
+                    values: pointers, lengths: parameters.map { Int32($0.value?.count ?? 0) },
+                    formats: parameters.map { $0.isBinary ? 1 : 0 }))
+        }
+    }
+
+    /// Pins one value a level, so that all are pinned, without a copy, at the innermost.
+    private static func bind<Value>(
+        _ rest: ArraySlice<PostgresParameter>, _ pointers: inout [UnsafePointer<CChar>?],
+        _ body: ([UnsafePointer<CChar>?]) -> Value
+    ) -> Value {
+        guard let parameter = rest.first else { return body(pointers) }
+        guard let value = parameter.value else {
+            pointers.append(nil)
+            return bind(rest.dropFirst(), &pointers, body)
+        }
+        // A zero-length array may have no address, and NULL would mean NULL to libpq.
+        return (value.isEmpty ? [0] : value).withUnsafeBytes { bytes in
+            pointers.append(bytes.baseAddress?.assumingMemoryBound(to: CChar.self))
+            return bind(rest.dropFirst(), &pointers, body)
+        }
+    }
+}

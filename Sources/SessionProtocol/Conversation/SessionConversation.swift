@@ -1,0 +1,431 @@
+package import EventModel
+
+/// The broker's side of a session (PROTOCOL 2): what may be said when, and what is to be done about
+/// it.
+///
+/// Time is an argument of every input. The caller performs the actions in order, and tells results
+/// back by id; a result that comes after the close is ignored.
+package struct SessionConversation: Sendable {
+    package enum Action: Hashable, Sendable {
+        case send(BrokerMessage)
+        /// Answer with `authenticated` or `authenticationFailed`.
+        case authenticate(token: String)
+        /// Answer with `subscribed` or `subscribeRefused`; no event of it may be sent before.
+        case subscribe(SubscribeRequest)
+        /// No event of it may be sent any more.
+        case unsubscribe(id: Int64)
+        /// Answer with `published` or `publishRefused`. Those to one topic are appended in this
+        /// order.
+        case publish(PublishRequest)
+        /// The close handshake begins; the reason is the code's name.
+        case close(CloseCode, reason: String)
+    }
+
+    private enum Phase: Sendable {
+        case new
+        case awaitingAuth(deadline: ContinuousClock.Instant)
+        /// Messages that came behind `auth` wait for its outcome.
+        case authenticating(deadline: ContinuousClock.Instant, held: [[UInt8]])
+        case open
+        case closed
+    }
+
+    private let terms: SessionTerms
+    private let session: String
+    private let needsAuth: Bool
+    private var identity: String?
+    private var expires: Timestamp?
+    private var expiresAt: ContinuousClock.Instant?
+    private var phase = Phase.new
+    /// The id of the `auth` that opened the session.
+    private var firstAuthID: Int64?
+    /// An `auth` of the open session is being checked.
+    private var renewal: Renewal?
+    private var lastSent: ContinuousClock.Instant?
+    private var faults = FaultCounter()
+    private var subscriptions = SubscriptionTable()
+    private var publishing: Set<Int64> = []
+
+    private struct Renewal: Sendable { let id: Int64? }
+
+    /// Messages, and their bytes, that wait while the token is checked: their sender is a stranger.
+    private static let heldMessagesMax = 64
+    private static let heldBytesMax = 64 << 10
+
+    /// - Parameters:
+    ///   - terms: What all sessions of the node have in common.
+    ///   - session: The session's name, e.g. `s_8f`.
+    ///   - identity: Who the upgrade's credentials were, if it had any.
+    ///   - expires: When they end.
+    ///   - requiresAuth: Is `auth` awaited when there is no identity yet?
+    package init(
+        terms: SessionTerms, session: String, identity: String? = nil, expires: Timestamp? = nil,
+        requiresAuth: Bool
+    ) {
+        self.terms = terms
+        self.session = session
+        self.identity = identity
+        self.expires = expires
+        needsAuth = requiresAuth && identity == nil
+    }
+
+    /// Welcome was said, and the session has not ended.
+    package var isOpen: Bool {
+        if case .open = phase { true } else { false }
+    }
+
+    /// When `tick` has something to do; `nil` once closed.
+    package var deadline: ContinuousClock.Instant? {
+        switch phase {
+        case .new, .closed: return nil
+        case .awaitingAuth(let deadline), .authenticating(let deadline, _): return deadline
+        case .open:
+            let heartbeat = lastSent.map { $0 + terms.limits.heartbeatInterval }
+            return [heartbeat, expiresAt].compactMap { $0 }.min()
+        }
+    }
+}
+
+// MARK: Beginning and end
+
+extension SessionConversation {
+    /// The connection was upgraded.
+    package mutating func start(now: Moment, into actions: inout [Action]) {
+        guard case .new = phase else {
+            preconditionFailure("bug: session \(session) started twice")
+        }
+        if needsAuth {
+            phase = .awaitingAuth(deadline: now.instant + terms.limits.authTimeout)
+        } else {
+            welcome(now: now, into: &actions)
+        }
+    }
+
+    /// The token is good.
+    package mutating func authenticated(
+        identity: String, expires: Timestamp?, now: Moment, into actions: inout [Action]
+    ) {
+        switch phase {
+        case .authenticating(_, let held):
+            self.identity = identity
+            self.expires = expires
+            welcome(now: now, into: &actions)
+            send(.authenticated(expires: expires, id: firstAuthID), now: now, into: &actions)
+            for bytes in held { messageReceived(bytes, now: now, into: &actions) }
+        case .open:
+            guard let renewal else { return }  // Its request has been answered otherwise.
+            self.renewal = nil
+            guard self.identity == nil || self.identity == identity else {
+                let error = BrokerError(
+                    .forbidden, "'auth' may extend the session's identity, not change it.",
+                    remedy: "Open another session for another identity.")
+                fail(error, id: renewal.id, to: "auth", now: now, into: &actions)
+                return
+            }
+            self.expires = expires
+            setExpiry(now: now)
+            send(.authenticated(expires: expires, id: renewal.id), now: now, into: &actions)
+        case .new, .awaitingAuth, .closed:
+            break  // The session ended while the token was checked.
+        }
+    }
+
+    /// The token is not good, or could not be checked; only the former ends the session.
+    package mutating func authenticationFailed(
+        _ error: BrokerError, now: Moment, into actions: inout [Action]
+    ) {
+        let id: Int64?
+        switch phase {
+        case .authenticating(let deadline, _):
+            phase = .awaitingAuth(deadline: deadline)
+            id = firstAuthID
+        case .open:
+            guard let renewal else { return }
+            self.renewal = nil
+            id = renewal.id
+        case .new, .awaitingAuth, .closed:
+            return  // The session ended while the token was checked.
+        }
+        send(.error(ErrorMessage(error, id: id, to: "auth")), now: now, into: &actions)
+        if !error.code.isRetryable { close(.unauthorized, now: now, into: &actions) }
+    }
+
+    /// The broker is going down, or sheds sessions.
+    package mutating func drain(
+        reconnectAfter: Duration, now: Moment, into actions: inout [Action]
+    ) {
+        end(.drain, reconnectAfter: reconnectAfter, now: now, into: &actions)
+    }
+
+    /// Ends the session for a reason of the caller, like a revoked token or an operator's wish.
+    package mutating func end(
+        _ code: CloseCode, reconnectAfter: Duration? = nil, now: Moment,
+        into actions: inout [Action]
+    ) {
+        if isOpen {
+            send(.closing(.init(code, reconnectAfter: reconnectAfter)), now: now, into: &actions)
+        }
+        close(code, now: now, into: &actions)
+    }
+
+    /// The connection is gone or going, by the client's wish or a fault: nothing is said any more.
+    package mutating func connectionClosed() { finish() }
+
+    /// Something was written to the session by other hands, so it needs no heartbeat.
+    package mutating func sent(now: ContinuousClock.Instant) { lastSent = now }
+
+    package mutating func tick(now: Moment, into actions: inout [Action]) {
+        switch phase {
+        case .awaitingAuth(let deadline) where now.instant >= deadline,
+            .authenticating(let deadline, _) where now.instant >= deadline:
+            let error = BrokerError(
+                .unauthorized, "No valid credentials within \(terms.limits.authTimeout).",
+                remedy: #"Send {"type":"auth","token":"…"} first."#)
+            send(.error(ErrorMessage(error, to: "auth")), now: now, into: &actions)
+            close(.authTimeout, now: now, into: &actions)
+        case .open:
+            if let expiresAt, now.instant >= expiresAt {
+                end(.tokenExpired, now: now, into: &actions)
+            } else if let lastSent, now.instant >= lastSent + terms.limits.heartbeatInterval {
+                send(.heartbeat(time: now.time), now: now, into: &actions)
+            }
+        case .new, .awaitingAuth, .authenticating, .closed:
+            break
+        }
+    }
+
+    private mutating func welcome(now: Moment, into actions: inout [Action]) {
+        phase = .open
+        setExpiry(now: now)
+        let message = BrokerMessage.Welcome(
+            session: session, node: terms.node, version: terms.version, time: now.time,
+            expires: expires, limits: terms.limits)
+        send(.welcome(message), now: now, into: &actions)
+    }
+
+    /// The wall clock may jump, so the rest of the token's life is measured on the other one.
+    private mutating func setExpiry(now: Moment) {
+        expiresAt = expires.map { expires in
+            now.instant + .microseconds(max(0, expires.microseconds - now.time.microseconds))
+        }
+    }
+
+    private mutating func send(
+        _ message: BrokerMessage, now: Moment, into actions: inout [Action]
+    ) {
+        lastSent = now.instant
+        actions.append(.send(message))
+    }
+
+    private mutating func close(_ code: CloseCode, now: Moment, into actions: inout [Action]) {
+        if case .closed = phase { return }
+        finish()
+        actions.append(.close(code, reason: code.name))
+    }
+
+    private mutating func finish() {
+        phase = .closed
+        subscriptions = SubscriptionTable()
+        publishing = []
+    }
+}
+
+// MARK: What the client says
+
+extension SessionConversation {
+    /// A text message came.
+    package mutating func messageReceived(
+        _ bytes: [UInt8], now: Moment, into actions: inout [Action]
+    ) {
+        switch phase {
+        case .awaitingAuth(let deadline):
+            firstMessage(bytes, deadline: deadline, now: now, into: &actions)
+        case .authenticating(let deadline, var held):
+            let heldBytes = held.reduce(bytes.count) { $0 + $1.count }
+            guard heldBytes <= Self.heldBytesMax, held.count < Self.heldMessagesMax else {
+                let error = BrokerError(
+                    .unauthorized, "Too much was sent before the token was checked.",
+                    remedy: "Wait for 'welcome'.")
+                return fail(error, id: nil, to: nil, now: now, into: &actions)
+            }
+            held.append(bytes)
+            phase = .authenticating(deadline: deadline, held: held)
+        case .open:
+            do throws(ClientMessageRefusal) {
+                try handle(decode(bytes), now: now, into: &actions)
+            } catch {
+                fail(error.error, id: error.id, to: error.to, now: now, into: &actions)
+            }
+        case .new, .closed:
+            break  // Bytes that were on their way when the session ended.
+        }
+    }
+
+    /// A binary message came; the protocol has none.
+    package mutating func binaryReceived(now: Moment, into actions: inout [Action]) {
+        end(.unsupportedData, now: now, into: &actions)
+    }
+
+    private func decode(_ bytes: [UInt8]) throws(ClientMessageRefusal) -> ClientMessage {
+        try ClientMessage.decode(bytes, limits: terms.limits)
+    }
+
+    private mutating func firstMessage(
+        _ bytes: [UInt8], deadline: ContinuousClock.Instant, now: Moment,
+        into actions: inout [Action]
+    ) {
+        do throws(ClientMessageRefusal) {
+            let message = try decode(bytes)
+            guard case .auth(let token, let id) = message else {
+                let error = BrokerError(
+                    .unauthorized, "The first message must be 'auth'.",
+                    remedy: #"Send {"type":"auth","token":"…"} first."#)
+                throw ClientMessageRefusal(error, id: message.id, to: message.type)
+            }
+            firstAuthID = id
+            phase = .authenticating(deadline: deadline, held: [])
+            actions.append(.authenticate(token: token))
+        } catch {
+            fail(error.error, id: error.id, to: error.to, now: now, into: &actions)
+        }
+    }
+
+    private mutating func handle(
+        _ message: ClientMessage, now: Moment, into actions: inout [Action]
+    ) throws(ClientMessageRefusal) {
+        do throws(BrokerError) {
+            switch message {
+            case .auth(let token, let id):
+                guard renewal == nil else {
+                    throw BrokerError(
+                        .invalidRequest, "Another 'auth' is being checked.",
+                        remedy: "Wait for its answer.")
+                }
+                renewal = Renewal(id: id)
+                actions.append(.authenticate(token: token))
+            case .subscribe(let request):
+                try request.check()
+                try subscriptions.add(request, limits: terms.limits)
+                actions.append(.subscribe(request))
+            case .unsubscribe(let id): try unsubscribe(id, now: now, into: &actions)
+            case .credit: throw OfferedFeatures.missing("credit")
+            case .publish(let request): try publish(request, into: &actions)
+            case .ping(let id): send(.pong(id: id, time: now.time), now: now, into: &actions)
+            }
+        } catch {
+            throw ClientMessageRefusal(error, id: message.id, to: message.type)
+        }
+    }
+
+    private mutating func unsubscribe(
+        _ id: Int64, now: Moment, into actions: inout [Action]
+    ) throws(BrokerError) {
+        switch subscriptions[id] {
+        case .standing:
+            subscriptions.remove(id)
+            actions.append(.unsubscribe(id: id))
+            send(.unsubscribed(id: id), now: now, into: &actions)
+        case .asked:
+            // Its answer is on the way; the id is free once both answers are given.
+            subscriptions.set(id, .askedAndUnwanted)
+        case .askedAndUnwanted, nil:
+            throw BrokerError(
+                .invalidRequest, "There is no subscription \(id).",
+                remedy: "Use the id of a subscription.", at: InputPlace(field: "id"))
+        }
+    }
+
+    private mutating func publish(
+        _ request: PublishRequest, into actions: inout [Action]
+    ) throws(BrokerError) {
+        guard publishing.count < terms.publishesInFlightMax else {
+            throw BrokerError(
+                .rateLimited,
+                "\(publishing.count) publishes of the session wait for their outcome.",
+                remedy: "Wait for answers before sending more.")
+        }
+        guard publishing.insert(request.id).inserted else {
+            throw BrokerError(
+                .invalidRequest, "Publish \(request.id) is not answered yet.",
+                remedy: "Use another id.", at: InputPlace(field: "id"))
+        }
+        actions.append(.publish(request))
+    }
+
+    /// Tells the client of its fault, and ends the session when there are too many of them.
+    private mutating func fail(
+        _ error: BrokerError, id: Int64?, to: String?, now: Moment, into actions: inout [Action]
+    ) {
+        send(.error(ErrorMessage(error, id: id, to: to)), now: now, into: &actions)
+        // To be told to wait is not a fault; nor is what the broker could not do.
+        guard !error.code.isRetryable else { return }
+        let areTooMany = faults.add(
+            now: now.instant, faultsPerMinuteMax: terms.faultsPerMinuteMax)
+        if areTooMany { end(.tooManyErrors, now: now, into: &actions) }
+    }
+}
+
+// MARK: What became of it
+
+extension SessionConversation {
+    /// A subscription stands.
+    package mutating func subscribed(
+        _ message: BrokerMessage.Subscribed, now: Moment, into actions: inout [Action]
+    ) {
+        switch subscriptions[message.id] {
+        case .asked:
+            subscriptions.set(message.id, .standing)
+            send(.subscribed(message), now: now, into: &actions)
+        case .askedAndUnwanted:
+            subscriptions.remove(message.id)
+            send(.subscribed(message), now: now, into: &actions)
+            actions.append(.unsubscribe(id: message.id))
+            send(.unsubscribed(id: message.id), now: now, into: &actions)
+        case .standing: preconditionFailure("bug: subscription \(message.id) answered twice")
+        case nil: break  // The session ended meanwhile.
+        }
+    }
+
+    /// A subscription can't be had.
+    package mutating func subscribeRefused(
+        id: Int64, _ error: BrokerError, now: Moment, into actions: inout [Action]
+    ) {
+        guard let state = subscriptions[id] else { return }  // The session ended meanwhile.
+        subscriptions.remove(id)
+        fail(error, id: id, to: "subscribe", now: now, into: &actions)
+        guard isOpen, state == .askedAndUnwanted else { return }
+        send(.unsubscribed(id: id), now: now, into: &actions)
+    }
+
+    /// The broker ends a subscription, as when its grant was revoked; nothing more of it is
+    /// delivered.
+    package mutating func subscriptionEnded(
+        id: Int64, because error: BrokerError, now: Moment, into actions: inout [Action]
+    ) {
+        guard subscriptions[id] != nil else { return }  // The client was faster.
+        subscriptions.remove(id)
+        send(.unsubscribed(id: id, notice: .init(error)), now: now, into: &actions)
+    }
+
+    /// An event was appended.
+    package mutating func published(
+        id: Int64, _ receipt: AppendReceipt, now: Moment, into actions: inout [Action]
+    ) {
+        guard publishing.remove(id) != nil else { return }  // The session ended meanwhile.
+        send(.published(.init(id: id, receipt: receipt)), now: now, into: &actions)
+    }
+
+    /// An event was not appended.
+    package mutating func publishRefused(
+        id: Int64, _ error: BrokerError, now: Moment, into actions: inout [Action]
+    ) {
+        guard publishing.remove(id) != nil else { return }  // The session ended meanwhile.
+        if error.code.httpStatus == 400 {
+            fail(error, id: id, to: "publish", now: now, into: &actions)
+        } else {
+            // A moved head, a missing right or a slow log are answers, not misuse.
+            let message = ErrorMessage(error, id: id, to: "publish")
+            send(.error(message), now: now, into: &actions)
+        }
+    }
+}

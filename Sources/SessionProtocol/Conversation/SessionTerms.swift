@@ -1,0 +1,40 @@
+package import EventModel
+
+/// What all sessions of a node have in common; one object for all of them, so that a session stays
+/// small.
+package final class SessionTerms: Sendable {
+    package let node: String
+    package let version: String
+    package let limits: Limits
+
+    /// Publishes of one session whose outcome is open; further ones are answered `rate_limited`.
+    package let publishesInFlightMax: Int
+    /// Errors that a client may cause in a minute before it is told to stop.
+    package let faultsPerMinuteMax: Int
+
+    package init(
+        node: String, version: String, limits: Limits = Limits(), publishesInFlightMax: Int = 1000,
+        faultsPerMinuteMax: Int = 100
+    ) {
+        self.node = node
+        self.version = version
+        self.limits = limits
+        self.publishesInFlightMax = publishesInFlightMax
+        self.faultsPerMinuteMax = faultsPerMinuteMax
+    }
+}
+
+/// Now, on both clocks: the monotonic one decides, the wall clock is told.
+package struct Moment: Hashable, Sendable {
+    package var instant: ContinuousClock.Instant
+    package var time: Timestamp
+
+    package init(instant: ContinuousClock.Instant, time: Timestamp) {
+        self.instant = instant
+        self.time = time
+    }
+
+    package func advanced(by duration: Duration) -> Moment {
+        Moment(instant: instant + duration, time: time.advanced(by: duration))
+    }
+}

@@ -1,0 +1,91 @@
+import EventModel
+
+/// The broker's side of a single-topic stream (PROTOCOL 3): it delivers, the client may only ping.
+package struct StreamConversation: Sendable {
+    package enum Action: Hashable, Sendable {
+        case send(BrokerMessage)
+        case close(CloseCode, reason: String)
+    }
+
+    private let terms: SessionTerms
+    private var lastSent: ContinuousClock.Instant
+    private var faults = FaultCounter()
+    private var isOpen = true
+
+    package init(terms: SessionTerms, now: Moment) {
+        self.terms = terms
+        lastSent = now.instant
+    }
+
+    /// When `tick` has something to do; `nil` once closed.
+    package var deadline: ContinuousClock.Instant? {
+        isOpen ? lastSent + terms.limits.heartbeatInterval : nil
+    }
+
+    /// A text message came.
+    package mutating func messageReceived(
+        _ bytes: [UInt8], now: Moment, into actions: inout [Action]
+    ) {
+        guard isOpen else { return }  // It was on its way when the stream ended.
+        do throws(ClientMessageRefusal) {
+            let message = try ClientMessage.decode(bytes, limits: terms.limits, pingNeedsID: false)
+            switch message {
+            case .ping(let id): send(.pong(id: id, time: now.time), now: now, into: &actions)
+            case .credit:
+                throw ClientMessageRefusal(OfferedFeatures.missing("credit"), to: "credit")
+            case .auth, .subscribe, .unsubscribe, .publish:
+                let error = BrokerError(
+                    .invalidRequest, "A stream of one topic takes 'ping' and 'credit' only.",
+                    remedy: "Use the session at /v1/connect.")
+                throw ClientMessageRefusal(error, id: message.id, to: message.type)
+            }
+        } catch {
+            let message = ErrorMessage(error.error, id: error.id, to: error.to)
+            send(.error(message), now: now, into: &actions)
+            let areTooMany = faults.add(
+                now: now.instant, faultsPerMinuteMax: terms.faultsPerMinuteMax)
+            if areTooMany { end(.tooManyErrors, now: now, into: &actions) }
+        }
+    }
+
+    /// A binary message came; the protocol has none.
+    package mutating func binaryReceived(now: Moment, into actions: inout [Action]) {
+        end(.unsupportedData, now: now, into: &actions)
+    }
+
+    /// The broker is going down, or sheds streams.
+    package mutating func drain(
+        reconnectAfter: Duration, now: Moment, into actions: inout [Action]
+    ) {
+        end(.drain, reconnectAfter: reconnectAfter, now: now, into: &actions)
+    }
+
+    /// Ends the stream for a reason of the caller.
+    package mutating func end(
+        _ code: CloseCode, reconnectAfter: Duration? = nil, now: Moment,
+        into actions: inout [Action]
+    ) {
+        guard isOpen else { return }
+        send(.closing(.init(code, reconnectAfter: reconnectAfter)), now: now, into: &actions)
+        isOpen = false
+        actions.append(.close(code, reason: code.name))
+    }
+
+    /// The connection is gone or going: nothing is said any more.
+    package mutating func connectionClosed() { isOpen = false }
+
+    /// Something was written to the stream by other hands, so it needs no heartbeat.
+    package mutating func sent(now: ContinuousClock.Instant) { lastSent = now }
+
+    package mutating func tick(now: Moment, into actions: inout [Action]) {
+        guard let deadline, now.instant >= deadline else { return }
+        send(.heartbeat(time: now.time), now: now, into: &actions)
+    }
+
+    private mutating func send(
+        _ message: BrokerMessage, now: Moment, into actions: inout [Action]
+    ) {
+        lastSent = now.instant
+        actions.append(.send(message))
+    }
+}

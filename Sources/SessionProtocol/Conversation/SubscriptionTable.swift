@@ -1,0 +1,97 @@
+import EventModel
+
+/// The subscriptions of one session, and which of them covers what.
+///
+/// Exact names are looked up; patterns with wildcards are compared with one another, so they are
+/// bounded on their own.
+struct SubscriptionTable: Sendable {
+    private var entries: [Int64: Entry] = [:]
+    private var names: [TopicName: Int64] = [:]
+    private var wildcards: [PatternIndex.Entry] = []
+
+    struct Entry: Sendable {
+        let patterns: [TopicPattern]
+        var state: State
+    }
+
+    enum State: Sendable {
+        /// The broker has not answered yet.
+        case asked
+        /// The client unsubscribed before the broker answered.
+        case askedAndUnwanted
+        case standing
+    }
+
+    /// The most patterns with wildcards of one session.
+    static let wildcardsMax = 1000
+
+    subscript(id: Int64) -> State? { entries[id]?.state }
+
+    /// Adds a subscription that was asked for.
+    ///
+    /// - Throws: `invalid_request` if the id is taken, `subscription_limit`, or `overlap` with
+    ///   the first one named.
+    mutating func add(_ request: SubscribeRequest, limits: Limits) throws(BrokerError) {
+        guard entries[request.id] == nil else {
+            throw BrokerError(
+                .invalidRequest, "Subscription \(request.id) exists already.",
+                remedy: "Use another id.", at: InputPlace(field: "id"))
+        }
+        guard entries.count < limits.subscriptionsMax else {
+            throw BrokerError(
+                .subscriptionLimit,
+                "The session has \(limits.subscriptionsMax) subscriptions already.")
+        }
+        let wild = request.patterns.filter { $0.exactName == nil }
+        guard wildcards.count + wild.count <= Self.wildcardsMax else {
+            throw BrokerError(
+                .subscriptionLimit,
+                "The session would have over \(Self.wildcardsMax) patterns with wildcards.")
+        }
+        let exact = request.patterns.compactMap(\.exactName)
+        guard names.count + exact.count <= limits.topicsPerSubscribeMax else {
+            throw BrokerError(
+                .subscriptionLimit,
+                "The session would name over \(limits.topicsPerSubscribeMax) topics.")
+        }
+        if let (mine, other, id) = firstOverlap(exact: exact, wild: wild) {
+            throw BrokerError(
+                .overlap, "\(quoted(mine)) overlaps \(quoted(other)) of subscription \(id).")
+        }
+        entries[request.id] = Entry(patterns: request.patterns, state: .asked)
+        for name in exact { names[name] = request.id }
+        for pattern in wild { wildcards.append((pattern, request.id)) }
+    }
+
+    private func firstOverlap(
+        exact: [TopicName], wild: [TopicPattern]
+    ) -> (mine: String, other: String, id: Int64)? {
+        let standing = PatternIndex(exact.isEmpty ? [] : wildcards)
+        for name in exact {
+            if let id = names[name] { return (name.text, name.text, id) }
+            if let other = standing.match(name) { return (name.text, other.pattern.text, other.id) }
+        }
+        for pattern in wild {
+            for other in wildcards where other.pattern.overlaps(pattern) {
+                return (pattern.text, other.pattern.text, other.id)
+            }
+        }
+        guard !wild.isEmpty else { return nil }
+        let asked = PatternIndex(wild.map { ($0, 0) })
+        // The first by name, so that the answer does not depend on the dictionary's order.
+        let first = names.lazy.filter { asked.match($0.key) != nil }
+            .min { $0.key.text < $1.key.text }
+        guard let first, let mine = asked.match(first.key) else { return nil }
+        return (mine.pattern.text, first.key.text, first.value)
+    }
+
+    mutating func set(_ id: Int64, _ state: State) { entries[id]?.state = state }
+
+    mutating func remove(_ id: Int64) {
+        guard let entry = entries.removeValue(forKey: id) else { return }
+        for pattern in entry.patterns {
+            if let name = pattern.exactName { names[name] = nil }
+        }
+        wildcards.removeAll { $0.id == id }
+    }
+}

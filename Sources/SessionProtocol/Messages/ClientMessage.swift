@@ -1,0 +1,106 @@
+package import EventModel
+
+/// What a client may say in a session (PROTOCOL 2).
+package enum ClientMessage: Hashable, Sendable {
+    /// `id` is optional here and only here.
+    case auth(token: String, id: Int64? = nil)
+    case subscribe(SubscribeRequest)
+    case unsubscribe(id: Int64)
+    case credit(id: Int64, events: Int64)
+    case publish(PublishRequest)
+    /// On the single-topic stream without `id`.
+    case ping(id: Int64?)
+}
+
+extension ClientMessage {
+    /// The request's id, for its answer.
+    var id: Int64? {
+        switch self {
+        case .auth(_, let id), .ping(let id): id
+        case .subscribe(let request): request.id
+        case .publish(let request): request.id
+        case .unsubscribe(let id), .credit(let id, _): id
+        }
+    }
+
+    /// The request's type as on the wire.
+    var type: String {
+        switch self {
+        case .auth: "auth"
+        case .subscribe: "subscribe"
+        case .unsubscribe: "unsubscribe"
+        case .credit: "credit"
+        case .publish: "publish"
+        case .ping: "ping"
+        }
+    }
+}
+
+/// A wish to follow topics.
+package struct SubscribeRequest: Hashable, Sendable {
+    package var id: Int64
+    /// At least one; a topic that several of them match comes once.
+    package var patterns: [TopicPattern]
+    package var from: StartPosition
+    /// Wins over `from`, topic by topic.
+    package var cursors: [TopicName: Cursor]
+    package var overflow: OverflowPolicy?
+    /// Events that may be delivered; `nil` is no bound.
+    package var credit: Int?
+    package var filter: String?
+
+    /// The most bytes of a filter (PROTOCOL 1).
+    package static let filterBytesMax = 4096
+
+    package init(
+        id: Int64, patterns: [TopicPattern], from: StartPosition = .latest,
+        cursors: [TopicName: Cursor] = [:], overflow: OverflowPolicy? = nil, credit: Int? = nil,
+        filter: String? = nil
+    ) {
+        self.id = id
+        self.patterns = patterns
+        self.from = from
+        self.cursors = cursors
+        self.overflow = overflow
+        self.credit = credit
+        self.filter = filter
+    }
+}
+
+/// An event to append.
+package struct PublishRequest: Hashable, Sendable {
+    package var id: Int64
+    package var topic: TopicName
+    package var event: NewEvent
+    /// The head that the publisher expects.
+    package var ifHead: Cursor?
+
+    package init(id: Int64, topic: TopicName, event: NewEvent, ifHead: Cursor? = nil) {
+        self.id = id
+        self.topic = topic
+        self.event = event
+        self.ifHead = ifHead
+    }
+}
+
+/// What happens to a subscription that reads too slowly (DESIGN 4).
+package enum OverflowPolicy: String, CaseIterable, Sendable {
+    case replay
+    case conflate
+    case dropOldest = "drop_oldest"
+    case disconnect
+}
+
+/// A message that could not be read, and what its answer can name.
+package struct ClientMessageRefusal: Error, Equatable, Sendable {
+    package var error: BrokerError
+    package var id: Int64?
+    /// The message's type, if it is one.
+    package var to: String?
+
+    package init(_ error: BrokerError, id: Int64? = nil, to: String? = nil) {
+        self.error = error
+        self.id = id
+        self.to = to
+    }
+}

@@ -1,0 +1,188 @@
+package import EventModel
+
+extension ClientMessage {
+    /// Reads a message of a client; unknown and duplicate fields are refused by name (PROTOCOL
+    /// 1.1).
+    ///
+    /// `pingNeedsID` is false on the single-topic stream, where nothing needs an `id`.
+    package static func decode(
+        _ bytes: [UInt8], limits: Limits, pingNeedsID: Bool = true
+    ) throws(ClientMessageRefusal) -> ClientMessage {
+        var decoder = ClientMessageDecoder(
+            fields: ObjectReader(bytes), limits: limits, pingNeedsID: pingNeedsID)
+        do {
+            return try decoder.decode()
+        } catch {
+            throw ClientMessageRefusal(error, id: decoder.readableID, to: decoder.kind?.rawValue)
+        }
+    }
+}
+
+private struct ClientMessageDecoder {
+    var fields: ObjectReader
+    let limits: Limits
+    let pingNeedsID: Bool
+    var kind: Kind?
+
+    enum Kind: String {
+        case auth, subscribe, unsubscribe, credit, publish, ping
+
+        var fields: [String] {
+            switch self {
+            case .auth: ["type", "id", "token"]
+            case .subscribe:
+                [
+                    "type", "id", "topic", "topics", "from", "cursors", "overflow", "credit",
+                    "filter",
+                ]
+            case .unsubscribe, .ping: ["type", "id"]
+            case .credit: ["type", "id", "events"]
+            case .publish:
+                ["type", "id", "topic", "data", "key", "event_id", "attributes", "if_head"]
+            }
+        }
+    }
+
+    /// The id, if that much could be read.
+    var readableID: Int64? { try? id() }
+
+    mutating func decode() throws(BrokerError) -> ClientMessage {
+        do {
+            try fields.read(membersMax: 16)
+        } catch {
+            kind = readableKind
+            throw error
+        }
+        kind = readableKind
+        guard let kind else {
+            let type = try fields.required(try fields.string("type"), "type")
+            throw fields.wrong("type", "is \(quoted(type)), which is no message of a client")
+        }
+        try fields.refuseFields(except: kind.fields)
+        switch kind {
+        case .auth:
+            return .auth(
+                token: try fields.required(try fields.string("token"), "token"), id: try id())
+        case .subscribe: return .subscribe(try subscribe())
+        case .unsubscribe: return .unsubscribe(id: try requiredID())
+        case .credit:
+            let events = try fields.integer("events", in: 1...Limits.integerMax)
+            return .credit(
+                id: try creditID(), events: try fields.required(events, "events"))
+        case .publish: return .publish(try publish())
+        case .ping: return .ping(id: pingNeedsID ? try requiredID() : try id())
+        }
+    }
+
+    private var readableKind: Kind? {
+        guard let text = try? fields.string("type") else { return nil }
+        return Kind(rawValue: text)
+    }
+
+    private func id() throws(BrokerError) -> Int64? {
+        try fields.integer("id", in: -Limits.integerMax...Limits.integerMax)
+    }
+
+    private func requiredID() throws(BrokerError) -> Int64 { try fields.required(try id(), "id") }
+
+    /// On the single-topic stream there is one subscription and no id.
+    private func creditID() throws(BrokerError) -> Int64 {
+        pingNeedsID ? try requiredID() : try id() ?? 0
+    }
+
+    private func subscribe() throws(BrokerError) -> SubscribeRequest {
+        var request = SubscribeRequest(id: try requiredID(), patterns: try patterns())
+        if let range = fields.value("from") {
+            let text = try fields.string(at: range, field: "from")
+            do { request.from = try StartPosition(text) } catch {
+                throw fields.placed(error, at: range, field: "from")
+            }
+        }
+        request.cursors = try cursors()
+        if let text = try fields.string("overflow") {
+            guard let policy = OverflowPolicy(rawValue: text) else {
+                throw fields.wrong(
+                    "overflow", "must be replay, conflate, drop_oldest or disconnect")
+            }
+            request.overflow = policy
+        }
+        request.credit = try fields.integer("credit", in: 0...Limits.integerMax).map { Int($0) }
+        request.filter = try fields.string("filter")
+        if let filter = request.filter, filter.utf8.count > SubscribeRequest.filterBytesMax {
+            let limit = SubscribeRequest.filterBytesMax
+            throw BrokerError(
+                .invalidFilter, "The filter has \(filter.utf8.count) bytes, over \(limit).",
+                remedy: "Write a shorter filter.", at: InputPlace(field: "filter"))
+        }
+        return request
+    }
+
+    private func patterns() throws(BrokerError) -> [TopicPattern] {
+        let ranges: [Range<Int>]
+        let field: String
+        switch (fields.value("topic"), try fields.elements("topics")) {
+        case (.some(let range), nil): (ranges, field) = ([range], "topic")
+        case (nil, .some(let elements)): (ranges, field) = (elements, "topics")
+        case (.some, .some): throw fields.wrong("topics", "and 'topic' exclude each other")
+        case (nil, nil): throw try missingTopic()
+        }
+        guard (1...limits.topicsPerSubscribeMax).contains(ranges.count) else {
+            throw fields.wrong(
+                field,
+                "has \(ranges.count) entries; it may have 1 to \(limits.topicsPerSubscribeMax)")
+        }
+        var patterns: [TopicPattern] = []
+        var seen: Set<String> = []
+        for range in ranges {
+            let text = try fields.string(at: range, field: field)
+            guard seen.insert(text).inserted else { continue }
+            do { patterns.append(try TopicPattern(text)) } catch {
+                throw fields.placed(error, at: range, field: field)
+            }
+        }
+        return patterns
+    }
+
+    private func missingTopic() throws(BrokerError) -> BrokerError {
+        BrokerError(
+            .invalidRequest, "'topic' or 'topics' is missing.", at: InputPlace(field: "topic"))
+    }
+
+    private func cursors() throws(BrokerError) -> [TopicName: Cursor] {
+        var cursors: [TopicName: Cursor] = [:]
+        try fields.entries("cursors") { (name, range) throws(BrokerError) in
+            let topic: TopicName
+            do throws(BrokerError) { topic = try TopicName(name) } catch {
+                throw fields.placed(error, at: range, field: "cursors")
+            }
+            let text = try fields.string(at: range, field: "cursors")
+            guard let cursor = Cursor(text) else {
+                throw fields.wrong(
+                    "cursors", "has \(quoted(text)) for \(topic), which is no cursor", at: range)
+            }
+            guard cursors.updateValue(cursor, forKey: topic) == nil else {
+                throw BrokerError(
+                    .unknownField, "'cursors' has \(topic) twice.", remedy: "Send each topic once.",
+                    at: InputPlace(byte: range.lowerBound, field: topic.text))
+            }
+            guard cursors.count <= limits.topicsPerSubscribeMax else {
+                throw fields.wrong("cursors", "has over \(limits.topicsPerSubscribeMax) entries")
+            }
+        }
+        return cursors
+    }
+
+    private func publish() throws(BrokerError) -> PublishRequest {
+        let id = try requiredID()
+        let topic = try fields.topic()
+        var request = PublishRequest(id: id, topic: topic, event: try fields.event(limits))
+        if let range = fields.value("if_head") {
+            let text = try fields.string(at: range, field: "if_head")
+            guard let cursor = Cursor(text) else {
+                throw fields.wrong("if_head", "is \(quoted(text)), which is no cursor", at: range)
+            }
+            request.ifHead = cursor
+        }
+        return request
+    }
+}

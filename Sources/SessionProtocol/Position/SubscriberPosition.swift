@@ -1,0 +1,70 @@
+package import EventModel
+
+/// What a client keeps of one subscription, so that a new connection goes on exactly where the last
+/// one broke (PROTOCOL 2).
+package struct SubscriberPosition: Sendable {
+    private let request: SubscribeRequest
+    private let began: Timestamp
+    /// Where the broker says that topics begin which were never seen.
+    private var resumeFrom: StartPosition?
+    /// The last cursor seen of each topic.
+    package private(set) var cursors: [TopicName: Cursor]
+
+    /// Events that commit while clocks differ and transactions are open must not fall below a start
+    /// that is a time.
+    package static let margin = Duration.seconds(60)
+
+    /// - Parameters:
+    ///   - request: The first one.
+    ///   - began: `time` of the first welcome: the broker's clock, not ours.
+    package init(_ request: SubscribeRequest, began: Timestamp) {
+        self.request = request
+        self.began = began
+        cursors = request.cursors
+    }
+
+    /// Follows what the broker says; messages about other subscriptions' topics change nothing.
+    package mutating func received(_ message: BrokerMessage) {
+        switch message {
+        case .subscribed(let message):
+            guard message.id == request.id else { return }
+            resumeFrom = message.resumeFrom.flatMap { try? StartPosition($0) } ?? resumeFrom
+            for topic in message.topics {
+                if let cursor = topic.cursor { cursors[topic.topic] = cursor }
+            }
+        case .event(let message): moved(message.topic, to: message.cursor)
+        case .gap(let message): moved(message.topic, to: message.cursor)
+        case .reset(let message): moved(message.topic, to: message.cursor)
+        case .cursor(let positions):
+            for (topic, cursor) in positions { moved(topic, to: cursor) }
+        case .welcome, .authenticated, .live, .lagging, .published, .unsubscribed, .error, .pong,
+            .heartbeat, .closing:
+            break
+        }
+    }
+
+    private mutating func moved(_ topic: TopicName, to cursor: Cursor?) {
+        guard cursors[topic] != nil || request.patterns.contains(where: { $0.matches(topic) })
+        else { return }
+        cursors[topic] = cursor
+    }
+
+    /// The request with which the next connection goes on.
+    package var resumption: SubscribeRequest {
+        var next = request
+        next.cursors = cursors
+        next.from = resumeFrom ?? startOfUnseenTopics
+        return next
+    }
+
+    /// Nothing that commits after the first start may be missing; a few events from before it may
+    /// come.
+    private var startOfUnseenTopics: StartPosition {
+        switch request.from {
+        // These name the same place whenever they are said.
+        case .earliest, .offset, .after, .time: request.from
+        case .latest, .last: .time(began.advanced(by: .zero - Self.margin))
+        case .ago(let duration): .time(began.advanced(by: .zero - max(duration, Self.margin)))
+        }
+    }
+}

@@ -1,0 +1,86 @@
+internal import EventModel
+internal import NIOCore
+internal import NIOHTTP1
+internal import Transport
+
+/// Sends requests over one connection that is kept, and opened anew when it broke.
+actor HTTPCaller {
+    private let connector: BrokerConnector
+    private var connection: HTTPClientConnection?
+    /// Whether the broker was ever reached: an address that never answered is a mistake rather than an outage.
+    private(set) var hasConnected = false
+
+    init(_ connector: BrokerConnector) { self.connector = connector }
+
+    /// Sends a request and gives the answer's body.
+    ///
+    /// - Parameters:
+    ///   - method: GET, or one whose repetition does no harm if `isRepeatable`.
+    ///   - isRepeatable: Whether it may be sent again when a connection that was kept turns out to be closed.
+    /// - Throws: The broker's error, or `unreachable`.
+    func call(
+        _ method: HTTPMethod, _ path: String, headers: [(String, String)] = [],
+        body: [UInt8]? = nil, isRepeatable: Bool = true
+    ) async throws(SluiceError) -> [UInt8] {
+        let head = connector.head(method, path, headers)
+        let kept = connection
+        if let kept, isRepeatable {
+            // A kept connection that the broker closed meanwhile says nothing about the broker.
+            if let answer = try? await exchange(kept, head, body) { return try Self.result(answer) }
+            connection = nil
+        }
+        let opened = try await connector.connect()
+        hasConnected = true
+        connection = opened
+        do {
+            return try Self.result(try await exchange(opened, head, body))
+        } catch let error as SluiceError {
+            throw error
+        } catch {
+            connection = nil
+            throw .unreachable(connector.configuration.address, BrokerConnector.words(error))
+        }
+    }
+
+    private typealias Answer = (head: HTTPResponseHead, body: [UInt8])
+
+    private func exchange(
+        _ connection: HTTPClientConnection, _ head: HTTPRequestHead, _ body: [UInt8]?
+    ) async throws -> Answer {
+        let (answer, bytes) = try await connection.send(
+            head, body: body.map { ByteBuffer(bytes: $0) },
+            timeout: TimeAmount(connector.configuration.timeout)
+        ).get()
+        return (answer, Array(buffer: bytes))
+    }
+
+    private static func result(_ answer: Answer) throws(SluiceError) -> [UInt8] {
+        guard (200..<300).contains(answer.head.status.code) else {
+            throw SluiceError(answer: answer.head, body: answer.body)
+        }
+        return answer.body
+    }
+}
+
+extension SluiceError {
+    /// The error in an answer, as a problem document (RFC 9457) or, from something in between, as a mere status.
+    init(answer head: HTTPResponseHead, body: [UInt8]) {
+        let seconds = head.headers.first(name: "Retry-After").flatMap { Int64($0) }
+        let retryAfter = seconds.map { Duration.seconds(min(max($0, 0), 3600)) }
+        guard let fields = try? JSONFields(body), let code = fields.text("code") else {
+            let isRetryable = head.status.code == 503 || head.status.code == 429
+            self.init(
+                .failed, code: "http_\(head.status.code)", "The answer was HTTP \(head.status.code).",
+                remedy: "Check the address, and what stands between you and the broker.",
+                retryAfter: isRetryable ? retryAfter ?? .seconds(1) : nil)
+            return
+        }
+        var message = fields.text("detail") ?? code
+        if let place = fields.object("at"), let line = place.integer("line") {
+            message += " (line \(line) of the request)"
+        }
+        self.init(
+            Self.kind(of: code), code: code, message, remedy: fields.text("remedy") ?? "",
+            retryAfter: retryAfter)
+    }
+}

@@ -1,0 +1,86 @@
+internal import EventModel
+
+/// An event to publish: one JSON text for one topic.
+public struct OutgoingEvent: Equatable, Sendable {
+    /// The topic's name.
+    public var topic: String
+    /// A JSON text; it is kept byte for byte.
+    public var data: [UInt8]
+    /// Groups events for conflation.
+    public var key: String?
+    /// The event's own id: publishing it again appends nothing.
+    public var eventID: String?
+    /// A JSON object with further facts about the event.
+    public var attributes: [UInt8]?
+
+    /// Makes an event.
+    public init(
+        topic: String, data: [UInt8], key: String? = nil, eventID: String? = nil,
+        attributes: [UInt8]? = nil
+    ) {
+        self.topic = topic
+        self.data = data
+        self.key = key
+        self.eventID = eventID
+        self.attributes = attributes
+    }
+
+    /// Checks the topic's name and that the data is one JSON text, and leaves white space around it out.
+    ///
+    /// - Throws: `invalid_topic`, `invalid_json` or `invalid_utf8`, as the broker would.
+    package func checked() throws(SluiceError) -> OutgoingEvent {
+        do {
+            _ = try TopicName(topic)
+            var scanner = JSONScanner(data)
+            let range = try scanner.wholeText()
+            var event = self
+            event.data = Array(data[range])
+            return event
+        } catch {
+            throw SluiceError(error)
+        }
+    }
+
+    /// Key and id as header fields; `nil` if they, or attributes, can only be said in a line's members.
+    var headers: [(String, String)]? {
+        guard attributes == nil else { return nil }
+        var fields: [(String, String)] = []
+        for (name, text) in [("Sluice-Key", key), ("Sluice-Event-Id", eventID)] {
+            guard let text else { continue }
+            // A field's value is trimmed on the way, and holds no control characters (RFC 9110 5.5).
+            let isPlain = text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
+            guard isPlain, !text.isEmpty else { return nil }
+            fields.append((name, text))
+        }
+        return fields
+    }
+
+    /// Appends the event as a line of `POST /v1/events`.
+    ///
+    /// Line ends inside the data become spaces: they can only stand between tokens, where both are white space.
+    func appendLine(to body: inout [UInt8]) {
+        var writer = JSONWriter(capacity: data.count + topic.utf8.count + 64)
+        writer.raw(#"{"topic":"#)
+        writer.string(topic)
+        if let key {
+            writer.raw(#","key":"#)
+            writer.string(key)
+        }
+        if let eventID {
+            writer.raw(#","event_id":"#)
+            writer.string(eventID)
+        }
+        if let attributes {
+            writer.raw(#","attributes":"#)
+            writer.raw(attributes)
+        }
+        writer.raw(#","data":"#)
+        writer.raw(data)
+        writer.raw("}\n")
+        let start = body.count
+        body += writer.bytes
+        for index in start..<body.count - 1 where body[index] == 0x0A || body[index] == 0x0D {
+            body[index] = 0x20
+        }
+    }
+}

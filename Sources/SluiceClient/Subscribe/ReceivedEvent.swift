@@ -1,0 +1,21 @@
+/// An event as a subscriber gets it.
+public struct ReceivedEvent: Equatable, Sendable {
+    /// The topic it was published to.
+    public var topic: String
+    /// Its position in the topic: 1, 2, 3 … dense.
+    public var offset: Int64
+    /// Where a subscriber stands that has consumed it.
+    public var cursor: String
+    /// When it was appended, RFC 3339.
+    public var time: String
+    /// Groups events for conflation.
+    public var key: String?
+    /// The event's own id.
+    public var eventID: String?
+    /// A JSON object with further facts about the event.
+    public var attributes: [UInt8]?
+    /// The JSON text, byte for byte as published.
+    public var data: [UInt8]
+    /// The broker's whole message, a JSON object.
+    public var message: [UInt8]
+}

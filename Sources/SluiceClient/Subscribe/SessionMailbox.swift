@@ -1,0 +1,99 @@
+internal import Synchronization
+
+/// Where the event loop leaves a session's messages and the subscriber takes them.
+///
+/// Bounded: when it holds `fullAt` bytes, the event loop stops reading from the socket, and one read's worth more fits.
+final class SessionMailbox: Sendable {
+    static let fullAt = 1 << 20
+
+    /// How the session ended.
+    enum End: Equatable {
+        /// With a close frame.
+        case closed(code: UInt16?, reason: String)
+        /// Without one.
+        case broken(String)
+    }
+
+    /// What was taken.
+    enum Delivery: Equatable {
+        /// At least one; `wasFull` asks for reading to be resumed.
+        case messages([[UInt8]], wasFull: Bool)
+        case end(End)
+    }
+
+    private struct State {
+        var messages: [[UInt8]] = []
+        var byteCount = 0
+        var end: End?
+        var isCancelled = false
+        var waiter: CheckedContinuation<Void, Never>?
+    }
+
+    private let state = Mutex(State())
+
+    /// Leaves messages.
+    ///
+    /// - Returns: Whether the mailbox is full now.
+    func put(_ messages: [[UInt8]]) -> Bool {
+        let (waiter, isFull) = state.withLock { state in
+            state.messages += messages
+            state.byteCount += messages.reduce(0) { $0 + $1.count }
+            return (Self.wake(&state), state.byteCount >= Self.fullAt)
+        }
+        waiter?.resume()
+        return isFull
+    }
+
+    /// Says how the session ended; the first reason counts. Messages before it are still delivered.
+    func finish(_ end: End) {
+        let waiter = state.withLock { state in
+            state.end = state.end ?? end
+            return Self.wake(&state)
+        }
+        waiter?.resume()
+    }
+
+    /// Waits for messages or the end. One taker at a time.
+    ///
+    /// - Throws: `CancellationError`.
+    func take() async throws -> Delivery {
+        while true {
+            try Task.checkCancellation()
+            if let delivery = state.withLock({ Self.delivery(&$0) }) { return delivery }
+            await withTaskCancellationHandler {
+                await withCheckedContinuation { continuation in
+                    let isReady = state.withLock { state in
+                        guard state.messages.isEmpty, state.end == nil, !state.isCancelled else {
+                            return true
+                        }
+                        state.waiter = continuation
+                        return false
+                    }
+                    if isReady { continuation.resume() }
+                }
+            } onCancel: {
+                // Cancelled before the wait began or during it: either way it must not begin again.
+                state.withLock { state in
+                    state.isCancelled = true
+                    return Self.wake(&state)
+                }?.resume()
+            }
+        }
+    }
+
+    private static func delivery(_ state: inout State) -> Delivery? {
+        guard state.messages.isEmpty else {
+            let delivery = Delivery.messages(
+                state.messages, wasFull: state.byteCount >= Self.fullAt)
+            state.messages = []
+            state.byteCount = 0
+            return delivery
+        }
+        return state.end.map(Delivery.end)
+    }
+
+    private static func wake(_ state: inout State) -> CheckedContinuation<Void, Never>? {
+        defer { state.waiter = nil }
+        return state.waiter
+    }
+}

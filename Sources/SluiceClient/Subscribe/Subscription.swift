@@ -1,0 +1,160 @@
+internal import EventModel
+internal import SessionProtocol
+
+/// Events of some topics as a sequence that outlives connections.
+///
+/// Iterating connects. When a connection is lost, the next one goes on exactly behind what was taken from the iterator.
+/// What the iterator is slow to take is not read from the socket; the broker then feeds it from the log.
+public struct Subscription: AsyncSequence, Sendable {
+    /// Events and notices.
+    public typealias Element = SubscriptionItem
+
+    let connector: BrokerConnector
+    let patterns: [TopicPattern]
+    let start: StartPosition
+
+    /// Begins at the start position, on a connection of its own.
+    public func makeAsyncIterator() -> Iterator {
+        Iterator(connector, SubscriptionProgress(patterns: patterns, start: start))
+    }
+
+    /// Takes items; ends by being let go, or by throwing.
+    public struct Iterator: AsyncIteratorProtocol {
+        private let connector: BrokerConnector
+        private var progress: SubscriptionProgress
+        private var session: SessionConnection?
+        /// When the session that is open, or was just lost, began.
+        private var began: ContinuousClock.Instant?
+        private var hasConnected = false
+        private var backoff = ReconnectBackoff()
+        private var random = SystemRandomNumberGenerator()
+        private var wait: Duration?
+        private var waiting: ArraySlice<SubscriptionItem> = []
+
+        init(_ connector: BrokerConnector, _ progress: SubscriptionProgress) {
+            self.connector = connector
+            self.progress = progress
+        }
+
+        /// The next item.
+        ///
+        /// - Returns: Never `nil`: a subscription has no end of its own.
+        /// - Throws: `SluiceError` when trying again can't help, or when the broker was never reached;
+        ///   `CancellationError`.
+        public mutating func next() async throws -> SubscriptionItem? {
+            while waiting.isEmpty { waiting = try await nextItems()[...] }
+            return waiting.popFirst()
+        }
+
+        /// All items that have arrived, at least one; for writing many at once.
+        ///
+        /// - Returns: Never `nil`: a subscription has no end of its own.
+        /// - Throws: As `next`.
+        public mutating func nextBatch() async throws -> [SubscriptionItem]? {
+            var items: [SubscriptionItem] = Array(waiting)
+            waiting = []
+            while items.isEmpty { items = try await nextItems() }
+            return items
+        }
+
+        private mutating func nextItems() async throws -> [SubscriptionItem] {
+            if let wait {
+                try await Task.sleep(for: wait)
+                self.wait = nil
+            }
+            do throws(SluiceError) {
+                let session = try await connectedSession()
+                return try await items(of: session)
+            } catch {
+                try Task.checkCancellation()
+                session = nil
+                guard hasConnected, let asked = error.retryAfter else { throw error }
+                return [lost(error.message, asked: asked)]
+            }
+        }
+
+        private mutating func connectedSession() async throws(SluiceError) -> SessionConnection {
+            if let session { return session }
+            let session = try await SessionConnection.open(connector)
+            self.session = session
+            began = .now
+            hasConnected = true
+            progress.connected()
+            return session
+        }
+
+        private mutating func items(
+            of session: SessionConnection
+        ) async throws(SluiceError) -> [SubscriptionItem] {
+            let delivery: SessionMailbox.Delivery
+            do {
+                delivery = try await session.take()
+            } catch {
+                // Only cancellation ends the wait; the caller finds it.
+                return []
+            }
+            switch delivery {
+            case .messages(let messages, _): return try read(messages, session)
+            case .end(let end):
+                self.session = nil
+                return [try ended(end)]
+            }
+        }
+
+        private mutating func read(
+            _ messages: [[UInt8]], _ session: SessionConnection
+        ) throws(SluiceError) -> [SubscriptionItem] {
+            var items: [SubscriptionItem] = []
+            for message in messages {
+                var steps: [SubscriptionProgress.Step] = []
+                do {
+                    try progress.received(message, into: &steps)
+                } catch {
+                    // What came before the error counts as taken, so it has to be given out before it.
+                    guard !items.isEmpty, error.retryAfter != nil else { throw error }
+                    self.session = nil
+                    return items + [lost(error.message, asked: error.retryAfter ?? .zero)]
+                }
+                for step in steps {
+                    switch step {
+                    case .item(let item): items.append(item)
+                    case .send(let text): session.send(text)
+                    case .heartbeat(let interval): session.watch(silenceMax: interval * 2)
+                    }
+                }
+            }
+            return items
+        }
+
+        private mutating func ended(
+            _ end: SessionMailbox.End
+        ) throws(SluiceError) -> SubscriptionItem {
+            switch end {
+            case .broken(let reason): return lost(reason, asked: progress.reconnectAfter ?? .zero)
+            case .closed(let code, let reason):
+                let shown = reason.isEmpty ? "code \(code ?? 1005)" : "\(code ?? 1005) \(reason)"
+                switch CloseCode.Disposition(closeCode: code) {
+                case .reconnect:
+                    return lost(
+                        "the broker closed: \(shown)", asked: progress.reconnectAfter ?? .zero)
+                case .newCredentials:
+                    throw SluiceError(
+                        .refused, code: reason, "The broker closed the session: \(shown).",
+                        remedy: "Use another token; 'sluice token create' makes one.")
+                case .stop:
+                    throw SluiceError(
+                        .failed, code: reason, "The broker closed the session: \(shown).",
+                        remedy: "Trying again can't help; the broker's log says more.")
+                }
+            }
+        }
+
+        private mutating func lost(_ reason: String, asked: Duration) -> SubscriptionItem {
+            let wait = backoff.wait(
+                lasted: began.map { .now - $0 }, asked: asked, jitter: &random)
+            began = nil
+            self.wait = wait
+            return .notice(.disconnected(reason: reason, retryIn: wait), message: nil)
+        }
+    }
+}

@@ -1,0 +1,104 @@
+internal import EventModel
+internal import SessionProtocol
+
+/// What a subscription has got so far and says next, over all its connections. Pure.
+struct SubscriptionProgress {
+    /// What a message of the broker leads to.
+    enum Step: Equatable {
+        /// For the subscriber.
+        case item(SubscriptionItem)
+        /// To the broker.
+        case send([UInt8])
+        /// The broker promised to say something at least this often.
+        case heartbeat(Duration)
+    }
+
+    private static let id: Int64 = 1
+
+    private let request: SubscribeRequest
+    /// Where the subscriber stands; there from the first welcome on.
+    private var position: SubscriberPosition?
+    private var hasSubscribed = false
+    private var session = ""
+    /// What the broker said about coming back; of the present connection.
+    private(set) var reconnectAfter: Duration?
+
+    init(patterns: [TopicPattern], start: StartPosition) {
+        request = SubscribeRequest(id: Self.id, patterns: patterns, from: start)
+    }
+
+    /// A new connection begins.
+    mutating func connected() { reconnectAfter = nil }
+
+    /// Reads the broker's next message.
+    ///
+    /// - Throws: Why the subscription, or with `retryAfter` this connection of it, is over.
+    mutating func received(_ text: [UInt8], into steps: inout [Step]) throws(SluiceError) {
+        let message: BrokerMessage?
+        do {
+            message = try BrokerMessage.decode(text)
+        } catch {
+            throw SluiceError(
+                .failed, code: "invalid_answer",
+                "The broker's message can't be read: \(error.message)",
+                remedy: "Check that client and broker fit together; report it with both versions.")
+        }
+        // A type of a later version (PROTOCOL 1.1).
+        guard let message else { return }
+        position?.received(message)
+        try took(message, text, into: &steps)
+    }
+
+    private mutating func took(
+        _ message: BrokerMessage, _ text: [UInt8], into steps: inout [Step]
+    ) throws(SluiceError) {
+        switch message {
+        case .welcome(let welcome):
+            session = welcome.session
+            let position = position ?? SubscriberPosition(request, began: welcome.time)
+            self.position = position
+            steps.append(.heartbeat(welcome.heartbeat))
+            // Before the first answer there is nothing to continue: the first start still holds.
+            let next = hasSubscribed ? position.resumption : request
+            steps.append(.send(ClientMessage.subscribe(next).encode()))
+        case .subscribed:
+            let notice = SubscriptionNotice.subscribed(session: session, isResumed: hasSubscribed)
+            hasSubscribed = true
+            steps.append(.item(.notice(notice, message: text)))
+        case .event(let message):
+            steps.append(.item(.event(ReceivedEvent(message, text: text))))
+        case .live: steps.append(.item(.notice(.live, message: text)))
+        case .lagging(_, let behind):
+            steps.append(.item(.notice(.lagging(behind: behind), message: text)))
+        case .gap(let gap):
+            let notice = SubscriptionNotice.gap(
+                topic: gap.topic.text, from: gap.from, to: gap.to, reason: gap.reason)
+            steps.append(.item(.notice(notice, message: text)))
+        case .reset(let reset):
+            let notice = SubscriptionNotice.reset(topic: reset.topic.text, reason: reset.reason)
+            steps.append(.item(.notice(notice, message: text)))
+        case .closing(let closing): reconnectAfter = closing.reconnectAfter
+        case .error(let error):
+            throw SluiceError(
+                SluiceError.kind(of: error.code), code: error.code, error.message,
+                remedy: error.remedy, retryAfter: error.retryAfter)
+        case .unsubscribed(_, let notice):
+            throw SluiceError(
+                .refused, code: notice?.code ?? "unsubscribed",
+                notice?.message ?? "The broker ended the subscription.",
+                remedy: notice?.remedy ?? "Subscribe again.")
+        case .authenticated, .cursor, .published, .pong, .heartbeat: break
+        }
+    }
+}
+
+extension ReceivedEvent {
+    fileprivate init(_ message: EventMessage, text: [UInt8]) {
+        let content = message.event.content
+        self.init(
+            topic: message.topic.text, offset: message.event.offset,
+            cursor: message.cursor.description, time: message.event.time.description,
+            key: content.key, eventID: content.eventID, attributes: content.attributes,
+            data: content.data, message: text)
+    }
+}

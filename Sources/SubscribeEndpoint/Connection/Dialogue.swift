@@ -1,0 +1,14 @@
+internal import SessionProtocol
+
+/// What the messages of one connection mean: the session, or the single-topic stream. Confined to the connection's loop.
+protocol Dialogue: AnyObject {
+    func received(text: [UInt8])
+    func receivedBinary()
+    /// Something went out meanwhile.
+    func sent(now: ContinuousClock.Instant)
+    func tick(now: ContinuousClock.Instant)
+    /// The broker shuts down; the client is to come back after this long.
+    func drain(reconnectAfter: Duration)
+    /// The connection is over; nothing may be sent any more.
+    func closed()
+}

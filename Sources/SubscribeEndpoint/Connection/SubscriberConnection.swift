@@ -1,0 +1,196 @@
+internal import EventModel
+internal import FanOut
+internal import NIOCore
+internal import SessionProtocol
+internal import Transport
+internal import WebSocketCodec
+
+/// One WebSocket of a subscriber: bytes to messages and back, liveness, and the close handshake.
+///
+/// What the messages mean is the dialogue's; what waits for the socket is the subscriber's backlog. Confined to its loop.
+package final class SubscriberConnection {
+    /// Where it is in its loop's list.
+    var place = 0
+    let fanOut: LoopFanOut
+    private let stream: StreamConnection
+    private var receiver: WebSocketReceiver
+    private var handshake = CloseHandshake()
+    private var keepalive: Keepalive
+    private var dialogue: (any Dialogue)?
+    private var subscriber: Subscriber?
+    /// Something went out since the last tick.
+    private var hasSent = false
+    /// Bytes that may be moved in one flush; the rest waits for the next turn, so that one subscriber does not hold up a loop.
+    private static let flushBytesMax = 1 << 20
+
+    init(_ stream: StreamConnection, fanOut: LoopFanOut) {
+        self.stream = stream
+        self.fanOut = fanOut
+        receiver = WebSocketReceiver(
+            role: .server, messageBytesMax: fanOut.limits.messageBytesMax)
+        keepalive = Keepalive(
+            pingInterval: fanOut.limits.heartbeatInterval,
+            pongTimeout: fanOut.limits.heartbeatInterval, now: .now)
+        fanOut.add(self)
+        subscriber = Subscriber(
+            output: self, shard: fanOut.shard, limits: fanOut.limits, encode: Self.encode)
+    }
+
+    private static func encode(_ notice: Notice) -> EncodedMessage {
+        let message: BrokerMessage =
+            switch notice {
+            case .lagging(let id, let behind): .lagging(id: id, behind: behind)
+            case .live(let id): .live(id: id)
+            case .gap(let topic, let epoch, let from, let to, let reason):
+                .gap(.init(topic: topic, epoch: epoch, from: from, to: to, reason: reason))
+            case .reset(let topic, let cursor, let reason):
+                .reset(.init(topic: topic, cursor: cursor, reason: reason))
+            }
+        return EncodedMessage(frame: WebSocketFrame.encode(text: message.encode()))
+    }
+
+    /// From now on, messages are the dialogue's.
+    func begin(_ dialogue: any Dialogue) { self.dialogue = dialogue }
+
+    // MARK: For the dialogue
+
+    var info: ConnectionInfo { stream.info }
+
+    /// Sends a message behind what waits already.
+    func send(_ message: BrokerMessage) {
+        guard handshake.isOpen else { return }
+        sendControl(WebSocketFrame.encode(text: message.encode()))
+    }
+
+    /// A new subscription of this connection, not yet known to the shard.
+    func makeSubscription(id: Int64?, patterns: [TopicPattern]) -> Subscription? {
+        subscriber.map { Subscription(id: id, patterns: patterns, subscriber: $0) }
+    }
+
+    func subscription(id: Int64) -> Subscription? {
+        subscriber?.subscriptions.first { $0.id == id }
+    }
+
+    /// Is it still a subscription of this connection?
+    func has(_ subscription: Subscription) -> Bool {
+        subscriber?.subscriptions.contains { $0 === subscription } ?? false
+    }
+
+    /// Ends the conversation: what waits of subscriptions is dropped, replies still go out, then the close frame.
+    func close(_ code: UInt16, reason: String) {
+        endSubscriptions()
+        var actions: [CloseHandshake.Action] = []
+        handshake.close(code: code, reason: reason, now: .now, into: &actions)
+        perform(actions)
+    }
+
+    private func endSubscriptions() {
+        for subscription in subscriber?.subscriptions ?? [] { fanOut.shard.remove(subscription) }
+    }
+
+    // MARK: From the loop's clock
+
+    func tick(now: ContinuousClock.Instant) {
+        if hasSent {
+            hasSent = false
+            dialogue?.sent(now: now)
+        }
+        dialogue?.tick(now: now)
+        var beats: [Keepalive.Action] = []
+        keepalive.tick(now: now, into: &beats)
+        for beat in beats {
+            switch beat {
+            case .sendPing: sendControl(WebSocketFrame.encode(opcode: .ping, payload: []))
+            // The peer is gone or stuck: a close handshake would wait for it again.
+            case .close(let code, let reason):
+                close(code, reason: reason)
+                stream.close()
+            }
+        }
+        var actions: [CloseHandshake.Action] = []
+        handshake.tick(now: now, into: &actions)
+        perform(actions)
+    }
+
+    func drain(reconnectAfter: Duration) { dialogue?.drain(reconnectAfter: reconnectAfter) }
+
+    // MARK: Output
+
+    private func sendControl(_ frame: [UInt8]) {
+        guard let subscriber, !subscriber.sendControl(EncodedMessage(frame: frame)) else { return }
+        // The client asks and does not read the answers: its memory is bounded, too.
+        stream.abort()
+    }
+
+    private func perform(_ actions: [CloseHandshake.Action]) {
+        for action in actions {
+            switch action {
+            case .sendClose(let code, let reason):
+                sendControl(WebSocketFrame.encodeClose(code: code, reason: reason))
+                flush()
+            case .closeConnection: stream.close()
+            }
+        }
+    }
+}
+
+@available(*, unavailable) extension SubscriberConnection: Sendable {}
+
+extension SubscriberConnection: SubscriberOutput {
+    /// Moves the backlog into TLS records, one write each, until the socket takes no more.
+    package func flush() {
+        guard let subscriber, stream.isOpen else { return }
+        var moved = 0
+        while !stream.isBlocked, moved < Self.flushBytesMax {
+            let count = subscriber.backlog.fill(fanOut.record)
+            if count > 0 {
+                stream.send(UnsafeRawBufferPointer(rebasing: fanOut.record[..<count]))
+                hasSent = true
+                moved += count
+            } else {
+                subscriber.refill()
+                if subscriber.backlog.isEmpty { return }
+            }
+        }
+        if moved >= Self.flushBytesMax { fanOut.shard.flushNextTurn(subscriber) }
+    }
+}
+
+extension SubscriberConnection: StreamHandler {
+    package func received(_ bytes: UnsafeRawBufferPointer) {
+        keepalive.received(now: .now)
+        var events: [WebSocketEvent] = []
+        receiver.receive(bytes, into: &events)
+        for event in events { received(event) }
+    }
+
+    private func received(_ event: WebSocketEvent) {
+        var actions: [CloseHandshake.Action] = []
+        switch event {
+        case .text(let bytes): if handshake.isOpen { dialogue?.received(text: bytes) }
+        case .binary: if handshake.isOpen { dialogue?.receivedBinary() }
+        case .ping(let payload):
+            if handshake.isOpen { sendControl(WebSocketFrame.encode(opcode: .pong, payload: payload)) }
+        case .pong: break  // Any byte shows that the peer lives.
+        case .close(let code, _):
+            endSubscriptions()
+            handshake.closeReceived(code: code, into: &actions)
+        case .failed(let fault):
+            endSubscriptions()
+            handshake.failed(fault, into: &actions)
+        }
+        perform(actions)
+    }
+
+    package func writable() { flush() }
+
+    package func inputEnded() { stream.close() }
+
+    package func closed() {
+        dialogue?.closed()
+        dialogue = nil
+        if let subscriber { fanOut.shard.remove(subscriber) }
+        subscriber = nil
+        fanOut.remove(self)
+    }
+}

@@ -1,0 +1,17 @@
+package import EventModel
+internal import Glibc
+internal import SessionProtocol
+
+extension Moment {
+    /// The time on both clocks.
+    static var now: Moment { Moment(instant: .now, time: .now) }
+}
+
+extension Timestamp {
+    /// The system's clock (clock_gettime(2), CLOCK_REALTIME).
+    package static var now: Timestamp {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Timestamp(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)
+    }
+}

@@ -1,0 +1,131 @@
+package import EventModel
+internal import FanOut
+package import NIOCore
+internal import SessionProtocol
+internal import Synchronization
+internal import WebSocketCodec
+
+/// The node's one listener at the log: encodes each event once and hands it to the event loops that follow its topic.
+///
+/// One FIFO per loop (`EventLoop.execute`) carries events and joins alike, so a join at the head misses nothing (DESIGN 3).
+package final class FanOutHub: TailSink {
+    /// The loops' numbers that follow each topic.
+    private let interest = Mutex<[TopicName: Set<Int>]>([:])
+    /// Following and unfollowing reach the log in the order in which `interest` changed. Taken before the log's own lock;
+    /// `interest` is taken inside of both.
+    private let ordering = Mutex<Void>(())
+    private let loops: [NIOLoopBound<LoopFanOut>]
+    private let log: any EventLog
+
+    /// - Parameter loops: All event loops, in the order of their numbers. Not to be called on one of them.
+    package init(loops: [any EventLoop], log: any EventLog, limits: Limits) throws {
+        self.log = log
+        self.loops = try loops.map { loop in
+            try loop.submit {
+                NIOLoopBound(LoopFanOut(eventLoop: loop, limits: limits), eventLoop: loop)
+            }.wait()
+        }
+        for (index, loop) in self.loops.enumerated() {
+            loop.eventLoop.execute { loop.value.start(hub: self, number: index) }
+        }
+    }
+
+    /// The fan-out of the loop with this number; to be used on that loop only.
+    func fanOut(onLoop number: Int) -> LoopFanOut { loops[number].value }
+
+    /// Calls `body` with every loop's fan-out, on its loop.
+    package func forEachLoop(_ body: @escaping @Sendable (LoopFanOut) -> Void) {
+        for loop in loops { loop.eventLoop.execute { body(loop.value) } }
+    }
+
+    /// Ends the loops' clocks; nothing is fanned out behind it.
+    package func stop() { forEachLoop { $0.stop() } }
+
+    // MARK: From the log to the loops
+
+    package func appended(_ events: [Event], to topic: TopicName, epoch: Epoch) {
+        let followers = interest.withLock { $0[topic] ?? [] }
+        guard !followers.isEmpty else { return }
+        let encoded = events.map { Self.encode($0, of: topic, epoch: epoch) }
+        for number in followers {
+            let loop = loops[number]
+            loop.eventLoop.execute { loop.value.shard.appended(encoded, to: topic) }
+        }
+    }
+
+    package func created(_ topics: [TopicName]) {
+        forEachLoop { $0.shard.created(topics) }
+    }
+
+    package func deleted(_ topic: TopicName) {
+        interest.withLock { $0[topic] = nil }
+        forEachLoop { $0.shard.deleted(topic) }
+    }
+
+    package func purged(_ topic: TopicName, earliest: Offset) {
+        forEachLoop { $0.shard.purged(topic, earliest: earliest) }
+    }
+
+    package func restarted(_ position: TopicPosition, fork: Offset) {
+        forEachLoop { $0.shard.restarted(position, fork: fork) }
+    }
+
+    private static func encode(_ event: Event, of topic: TopicName, epoch: Epoch) -> EncodedMessage {
+        let message = EventMessage.encode(topic: topic, epoch: epoch, event: event)
+        return EncodedMessage(offset: event.offset, frame: WebSocketFrame.encode(text: message))
+    }
+
+    // MARK: From the loops to the log
+
+    /// Follows topics on a loop; the loop's shard is told before `completion` runs there.
+    func follow(
+        _ topics: [TopicName], onLoop number: Int,
+        completion: @escaping @Sendable (LoopFanOut, Result<[TopicPosition], BrokerError>) -> Void
+    ) {
+        let loop = loops[number]
+        ordering.withLock { _ in
+            interest.withLock { interest in
+                for topic in topics { interest[topic, default: []].insert(number) }
+            }
+            log.follow(topics) { result in
+                loop.eventLoop.execute {
+                    if case .success(let positions) = result {
+                        loop.value.shard.followed(positions)
+                    }
+                    completion(loop.value, result)
+                }
+            }
+        }
+    }
+
+    /// The loop does not follow these topics any more.
+    func unfollow(_ topics: [TopicName], onLoop number: Int) {
+        ordering.withLock { _ in
+            let abandoned = interest.withLock { interest in
+                topics.filter { topic in
+                    interest[topic]?.remove(number)
+                    guard interest[topic]?.isEmpty == true else { return false }
+                    interest[topic] = nil
+                    return true
+                }
+            }
+            if !abandoned.isEmpty { log.unfollow(abandoned) }
+        }
+    }
+
+    /// Reads and encodes a page on the log's thread; the loop's shard is told on its loop.
+    func read(_ topic: TopicName, after: Offset, limits: Limits, onLoop number: Int) {
+        let loop = loops[number]
+        log.page(of: topic, after: after, events: limits.pageEventsMax, bytes: limits.pageBytesMax) {
+            result in
+            let page = (try? result.get()).map { page in
+                ReplayPage(
+                    position: page.position, purgedBelow: page.purgedBelow,
+                    events: page.events.map {
+                        Self.encode($0, of: topic, epoch: page.position.epoch)
+                    })
+            }
+            loop.eventLoop.execute { loop.value.shard.pageArrived(page, of: topic, after: after) }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+package import EventModel
+internal import FanOut
+internal import NIOCore
+
+/// The fan-out on one event loop: its shard, its connections, and one clock for all of them.
+///
+/// Confined to its loop.
+package final class LoopFanOut {
+    let eventLoop: any EventLoop
+    let limits: Limits
+    private(set) lazy var shard = FanOutShard(limits: limits, now: .now, actor: self)
+    private var connections: [SubscriberConnection] = []
+    private var hub: FanOutHub?
+    private var number = 0
+    /// How exactly heartbeats, pings and timeouts are kept.
+    private static let tickInterval = TimeAmount.seconds(1)
+    /// The most plaintext of one TLS record (RFC 8446 5.1).
+    private static let recordBytesMax = 16 * 1024
+
+    /// Plaintext of one record, shared by all connections of the loop.
+    ///
+    /// Unsafe memory on the hot path: frames are copied into it and sealed from it, without an array for each connection.
+    let record = UnsafeMutableRawBufferPointer.allocate(
+        byteCount: recordBytesMax, alignment: 64)
+
+    init(eventLoop: any EventLoop, limits: Limits) {
+        self.eventLoop = eventLoop
+        self.limits = limits
+    }
+
+    deinit { record.deallocate() }
+
+    func start(hub: FanOutHub, number: Int) {
+        self.hub = hub
+        self.number = number
+        scheduleTick()
+    }
+
+    /// Ends the clock and lets the hub go.
+    func stop() { hub = nil }
+
+    private func scheduleTick() {
+        eventLoop.assumeIsolated().scheduleTask(in: Self.tickInterval) { [weak self] in
+            guard let self, hub != nil else { return }
+            tick()
+            scheduleTick()
+        }
+    }
+
+    // MARK: Connections
+
+    func add(_ connection: SubscriberConnection) {
+        connection.place = connections.count
+        connections.append(connection)
+    }
+
+    func remove(_ connection: SubscriberConnection) {
+        let last = connections.removeLast()
+        guard last !== connection else { return }
+        connections[connection.place] = last
+        last.place = connection.place
+    }
+
+    /// How many sessions and streams are open.
+    package var connectionCount: Int { connections.count }
+
+    /// Tells every client to come back after some while, not all after the same, and closes.
+    package func drain(reconnectWithin: Duration) {
+        for connection in connections {
+            let share = Double.random(in: 0.1...1)
+            connection.drain(reconnectAfter: reconnectWithin * share)
+        }
+    }
+
+    private func tick() {
+        let now = ContinuousClock.now
+        let abandoned = shard.tick(now: now)
+        if !abandoned.isEmpty { hub?.unfollow(abandoned, onLoop: number) }
+        let awaited = shard.topicsAwaited
+        if !awaited.isEmpty { follow(awaited) }
+        // Backwards, because whoever leaves is replaced by the last.
+        for place in connections.indices.reversed() where place < connections.count {
+            connections[place].tick(now: now)
+        }
+    }
+
+    // MARK: Subscribing
+
+    /// Follows topics; the shard has their feeds when `completion` runs, but for those that do not exist.
+    func follow(
+        _ topics: [TopicName], completion: @escaping (Result<[TopicPosition], BrokerError>) -> Void
+    ) {
+        let bound = NIOLoopBound(completion, eventLoop: eventLoop)
+        hub?.follow(topics, onLoop: number) { _, result in bound.value(result) }
+    }
+}
+
+@available(*, unavailable) extension LoopFanOut: Sendable {}
+
+extension LoopFanOut: FanOutActor {
+    package func scheduleFlush() {
+        eventLoop.assumeIsolated().execute { self.shard.flush() }
+    }
+
+    package func follow(_ topics: [TopicName]) {
+        // A failure leaves them awaited; the next tick asks again.
+        follow(topics) { _ in }
+    }
+
+    package func read(_ topic: TopicName, after: Offset) {
+        hub?.read(topic, after: after, limits: limits, onLoop: number)
+    }
+}

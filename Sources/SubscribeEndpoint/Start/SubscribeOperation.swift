@@ -1,0 +1,136 @@
+internal import EventModel
+internal import FanOut
+internal import NIOCore
+
+/// Fixes where a subscription begins: follows its topics, then asks the log what this node does not know.
+///
+/// Confined to its event loop. The subscription is registered before anything is asked, so a topic that comes into being
+/// meanwhile is not missed.
+final class SubscribeOperation {
+    /// What a subscription asks for.
+    struct Question {
+        var patterns: [TopicPattern]
+        var from: StartPosition
+        var cursors: [TopicName: Cursor]
+    }
+
+    private let question: Question
+    private let fanOut: LoopFanOut
+    private let log: any EventLog
+    private let completion: (Result<[FollowerStart], BrokerError>) -> Void
+    private var topics: [TopicName] = []
+    private var starts: [TopicName: FollowerStart] = [:]
+    /// Questions to the log that are open.
+    private var openCount = 0
+    private var failure: BrokerError?
+
+    /// - Parameter completion: Called once on the loop: starts of all topics that exist.
+    init(
+        _ question: Question, fanOut: LoopFanOut, log: any EventLog,
+        completion: @escaping (Result<[FollowerStart], BrokerError>) -> Void
+    ) {
+        self.question = question
+        self.fanOut = fanOut
+        self.log = log
+        self.completion = completion
+    }
+
+    func run(now: Timestamp) {
+        topics = Array(
+            Set(
+                question.patterns.flatMap { pattern in
+                    pattern.exactName.map { [$0] } ?? log.topics(matching: pattern)
+                }))
+        let unknown = topics.filter { fanOut.shard.feed(of: $0) == nil }
+        guard !unknown.isEmpty else { return begin(now: now) }
+        fanOut.follow(unknown) { [self] result in
+            switch result {
+            case .success: begin(now: now)
+            case .failure(let error): completion(.failure(error))
+            }
+        }
+    }
+
+    private func begin(now: Timestamp) {
+        let feeds = topics.compactMap { fanOut.shard.feed(of: $0) }
+        let plan = StartPlan(
+            positions: feeds.map(\.position), from: question.from, cursors: question.cursors)
+        for (topic, cursor) in plan.cursors { start(topic, after: cursor, reset: nil) }
+        openCount = 1
+        if !plan.toResume.isEmpty { resume(plan.toResume) }
+        if !plan.toSearch.isEmpty, let time = question.from.time(now: now) {
+            search(plan.toSearch, time)
+        }
+        if let (topic, offset) = plan.toCheck { check(topic, offset) }
+        answered()
+    }
+
+    private func start(_ topic: TopicName, after cursor: Offset, reset: ResetReason?) {
+        guard let feed = fanOut.shard.feed(of: topic) else { return }
+        starts[topic] = FollowerStart(feed: feed, cursor: cursor, reset: reset)
+    }
+
+    private func resume(_ cursors: [TopicName: Cursor]) {
+        log.resume(cursors, completion: answer { operation, resumptions in
+            for (topic, resumption) in resumptions {
+                switch resumption {
+                case .goesOn:
+                    operation.start(topic, after: cursors[topic]?.offset ?? 0, reset: nil)
+                case .reset(let fork, let reason):
+                    operation.start(topic, after: fork, reset: reason)
+                }
+            }
+        })
+    }
+
+    private func search(_ topics: [TopicName], _ time: Timestamp) {
+        log.offsets(of: topics, at: time, completion: answer { operation, offsets in
+            for (topic, offset) in offsets { operation.start(topic, after: offset - 1, reset: nil) }
+        })
+    }
+
+    private func check(_ topic: TopicName, _ offset: Offset) {
+        log.page(of: topic, after: offset - 1, events: 1, bytes: 1, completion: answer {
+            operation, page in
+            let latest = page.position.latest
+            if offset <= latest + 1 {
+                operation.start(topic, after: offset - 1, reset: nil)
+            } else {
+                operation.failure = BrokerError(
+                    .invalidStart, "\(topic) ends at offset \(latest); \(offset) is beyond the next.",
+                    remedy: "Start at an offset up to \(latest + 1), or at 'latest'.")
+            }
+        })
+    }
+
+    /// A completion that comes back to the loop.
+    private func answer<Answer: Sendable>(
+        _ take: @escaping (SubscribeOperation, Answer) -> Void
+    ) -> @Sendable (Result<Answer, BrokerError>) -> Void {
+        openCount += 1
+        let bound = NIOLoopBound((self, take), eventLoop: fanOut.eventLoop)
+        return { result in
+            bound.eventLoop.execute {
+                let (operation, take) = bound.value
+                switch result {
+                case .success(let answer): take(operation, answer)
+                case .failure(let error): operation.failure = error
+                }
+                operation.answered()
+            }
+        }
+    }
+
+    private func answered() {
+        openCount -= 1
+        guard openCount == 0 else { return }
+        if let failure {
+            completion(.failure(failure))
+        } else {
+            // A topic that was deleted since then begins anew when it comes back.
+            completion(.success(starts.values.filter { fanOut.shard.feed(of: $0.feed.topic) === $0.feed }))
+        }
+    }
+}
+
+@available(*, unavailable) extension SubscribeOperation: Sendable {}

@@ -1,0 +1,78 @@
+internal import EventModel
+internal import FanOut
+internal import SessionProtocol
+
+/// The single-topic stream (PROTOCOL 3): its start was fixed before the upgrade.
+final class StreamDialogue: Dialogue {
+    private var conversation: StreamConversation
+    /// `nil` once the connection is over.
+    private var connection: SubscriberConnection?
+
+    init(_ connection: SubscriberConnection, terms: SessionTerms) {
+        self.connection = connection
+        conversation = StreamConversation(terms: terms, now: .now)
+    }
+
+    /// Begins delivery.
+    ///
+    /// - Parameters:
+    ///   - start: Where; `nil` if the topic did not exist when the start was fixed.
+    ///   - isGone: The client has a cursor of a topic that does not exist any more.
+    func opened(topic: TopicName, start: FollowerStart?, isGone: Bool) {
+        guard let connection,
+            let subscription = connection.makeSubscription(
+                id: nil, patterns: [TopicPattern(topic)])
+        else { return }
+        let fanOut = connection.fanOut
+        fanOut.shard.register(subscription)
+        if let start, fanOut.shard.feed(of: topic) === start.feed {
+            return fanOut.shard.join(subscription, [start], gone: [])
+        }
+        // It may have come into being between the start and the registration.
+        fanOut.follow([topic]) { _ in
+            guard connection.has(subscription) else { return }
+            let start = fanOut.shard.feed(of: topic).map { FollowerStart(feed: $0, cursor: 0) }
+            fanOut.shard.join(
+                subscription, start.map { [$0] } ?? [], gone: isGone && start == nil ? [topic] : [])
+        }
+    }
+
+    func received(text: [UInt8]) {
+        decide { $0.messageReceived(text, now: $1, into: &$2) }
+    }
+
+    func receivedBinary() {
+        decide { $0.binaryReceived(now: $1, into: &$2) }
+    }
+
+    func sent(now: ContinuousClock.Instant) { conversation.sent(now: now) }
+
+    func tick(now: ContinuousClock.Instant) {
+        guard let deadline = conversation.deadline, now >= deadline else { return }
+        decide { $0.tick(now: $1, into: &$2) }
+    }
+
+    func drain(reconnectAfter: Duration) {
+        decide { $0.drain(reconnectAfter: reconnectAfter, now: $1, into: &$2) }
+    }
+
+    func closed() {
+        conversation.connectionClosed()
+        connection = nil
+    }
+
+    private func decide(
+        _ input: (inout StreamConversation, Moment, inout [StreamConversation.Action]) -> Void
+    ) {
+        var actions: [StreamConversation.Action] = []
+        input(&conversation, .now, &actions)
+        for action in actions {
+            switch action {
+            case .send(let message): connection?.send(message)
+            case .close(let code, let reason): connection?.close(code.rawValue, reason: reason)
+            }
+        }
+    }
+}
+
+@available(*, unavailable) extension StreamDialogue: Sendable {}

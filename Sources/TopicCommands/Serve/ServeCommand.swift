@@ -1,0 +1,59 @@
+internal import ArgumentParser
+internal import BrokerRuntime
+internal import Logging
+
+/// `sluice serve`
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Run the broker until it is told to stop (SIGINT, SIGTERM).",
+        usage: "sluice serve [--config <file>] [--print-config] [--<key> <value> ...]",
+        discussion: """
+            Examples:
+              sluice serve
+              sluice serve --listen https://127.0.0.1:8443 --listen 'https://[::1]:8443'
+              sluice serve --data-dir ./data --auth none
+              sluice serve --database-url 'host=db.example dbname=sluice user=sluice'
+              sluice serve --config /etc/sluice.conf --print-config
+
+            Every key below can be said as a flag, as an environment variable (--data-dir is \
+            SLUICE_DATA_DIR) and in the file that --config or SLUICE_CONFIG names (data_dir = …, one \
+            a line, '#' begins a comment). A flag beats the environment, which beats the file.
+
+            \(ConfigurationKey.reference(host: .current()))
+            """)
+
+    @Option(help: ArgumentHelp("A file with 'key = value' lines (SLUICE_CONFIG).", valueName: "file"))
+    var config: String?
+
+    @Flag(help: "Print what is in force and where it was said, without secrets, and end.")
+    var printConfig = false
+
+    @Argument(parsing: .allUnrecognized, help: .hidden)
+    var settings: [String] = []
+
+    func run() async throws {
+        var loader = ConfigurationLoader(
+            host: .current(), readFile: configurationText(path:))
+        var configuration = try loader.load(flags: settings, file: config)
+        if printConfig { return Output.standard.write(Array(configuration.report.utf8)) }
+        let addresses = configuration.listen.map { "\($0)" }.joined(separator: ", ")
+        let authentication = configuration.auth
+        configuration.started = { started in
+            let steps = FirstSteps(
+                started: started, auth: authentication, program: FirstSteps.currentProgram())
+            Output.standard.write(Array(steps.text.utf8))
+        }
+        let format = configuration.logFormat
+        LoggingSystem.bootstrap { label in
+            switch format {
+            case .text: StreamLogHandler.standardError(label: label)
+            case .json: JSONLogHandler(label: label)
+            }
+        }
+        var logger = Logger(label: "sluice")
+        logger.logLevel = configuration.logLevel
+        logger.info("starting", metadata: ["listen": "\(addresses)"])
+        try await Broker(configuration: configuration, logger: logger).runUntilSignal()
+    }
+}

@@ -1,0 +1,85 @@
+internal import ArgumentParser
+internal import EventModel
+internal import SluiceClient
+
+/// `sluice subscribe`
+struct SubscribeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "subscribe",
+        abstract: "Print events as they arrive, one a line.",
+        discussion: """
+            Examples:
+              sluice subscribe 'demo.>'
+              sluice subscribe orders.eu orders.us --from last:10
+              sluice subscribe 'orders.*' --from ago:15m --json | jq .data
+              sluice subscribe orders.eu --from earliest --count 100 --timeout 10s
+
+            A pattern is a topic's name in which '*' stands for one segment and a final '>' for the \
+            rest; quote it, or the shell takes it. Start positions: latest, earliest, last:10, \
+            ago:15m, time:2026-01-01T00:00:00Z, and for one exact topic offset:17 and after:CURSOR.
+
+            A line is topic, offset and data. What else is told (gaps, lost connections) goes to \
+            standard error; with --json all of it goes to standard output, as the broker's messages. \
+            After a lost connection the subscription goes on exactly where it broke off.
+            """)
+
+    @OptionGroup var connection: ConnectionOptions
+
+    @Argument(help: ArgumentHelp("Topics and patterns; together one subscription.", valueName: "pattern"))
+    var patterns: [String]
+
+    @Option(help: ArgumentHelp("Where to start.", valueName: "start"))
+    var from = "latest"
+
+    @Flag(help: "Print the broker's messages as JSON lines.")
+    var json = false
+
+    @Option(help: ArgumentHelp("End after this many events.", valueName: "number"))
+    var count: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "End after this time; with --count, the exit code is 1 if fewer came.",
+            valueName: "duration"))
+    var timeout: String?
+
+    func validate() throws {
+        if let count, count < 1 { throw ValidationError("--count must be at least 1.") }
+    }
+
+    func run() async throws {
+        CommandLineProgram.exitOnInterrupt()
+        let patterns = try checkedPatterns(patterns)
+        let limit = try timeout.map { text in try checkedDuration(text, option: "--timeout") }
+        let subscription = try connection.client().subscribe(to: patterns, from: from)
+        guard let limit else { return try await printItems(of: subscription) }
+        try await withThrowingTaskGroup { group in
+            group.addTask { try await self.printItems(of: subscription) }
+            group.addTask {
+                try await Task.sleep(for: limit)
+                throw TimeIsUp()
+            }
+            defer { group.cancelAll() }
+            do {
+                try await group.next()
+            } catch is TimeIsUp {
+                guard let count else { return }
+                throw CommandFailure(
+                    .failed, "Fewer than \(count) events came within \(timeout ?? "").",
+                    remedy: "Wait longer, or start earlier with --from.")
+            }
+        }
+    }
+
+    private struct TimeIsUp: Error {}
+
+    private func printItems(of subscription: Subscription) async throws {
+        var iterator = subscription.makeAsyncIterator()
+        var printer = ItemPrinter(isJSON: json, remaining: count)
+        while !printer.isDone, let items = try await iterator.nextBatch() {
+            printer.print(items)
+            Output.error.write(printer.takeErrors())
+            Output.standard.write(printer.takeOutput())
+        }
+    }
+}

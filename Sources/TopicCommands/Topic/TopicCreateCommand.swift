@@ -1,0 +1,52 @@
+internal import ArgumentParser
+internal import SluiceClient
+
+/// `sluice topic create`
+struct TopicCreateCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "create",
+        abstract: "Create a topic; refused (4) if there is one of the name.",
+        discussion: """
+            Examples:
+              sluice topic create orders.eu
+              sluice topic create orders.eu --retain-age 7d --retain-bytes 1GiB
+              sluice topic create audit.logins --retain-age unlimited --description 'Who came when'
+
+            What is not given has the server's default. Publishing creates topics, too, unless the \
+            broker's create_topics is false.
+            """)
+
+    @OptionGroup var connection: ConnectionOptions
+
+    @Argument(help: ArgumentHelp("The topic, like orders.eu.", valueName: "topic"))
+    var topic: String
+
+    @Option(help: ArgumentHelp("Keep events this long, or 'unlimited'.", valueName: "duration"))
+    var retainAge: String?
+
+    @Option(help: ArgumentHelp("Keep this many events, or 'unlimited'.", valueName: "number"))
+    var retainCount: String?
+
+    @Option(help: ArgumentHelp("Keep this many bytes, or 'unlimited'.", valueName: "size"))
+    var retainBytes: String?
+
+    @Option(help: ArgumentHelp("What the topic is for.", valueName: "text"))
+    var description = ""
+
+    @Flag(help: "Print the topic as JSON.")
+    var json = false
+
+    func run() async throws {
+        CommandLineProgram.exitOnInterrupt()
+        let topic = try checkedTopic(topic)
+        let settings = NewTopic(
+            retainAge: retainAge, retainCount: retainCount, retainBytes: retainBytes,
+            description: description)
+        let info = try await connection.client().createTopic(topic, settings)
+        if json {
+            Output.standard.write(info.json + [0x0A])
+        } else {
+            Output.standard.line("created \(info.name)")
+        }
+    }
+}

@@ -1,0 +1,87 @@
+internal import NIOCore
+internal import NIOHTTP1
+
+/// The bytes of answers (RFC 9112 4 and 6).
+enum AnswerEncoding {
+    static let pleaseContinue = "HTTP/1.1 100 Continue\r\n\r\n"
+
+    /// Writes one answer, and says whether the connection ends behind it.
+    ///
+    /// Content-Length, Date and Connection are written here whatever the service set.
+    static func write(
+        _ answer: HTTPAnswer, to request: AnswerQueue.Request, date: String,
+        into buffer: inout ByteBuffer
+    ) -> Bool {
+        let closes = answer.closes || !request.keepsAlive
+        writeStatusLine(answer.status, into: &buffer)
+        for (name, value) in answer.headers where !isTransports(name) {
+            writeField(name, value, into: &buffer)
+        }
+        buffer.writeStaticString("Date: ")
+        buffer.writeString(date)
+        if mayHaveBody(answer.status) {
+            buffer.writeStaticString("\r\nContent-Length: ")
+            buffer.writeString(String(answer.body?.readableBytes ?? 0))
+        }
+        if closes {
+            buffer.writeStaticString("\r\nConnection: close")
+        } else if request.isVersion10 {
+            buffer.writeStaticString("\r\nConnection: keep-alive")
+        }
+        buffer.writeStaticString("\r\n\r\n")
+        if let body = answer.body, !request.isHead, mayHaveBody(answer.status) {
+            buffer.writeImmutableBuffer(body)
+        }
+        return closes
+    }
+
+    /// Writes a 101 with exactly the upgrade's headers.
+    static func write(_ upgrade: HTTPUpgrade, into buffer: inout ByteBuffer) {
+        writeStatusLine(.switchingProtocols, into: &buffer)
+        for (name, value) in upgrade.headers { writeField(name, value, into: &buffer) }
+        buffer.writeStaticString("\r\n")
+    }
+
+    private static func writeStatusLine(
+        _ status: HTTPResponseStatus, into buffer: inout ByteBuffer
+    ) {
+        buffer.writeStaticString("HTTP/1.1 ")
+        buffer.writeString(String(status.code))
+        buffer.writeStaticString(" ")
+        buffer.writeString(status.reasonPhrase)
+        buffer.writeStaticString("\r\n")
+    }
+
+    private static func writeField(_ name: String, _ value: String, into buffer: inout ByteBuffer) {
+        writeWithoutBreaks(name, into: &buffer)
+        buffer.writeStaticString(": ")
+        writeWithoutBreaks(value, into: &buffer)
+        buffer.writeStaticString("\r\n")
+    }
+
+    /// A line break in a field would let whoever chose its text write the rest of the answer
+    /// (CWE-113); RFC 9110 5.5 has such bytes replaced by spaces.
+    private static func writeWithoutBreaks(_ text: String, into buffer: inout ByteBuffer) {
+        let isClean = text.utf8.allSatisfy { $0 != 13 && $0 != 10 && $0 != 0 }
+        if isClean {
+            buffer.writeString(text)
+        } else {
+            buffer.writeBytes(text.utf8.map { $0 == 13 || $0 == 10 || $0 == 0 ? 32 : $0 })
+        }
+    }
+
+    private static func isTransports(_ name: String) -> Bool {
+        switch name.utf8.count {
+        case 4: name.lowercased() == "date"
+        case 10: name.lowercased() == "connection"
+        case 14: name.lowercased() == "content-length"
+        case 17: name.lowercased() == "transfer-encoding"
+        default: false
+        }
+    }
+
+    /// RFC 9110 6.4.1.
+    private static func mayHaveBody(_ status: HTTPResponseStatus) -> Bool {
+        status.code >= 200 && status.code != 204 && status.code != 304
+    }
+}

@@ -1,0 +1,108 @@
+internal import NIOCore
+
+/// The answers of one connection, in the order of its requests (RFC 9112 9.3.2).
+///
+/// Requests get numbers; they are answered in any order and their answers come out in the order of
+/// the numbers. Behind an answer that closes the connection nothing comes out.
+struct AnswerQueue {
+    /// What of a request decides how its answer looks on the wire.
+    struct Request: Equatable {
+        var isHead = false
+        var isVersion10 = false
+        var keepsAlive = true
+        /// Whether the client waits for a 100 before it sends its body (RFC 9110 10.1.1).
+        var expectsContinue = false
+    }
+
+    enum Next {
+        case answer(HTTPAnswer, Request)
+        case upgrade(HTTPUpgrade)
+        /// The request whose turn it is waits for permission to send its body.
+        case sendContinue
+    }
+
+    private enum Place {
+        case waiting
+        case answered(HTTPAnswer)
+        case upgraded(HTTPUpgrade)
+    }
+
+    private var places = CircularBuffer<(request: Request, place: Place)>(initialCapacity: 2)
+    private var first = 0
+
+    /// How many requests have not come out yet.
+    var count: Int { places.count }
+    var isEmpty: Bool { places.isEmpty }
+
+    /// Takes in a request and returns its number.
+    mutating func open(_ request: Request) -> Int {
+        places.append((request, .waiting))
+        return first + places.count - 1
+    }
+
+    /// Keeps the answer until it is its turn; without effect if the request is gone.
+    mutating func answer(_ number: Int, with answer: HTTPAnswer) { settle(number, .answered(answer)) }
+
+    mutating func upgrade(_ number: Int, with upgrade: HTTPUpgrade) {
+        settle(number, .upgraded(upgrade))
+    }
+
+    private mutating func settle(_ number: Int, _ place: Place) {
+        guard let index = index(of: number) else { return }
+        guard case .waiting = places[index].place else { return }
+        places[index].place = place
+    }
+
+    /// The body has begun to arrive, so a 100 would come too late.
+    mutating func bodyBegun(_ number: Int) {
+        guard let index = index(of: number) else { return }
+        places[index].request.expectsContinue = false
+    }
+
+    /// Has the connection end behind the request's answer.
+    mutating func close(behind number: Int) {
+        guard let index = index(of: number) else { return }
+        places[index].request.keepsAlive = false
+    }
+
+    /// Has the connection end behind what is already here.
+    mutating func closeBehindLast() {
+        guard let last = places.indices.last else { return }
+        places[last].request.keepsAlive = false
+    }
+
+    /// What is to be written next, if it is ready.
+    mutating func next() -> Next? {
+        guard let front = places.first else { return nil }
+        switch front.place {
+        case .waiting:
+            guard front.request.expectsContinue else { return nil }
+            places[places.startIndex].request.expectsContinue = false
+            return .sendContinue
+        case .answered(let answer):
+            dropFirst()
+            if answer.closes || !front.request.keepsAlive { clear() }
+            return .answer(answer, front.request)
+        case .upgraded(let upgrade):
+            dropFirst()
+            clear()
+            return .upgrade(upgrade)
+        }
+    }
+
+    private mutating func dropFirst() {
+        places.removeFirst()
+        first += 1
+    }
+
+    /// Forgets all requests; answers that still come have no effect.
+    mutating func clear() {
+        first += places.count
+        places.removeAll()
+    }
+
+    private func index(of number: Int) -> CircularBuffer<(request: Request, place: Place)>.Index? {
+        guard number >= first, number < first + places.count else { return nil }
+        return places.index(places.startIndex, offsetBy: number - first)
+    }
+}

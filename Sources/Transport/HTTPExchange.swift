@@ -1,0 +1,51 @@
+package import NIOCore
+package import NIOHTTP1
+internal import Synchronization
+
+/// One admitted request with its whole body, and the place of its answer.
+package final class HTTPExchange: Sendable {
+    package let head: HTTPRequestHead
+    /// The body; it may share memory with what was received beside it, so copy what is kept long.
+    package let body: ByteBuffer
+    package let connection: ConnectionInfo
+    private let place: NIOLoopBound<HTTPServerHandler>
+    private let number: Int
+    private let isAnswered = Atomic(false)
+
+    package var eventLoop: any EventLoop { connection.eventLoop }
+
+    init(
+        head: HTTPRequestHead, body: ByteBuffer, connection: ConnectionInfo,
+        handler: HTTPServerHandler, number: Int
+    ) {
+        self.head = head
+        self.body = body
+        self.connection = connection
+        self.place = NIOLoopBound(handler, eventLoop: connection.eventLoop)
+        self.number = number
+    }
+
+    /// Answers the request: exactly once, from any thread, in any order.
+    ///
+    /// Answers leave in the order of the requests, those of one loop turn together. When the
+    /// connection ended meanwhile the call has no effect.
+    package func answer(_ answer: HTTPAnswer) {
+        let wasAnswered = isAnswered.exchange(true, ordering: .relaxed)
+        precondition(!wasAnswered, "bug: a request was answered twice")
+        deliver { $0.settle($1, with: answer) }
+    }
+
+    deinit {
+        guard !isAnswered.load(ordering: .relaxed) else { return }
+        deliver { $0.refuse($1, .unanswered) }
+    }
+
+    private func deliver(_ body: @escaping @Sendable (HTTPServerHandler, Int) -> Void) {
+        let (place, number) = (place, number)
+        if eventLoop.inEventLoop {
+            body(place.value, number)
+        } else {
+            eventLoop.execute { body(place.value, number) }
+        }
+    }
+}

@@ -1,0 +1,160 @@
+package import NIOCore
+package import NIOHTTP1
+
+/// What answers the requests of a transport server; implemented by the HTTP endpoint.
+package protocol HTTPService: Sendable {
+    /// Decides about a request when its head is complete; called on the connection's event loop.
+    ///
+    /// The head is checked: one Host, sound framing, the target in origin form (an absolute form
+    /// was split into target and Host, RFC 9112 3.2.2).
+    func admit(_ head: HTTPRequestHead, from connection: ConnectionInfo) -> HTTPAdmission
+
+    /// Answers a request whose body is complete and within the admitted limit.
+    ///
+    /// Called on the event loop. `HTTPExchange.answer` is to be called exactly once, from any thread.
+    func respond(to exchange: HTTPExchange)
+
+    /// Words the answer to a request that the transport itself refuses; called on the event loop.
+    func refuse(_ fault: HTTPFault, head: HTTPRequestHead?) -> HTTPAnswer
+}
+
+/// Where a request or stream comes from.
+package struct ConnectionInfo: Sendable {
+    /// Address and port of the peer, `127.0.0.1:40000` or `[::1]:40000`.
+    package let remoteAddress: String
+    package let isTLS: Bool
+    package let eventLoop: any EventLoop
+    /// The event loop's number, from 0 in the order of the server's group.
+    package let loopIndex: Int
+
+    package init(remoteAddress: String, isTLS: Bool, eventLoop: any EventLoop, loopIndex: Int) {
+        self.remoteAddress = remoteAddress
+        self.isTLS = isTLS
+        self.eventLoop = eventLoop
+        self.loopIndex = loopIndex
+    }
+}
+
+/// What is to be done with a request, decided by its head alone.
+package enum HTTPAdmission {
+    /// Collect the body and call `respond`; over the limit the request is refused with 413.
+    case collect(bodyBytesMax: Int)
+    /// Answer without reading the body: a short rest is forgotten, otherwise the connection closes.
+    case answer(HTTPAnswer)
+    /// Answer 101 and make the connection a stream.
+    case upgrade(HTTPUpgrade)
+    /// The same, decided later on the same event loop; input is held meanwhile.
+    ///
+    /// A start position is fixed in the database before the 101. The closure is called once, on the
+    /// event loop, when the request is complete.
+    case pendingUpgrade((HTTPUpgradeDecision) -> Void)
+}
+
+/// A complete answer; Content-Length, Date and Connection are the transport's.
+package struct HTTPAnswer: Sendable {
+    package var status: HTTPResponseStatus
+    package var headers: HTTPHeaders
+    /// The body; not sent to HEAD, whose Content-Length tells its size all the same.
+    package var body: ByteBuffer?
+    /// Whether the connection is closed behind the answer.
+    package var closes: Bool
+
+    package init(
+        status: HTTPResponseStatus, headers: HTTPHeaders = [:], body: ByteBuffer? = nil,
+        closes: Bool = false
+    ) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.closes = closes
+    }
+}
+
+/// A 101 and what happens then.
+package struct HTTPUpgrade {
+    /// All headers of the 101: Upgrade, Connection, Sec-WebSocket-Accept, Sec-WebSocket-Protocol.
+    package let headers: HTTPHeaders
+    /// Called on the event loop, after the 101 was written and the HTTP handlers are gone.
+    ///
+    /// What the client sent behind the request is delivered after it. Never called when the
+    /// connection ends before.
+    package let open: (StreamConnection) -> any StreamHandler
+
+    package init(headers: HTTPHeaders, open: @escaping (StreamConnection) -> any StreamHandler) {
+        self.headers = headers
+        self.open = open
+    }
+}
+
+/// The place of an upgrade that is decided later: exactly one call, on the connection's event loop.
+///
+/// A decision that is dropped undecided is answered as `HTTPFault.unanswered`. When the connection
+/// ended meanwhile the call has no effect.
+package final class HTTPUpgradeDecision {
+    enum Outcome {
+        case upgrade(HTTPUpgrade)
+        case answer(HTTPAnswer)
+        case dropped
+    }
+
+    private var decide: ((Outcome) -> Void)?
+
+    init(_ decide: @escaping (Outcome) -> Void) { self.decide = decide }
+
+    deinit { decide?(.dropped) }
+
+    package func upgrade(_ upgrade: HTTPUpgrade) { settle(.upgrade(upgrade)) }
+
+    package func answer(_ answer: HTTPAnswer) { settle(.answer(answer)) }
+
+    private func settle(_ outcome: Outcome) {
+        guard let decide else { preconditionFailure("bug: an upgrade was decided twice") }
+        self.decide = nil
+        decide(outcome)
+    }
+}
+
+@available(*, unavailable) extension HTTPUpgradeDecision: Sendable {}
+
+/// Why the transport itself refuses a request; the service words the answer.
+package enum HTTPFault: Sendable, Equatable {
+    /// Not HTTP/1.1 as RFC 9112 wants it; the text says what.
+    case badRequest(String)
+    case headersTooLarge
+    case uriTooLong
+    case bodyTooLarge(bodyBytesMax: Int)
+    case requestTimeout
+    /// An `Expect` other than `100-continue`.
+    case expectationFailed
+    case versionNotSupported
+    /// The service let a request go without an answer.
+    case unanswered
+
+    /// The status that belongs to the fault.
+    package var status: HTTPResponseStatus {
+        switch self {
+        case .badRequest: .badRequest
+        case .headersTooLarge: .requestHeaderFieldsTooLarge
+        case .uriTooLong: .uriTooLong
+        case .bodyTooLarge: .payloadTooLarge
+        case .requestTimeout: .requestTimeout
+        case .expectationFailed: .expectationFailed
+        case .versionNotSupported: .httpVersionNotSupported
+        case .unanswered: .internalServerError
+        }
+    }
+
+    /// The fault in words.
+    package var message: String {
+        switch self {
+        case .badRequest(let what): "The request is not valid HTTP/1.1: \(what)."
+        case .headersTooLarge: "The request line and headers are too large."
+        case .uriTooLong: "The request target is too long."
+        case .bodyTooLarge(let most): "The request body is larger than \(most) bytes."
+        case .requestTimeout: "The request did not arrive in time."
+        case .expectationFailed: "Only the expectation 100-continue is supported."
+        case .versionNotSupported: "Only HTTP/1.0 and HTTP/1.1 are supported."
+        case .unanswered: "The request was not answered."
+        }
+    }
+}

@@ -1,0 +1,434 @@
+internal import NIOCore
+internal import NIOPosix
+internal import OpenSSLBridge
+
+/// A connection's socket as the first handler of its channel: TLS or plain, written to directly.
+///
+/// What is sent goes straight to the descriptor; only what the kernel does not take is handed to
+/// the channel, and until that is flushed the socket is blocked. NIO owns the descriptor: it reads,
+/// waits and closes.
+///
+/// NIO closes the descriptor before it says so, first by failing what was pending and then by
+/// `channelInactive`, and the number may be another connection's at once. So `phase` is `closed`
+/// from the first failed write and from each of our own closes on, and is asked before each send.
+final class SocketHandler: ChannelDuplexHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+    typealias OutboundIn = IOData
+    typealias OutboundOut = ByteBuffer
+
+    enum Phase {
+        /// Bytes go both ways.
+        case open
+        /// Nothing is accepted any more; what is pending is being flushed.
+        case flushing
+        /// Our end is closed; waiting for the peer's, so that no reset overtakes the last bytes.
+        case lingering
+        /// The descriptor is not to be touched.
+        case closed
+    }
+
+    /// What one of NIO's reads takes; more than that is read into the loop's scratch memory, so
+    /// that an idle connection keeps no larger buffer.
+    static let readBytes = 1024
+
+    let loop: SocketLoop
+    var owner: (any SocketOwner)?
+    /// Where this socket is in the lists of `loop`.
+    var place: Int?
+    var timedPlace: Int?
+
+    private(set) var phase = Phase.open
+    /// When `deadlineReached` is called; set by the owner while the phase is open.
+    private(set) var deadline = NIODeadline.distantFuture
+    private(set) var isInputOver = false
+
+    private var session: TLSSession?
+    private let isTLS: Bool
+    private var descriptor = Descriptor(number: -1)
+    private var context: ChannelHandlerContext?
+    private var failure: (any Error)?
+    private var isActive = false
+    private var isOpened = false
+    private var isReceiving = false
+    private var isReading = true
+    private var owesRead = false
+    private var isListed = false
+    private var owesTurnEnd = false
+    private var owesWritable = false
+    private var owesClose = false
+    private var isBlockTold = false
+    private var pendingWrites = 0
+    private var pendingBytes = 0
+    private var lingerBytes = 0
+    /// What was written through the pipeline and not yet flushed.
+    private var written = ByteBuffer()
+
+    /// - Parameters:
+    ///   - tls: Nil for a plain connection.
+    ///   - hostName: For a client: whom the certificate must name.
+    init(_ loop: SocketLoop, tls: TLSContext?, hostName: String? = nil) throws {
+        self.loop = loop
+        isTLS = tls != nil
+        if let tls { session = try TLSSession(tls, hostName: hostName, output: self) }
+    }
+
+    var isOpen: Bool { phase == .open }
+    var isBlocked: Bool { pendingWrites > 0 }
+    var tlsVersion: String? { session?.version }
+
+    // MARK: The channel's life
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        if context.channel.isActive { begin(context) }
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        begin(context)
+        context.fireChannelActive()
+    }
+
+    private func begin(_ context: ChannelHandlerContext) {
+        guard !isActive, phase == .open else { return }
+        isActive = true
+        let operations = context.channel.pipeline.syncOperations
+        do {
+            let number = try operations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) {
+                $0
+            }
+            guard let number else { throw ChannelError.operationUnsupported }
+            descriptor = Descriptor(number: number)
+        } catch {
+            fail(error)
+            return
+        }
+        loop.join(self)
+        setDeadline(.now() + loop.limits.handshakeTimeout)
+        guard let session else {
+            openOwner()
+            return
+        }
+        do { try session.start() } catch { fail(error) }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        becomeGone()
+        context.fireChannelInactive()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        becomeGone()
+        self.context = nil
+    }
+
+    private func becomeGone() {
+        phase = .closed
+        loop.leave(self)
+        list()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // NIO closes the channel behind a read error.
+        failure = failure ?? error
+        phase = .closed
+        owesClose = true
+        list()
+    }
+
+    private func openOwner() {
+        guard !isOpened else { return }
+        isOpened = true
+        owner?.opened()
+    }
+
+    // MARK: Input
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let buffer = Self.unwrapInboundIn(data)
+        // NIO reads inside a failing write, too: that connection has ended already.
+        guard !isReceiving, phase == .open else {
+            countLingering(buffer.readableBytes)
+            return
+        }
+        isReceiving = true
+        defer { isReceiving = false }
+        buffer.withUnsafeReadableBytes { take($0) }
+        guard buffer.readableBytes >= Self.readBytes, isReading, phase == .open else { return }
+        loop.withScratch { space in
+            let count = descriptor.receive(into: space)
+            if count > 0 { take(UnsafeRawBufferPointer(rebasing: space[..<count])) }
+        }
+    }
+
+    private func take(_ bytes: UnsafeRawBufferPointer) {
+        guard let session else {
+            owner?.received(bytes)
+            return
+        }
+        if !isOpened, PlainRequest.isOne(bytes) {
+            refusePlainRequest()
+            return
+        }
+        let error: TLSError? = loop.withScratch { space in
+            do throws(TLSError) {
+                try session.receive(bytes, scratch: space) { plaintext in
+                    openOwner()
+                    if phase == .open { owner?.received(plaintext) }
+                }
+                return nil
+            } catch { return error }
+        }
+        if let error {
+            fail(error)
+            return
+        }
+        if session.isHandshakeComplete { openOwner() }
+        if session.isPeerClosed { endInput() }
+    }
+
+    /// Gives plaintext to the handlers behind this one.
+    func forward(_ bytes: ByteBuffer) { context?.fireChannelRead(Self.wrapInboundOut(bytes)) }
+
+    /// Tells the handlers behind this one that no more plaintext comes.
+    func forwardInputEnd() { context?.fireUserInboundEventTriggered(ChannelEvent.inputClosed) }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .inputClosed? = event as? ChannelEvent {
+            // The owner may still hold input back, so the decoder hears of the end from it.
+            if phase == .lingering { hardClose() } else { endInput() }
+        } else {
+            context.fireUserInboundEventTriggered(event)
+        }
+    }
+
+    private func endInput() {
+        guard !isInputOver else { return }
+        isInputOver = true
+        guard phase == .open else { return }
+        if isOpened { owner?.inputEnded() } else { close() }
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if isReading { context.read() } else { owesRead = true }
+    }
+
+    /// Whether the peer's bytes are wanted.
+    func setReading(_ isReading: Bool) {
+        self.isReading = isReading
+        guard isReading, owesRead else { return }
+        owesRead = false
+        context?.read()
+    }
+
+    private func refusePlainRequest() {
+        session = nil
+        PlainRequest.answer.withUnsafeReadableBytes { write($0) }
+        close()
+    }
+
+    // MARK: Output
+
+    /// Seals and writes. Without effect when the socket is closed.
+    func send(_ plaintext: UnsafeRawBufferPointer) {
+        guard phase == .open else { return }
+        if pendingWrites > 0, pendingBytes + plaintext.count > loop.limits.blockedBytesMax {
+            abort()
+            return
+        }
+        seal(plaintext)
+    }
+
+    private func seal(_ plaintext: UnsafeRawBufferPointer) {
+        guard let session else {
+            write(plaintext)
+            return
+        }
+        do { try session.seal(plaintext) } catch { fail(error) }
+    }
+
+    /// The client's handlers write through the pipeline; what they write was asked for one by one.
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        guard phase == .open, case .byteBuffer(let bytes) = Self.unwrapOutboundIn(data) else {
+            promise?.fail(ChannelError.ioOnClosedChannel)
+            return
+        }
+        var rest = bytes
+        written.writeBuffer(&rest)
+        promise?.succeed(())
+    }
+
+    func flush(context: ChannelHandlerContext) {
+        let bytes = written
+        written = ByteBuffer()
+        if phase == .open { bytes.withUnsafeReadableBytes { seal($0) } }
+    }
+
+    private func handOver(_ rest: UnsafeRawBufferPointer) {
+        guard let context else { return }
+        let count = rest.count
+        pendingWrites += 1
+        pendingBytes += count
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        promise.futureResult.assumeIsolated().whenComplete { self.flushed(count, $0) }
+        context.writeAndFlush(Self.wrapOutboundOut(ByteBuffer(bytes: rest)), promise: promise)
+        // The channel may have written it at once; only who saw the socket blocked is told.
+        isBlockTold = pendingWrites > 0
+    }
+
+    private func flushed(_ count: Int, _ result: Result<Void, any Error>) {
+        pendingWrites -= 1
+        pendingBytes -= count
+        if case .failure(let error) = result {
+            // The descriptor is closed already, and its number may be somebody else's.
+            failure = failure ?? error
+            phase = .closed
+            list()
+        } else if pendingWrites == 0, isBlockTold {
+            isBlockTold = false
+            owesWritable = true
+            list()
+        }
+    }
+
+    // MARK: Closing
+
+    /// Says goodbye, flushes, closes our end and waits for the peer's; all bounded in time.
+    func close() {
+        guard phase == .open else { return }
+        session?.shutdown()
+        beginFlushing()
+    }
+
+    private func beginFlushing() {
+        // Writing the last bytes may have found the connection broken.
+        guard phase == .open else { return }
+        phase = .flushing
+        setDeadline(.now() + loop.limits.closeTimeout)
+        list()
+    }
+
+    /// Closes at once.
+    func abort() {
+        guard phase != .closed else { return }
+        hardClose()
+    }
+
+    private func fail(_ error: any Error) {
+        guard phase == .open else { return }
+        failure = error
+        // An alert may be pending, and the peer should get it.
+        beginFlushing()
+    }
+
+    private func hardClose() {
+        phase = .closed
+        owesClose = true
+        list()
+    }
+
+    private func beginLingering() {
+        phase = .lingering
+        tellClosed()
+        setReading(true)
+        guard !isInputOver, let context else {
+            hardClose()
+            return
+        }
+        setDeadline(.now() + loop.limits.lingerTimeout)
+        context.close(mode: .output, promise: nil)
+    }
+
+    private func countLingering(_ count: Int) {
+        guard phase == .lingering else { return }
+        lingerBytes += count
+        if lingerBytes > loop.limits.lingerBytesMax { hardClose() }
+    }
+
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        if mode == .all { phase = .closed }
+        context.close(mode: mode, promise: promise)
+    }
+
+    private func tellClosed() {
+        let owner = owner
+        self.owner = nil
+        owner?.closed(failure)
+    }
+
+    // MARK: Deadlines
+
+    /// Sets when the owner, or the way to the end, has taken too long.
+    func setDeadline(_ deadline: NIODeadline) {
+        self.deadline = deadline
+        if phase != .closed, isActive { loop.time(self) }
+    }
+
+    /// Takes the socket off the list of those with a deadline; for streams.
+    func stopTiming() {
+        deadline = .distantFuture
+        loop.stopTiming(self)
+    }
+
+    func deadlineReached() {
+        switch phase {
+        case .open where isOpened: owner?.deadlineReached()
+        case .open, .flushing, .lingering: abort()
+        case .closed: break
+        }
+    }
+
+    // MARK: The end of the turn
+
+    /// Has the owner's `turnEnded` called once, when this turn's tasks have run.
+    func callAtEndOfTurn() {
+        owesTurnEnd = true
+        list()
+    }
+
+    private func list() {
+        guard !isListed else { return }
+        isListed = true
+        loop.callAtEndOfTurn(self)
+    }
+
+    /// Does what must not happen inside somebody's call: closing, and telling of it.
+    func turnEnded() {
+        isListed = false
+        if owesTurnEnd {
+            owesTurnEnd = false
+            if phase == .open { owner?.turnEnded() }
+        }
+        if owesWritable {
+            owesWritable = false
+            if phase == .open { owner?.writable() }
+        }
+        if phase == .flushing, pendingWrites == 0 { beginLingering() }
+        if phase == .closed {
+            if owesClose {
+                owesClose = false
+                context?.close(promise: nil)
+            }
+            tellClosed()
+        }
+    }
+}
+
+@available(*, unavailable) extension SocketHandler: Sendable {}
+
+extension SocketHandler: TLSOutput {
+    /// Writes ciphertext, or plaintext of a plain connection, to the descriptor.
+    package func write(_ bytes: UnsafeRawBufferPointer) {
+        guard phase == .open, !bytes.isEmpty else { return }
+        var taken = 0
+        if pendingWrites == 0 {
+            switch descriptor.send(bytes) {
+            case .took(let count): taken = count
+            case .failed:
+                hardClose()
+                return
+            }
+        }
+        if taken < bytes.count { handOver(UnsafeRawBufferPointer(rebasing: bytes[taken...])) }
+    }
+}

@@ -1,0 +1,101 @@
+package import NIOCore
+
+/// What an upgraded connection's bytes are given to; confined to the connection's event loop.
+package protocol StreamHandler: AnyObject {
+    /// Plaintext from the peer, valid during the call only.
+    func received(_ bytes: UnsafeRawBufferPointer)
+
+    /// The connection was blocked and is not any more.
+    func writable()
+
+    /// The peer sends nothing more; it may still read. Usually answered by `close`.
+    func inputEnded()
+
+    /// The connection is over: called exactly once, never from inside another call to the
+    /// connection; what is sent afterwards goes nowhere.
+    func closed()
+}
+
+/// The socket of an upgraded connection. Confined to its event loop.
+///
+/// Records are sealed and written straight to the descriptor; what the kernel does not take is kept
+/// and makes the connection blocked until it was flushed.
+package final class StreamConnection {
+    package let info: ConnectionInfo
+    private let socket: SocketHandler
+    private var handler: (any StreamHandler)?
+    private var isOver = false
+    private var wantsReading = true
+    private var hasBegun = false
+
+    init(_ socket: SocketHandler, info: ConnectionInfo) {
+        self.socket = socket
+        self.info = info
+    }
+
+    package var eventLoop: any EventLoop { info.eventLoop }
+
+    /// Whether what was sent is still waiting; send only small control frames then.
+    package var isBlocked: Bool { socket.isBlocked }
+
+    /// Whether bytes can still be sent: neither closed, nor aborted, nor broken.
+    package var isOpen: Bool { socket.isOpen }
+
+    /// Seals `plaintext` in records of at most 16 KiB and writes them.
+    ///
+    /// Without effect once the connection is closed. Sending more than
+    /// `TransportLimits.blockedBytesMax` while it is blocked aborts it.
+    package func send(_ plaintext: UnsafeRawBufferPointer) { socket.send(plaintext) }
+
+    /// Stops or resumes reading from the peer; at most one read's worth still arrives.
+    package func setReading(_ isReading: Bool) {
+        wantsReading = isReading
+        if hasBegun { socket.setReading(isReading) }
+    }
+
+    /// Closes after what is pending was flushed, with close_notify, within
+    /// `TransportLimits.closeTimeout`; nothing is received any more.
+    package func close() { socket.close() }
+
+    /// Closes at once; what is pending is lost.
+    package func abort() { socket.abort() }
+
+    /// Makes this connection the socket's owner, with what had already arrived.
+    func begin(_ handler: any StreamHandler, early: [ByteBuffer], isInputOver: Bool) {
+        self.handler = handler
+        socket.owner = self
+        for bytes in early {
+            bytes.withUnsafeReadableBytes { received($0) }
+        }
+        if isInputOver, socket.isOpen { handler.inputEnded() }
+        hasBegun = true
+        socket.setReading(wantsReading)
+    }
+}
+
+@available(*, unavailable) extension StreamConnection: Sendable {}
+
+extension StreamConnection: SocketOwner {
+    func opened() {}
+
+    func received(_ bytes: UnsafeRawBufferPointer) {
+        guard socket.isOpen, !bytes.isEmpty else { return }
+        handler?.received(bytes)
+    }
+
+    func writable() { handler?.writable() }
+
+    func inputEnded() { handler?.inputEnded() }
+
+    func deadlineReached() {}
+
+    func turnEnded() {}
+
+    func closed(_ error: (any Error)?) {
+        guard !isOver else { return }
+        isOver = true
+        let handler = handler
+        self.handler = nil
+        handler?.closed()
+    }
+}

@@ -1,0 +1,177 @@
+package import Logging
+package import NIOCore
+internal import NIOHTTP1
+internal import NIOPosix
+package import OpenSSLBridge
+internal import Synchronization
+
+/// Listeners and their connections, on all event loops of a group.
+///
+/// `start`, then `stopAccepting` and `drain` or `shutdown`, which must be over before the group is
+/// shut down. Upgraded connections are closed by who opened them; `drain` waits for that.
+package final class TransportServer: Sendable {
+    private let group: any EventLoopGroup
+    private let addresses: [ListenAddress]
+    private let tls: TLSContext?
+    private let limits: TransportLimits
+    private let service: any HTTPService
+    private let logger: Logger
+    private let loops: [NIOLoopBoundBox<SocketLoop>]
+    private let listeners = Mutex<[any Channel]>([])
+    private let count = ConnectionCount()
+
+    /// - Parameters:
+    ///   - tls: A server context; needed if any listener is `https`.
+    package init(
+        group: any EventLoopGroup, listeners: [ListenAddress], service: any HTTPService,
+        tls: TLSContext?, limits: TransportLimits = TransportLimits(), logger: Logger
+    ) {
+        self.group = group
+        self.addresses = listeners
+        self.tls = tls
+        self.limits = limits
+        self.service = service
+        self.logger = logger
+        var loops: [NIOLoopBoundBox<SocketLoop>] = []
+        for eventLoop in group.makeIterator() {
+            loops.append(
+                NIOLoopBoundBox.makeBoxSendingValue(
+                    SocketLoop(eventLoop, limits: limits, scratchMax: 2), eventLoop: eventLoop))
+        }
+        self.loops = loops
+    }
+
+    /// How many connections are open, upgraded ones included.
+    package var connectionCount: Int { count.value }
+
+    /// Listens on all addresses, or on none if one fails.
+    ///
+    /// Blocks for a moment; not to be called on an event loop.
+    ///
+    /// - Returns: The addresses in the given order, with the ports that the kernel chose.
+    /// - Throws: `TransportError`, which names the address.
+    package func start() throws -> [BoundAddress] {
+        var bound: [BoundAddress] = []
+        do {
+            for address in addresses { bound.append(try listen(address)) }
+        } catch {
+            stopAccepting()
+            throw error
+        }
+        return bound
+    }
+
+    private func listen(_ address: ListenAddress) throws -> BoundAddress {
+        if address.isTLS, tls == nil {
+            throw TransportError("\(address) needs a certificate and a key.")
+        }
+        let bootstrap = ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: Int32(clamping: limits.listenBacklog))
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer { [logger] channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(AcceptPause(logger: logger))
+                }
+            }
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelOption(.maxMessagesPerRead, value: 1)
+            .childChannelOption(
+                .recvAllocator,
+                value: FixedSizeRecvByteBufferAllocator(capacity: SocketHandler.readBytes)
+            )
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try self.welcome(channel, isTLS: address.isTLS)
+                }
+            }
+        let channel: any Channel
+        do {
+            channel = try bootstrap.bind(host: address.host, port: address.port).wait()
+        } catch {
+            throw TransportError("\(address) cannot be listened on: \(error)")
+        }
+        listeners.withLock { $0.append(channel) }
+        let port = channel.localAddress?.port ?? address.port
+        return ListenAddress(isTLS: address.isTLS, host: address.host, port: port)
+    }
+
+    /// Sets up an accepted connection; called on its event loop.
+    private func welcome(_ channel: any Channel, isTLS: Bool) throws {
+        let here = loops.firstIndex { $0.eventLoop === channel.eventLoop }
+        guard let here else { preconditionFailure("bug: a connection of another group") }
+        guard count.enter(limit: limits.connectionsMax) else {
+            logger.warning("connection refused: too many")
+            throw TransportError("There are \(limits.connectionsMax) connections already.")
+        }
+        channel.closeFuture.whenComplete { [count] _ in count.leave() }
+        let info = ConnectionInfo(
+            remoteAddress: Self.text(of: channel.remoteAddress), isTLS: isTLS,
+            eventLoop: channel.eventLoop, loopIndex: here)
+        let socket = try SocketHandler(loops[here].value, tls: isTLS ? tls : nil)
+        let handler = HTTPServerHandler(socket, service: service, info: info)
+        socket.owner = handler
+        let pipeline = channel.pipeline.syncOperations
+        try pipeline.addHandler(socket)
+        try pipeline.addHandler(handler.decoder)
+        try pipeline.addHandler(handler)
+    }
+
+    private static func text(of address: SocketAddress?) -> String {
+        guard let host = address?.ipAddress, let port = address?.port else { return "" }
+        return host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
+
+    /// Closes the listeners; connections go on.
+    @discardableResult
+    package func stopAccepting() -> EventLoopFuture<Void> {
+        let closing = listeners.withLock { listeners in
+            defer { listeners = [] }
+            return listeners
+        }
+        let closed = closing.map { channel in channel.close().recover { _ in } }
+        return EventLoopFuture.andAllComplete(closed, on: group.next())
+    }
+
+    /// Closes HTTP connections that wait for a request, and has the others close behind their
+    /// answers.
+    package func closeIdle() {
+        onEachLoop { socket in (socket.owner as? HTTPServerHandler)?.finish() }
+    }
+
+    /// Stops accepting, closes what is idle, and waits until no connection is left; aborts what is
+    /// left at the deadline.
+    package func drain(deadline: NIODeadline) -> EventLoopFuture<Void> {
+        stopAccepting()
+        closeIdle()
+        let over = count.whenNone(on: group.next())
+        let timer = over.eventLoop.scheduleTask(deadline: deadline) { self.abortAll() }
+        over.whenComplete { _ in timer.cancel() }
+        return over
+    }
+
+    /// Stops accepting and aborts all connections.
+    package func shutdown() -> EventLoopFuture<Void> {
+        stopAccepting()
+        abortAll()
+        return count.whenNone(on: group.next())
+    }
+
+    private func abortAll() { onEachLoop { $0.abort() } }
+
+    private func onEachLoop(_ body: @escaping @Sendable (SocketHandler) -> Void) {
+        for loop in loops {
+            loop.eventLoop.execute {
+                // Whoever leaves meanwhile changes the list.
+                for socket in Array(loop.value.sockets) { body(socket) }
+            }
+        }
+    }
+}
+
+/// Why a server cannot start, or takes no connection.
+package struct TransportError: Error, CustomStringConvertible {
+    package let description: String
+
+    init(_ description: String) { self.description = description }
+}

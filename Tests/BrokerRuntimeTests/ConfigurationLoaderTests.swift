@@ -1,0 +1,212 @@
+import EventModel
+import Logging
+import Testing
+import Transport
+
+@testable import BrokerRuntime
+
+extension HostFacts {
+    static func fixture(_ environment: [String: String] = [:], isRoot: Bool = false) -> HostFacts {
+        HostFacts(
+            environment: ["HOME": "/home/ada"].merging(environment) { $1 }, isRoot: isRoot,
+            hostName: "ada-lab.example.org", cores: 4)
+    }
+}
+
+/// Loads with files that exist in memory only.
+func loaded(
+    flags: [String] = [], environment: [String: String] = [:], file: String? = nil,
+    files: [String: String] = [:]
+) throws(ConfigurationError) -> BrokerConfiguration {
+    var loader = ConfigurationLoader(host: .fixture(environment)) {
+        path throws(ConfigurationError) in
+        guard let text = files[path] else {
+            throw ConfigurationError("\(path) can't be read.", remedy: "Check the path.")
+        }
+        return text
+    }
+    return try loader.load(flags: flags, file: file)
+}
+
+@Suite("A configuration said in several places") struct ConfigurationPrecedenceTests {
+    let files = ["/etc/sluice.conf": "node = from-file\nloops = 2\nlog_level = debug\n"]
+
+    @Test
+    func `a flag beats the environment, the environment beats the file, the file the default`()
+        throws
+    {
+        let configuration = try loaded(
+            flags: ["--node", "from-flag"],
+            environment: ["SLUICE_NODE": "from-environment", "SLUICE_LOOPS": "3"],
+            file: "/etc/sluice.conf", files: files)
+
+        #expect(configuration.node == "from-flag")
+        #expect(configuration.loops == 3)
+        #expect(configuration.logLevel == .debug)
+        #expect(configuration.connectionsMax == 100_000)
+        #expect(
+            configuration.sources == [
+                "node": .flag("--node"), "loops": .environment("SLUICE_LOOPS"),
+                "log_level": .file(path: "/etc/sluice.conf", line: 3),
+            ])
+    }
+
+    @Test func `the file's path may come from the environment`() throws {
+        let configuration = try loaded(
+            environment: ["SLUICE_CONFIG": "/etc/sluice.conf"], files: files)
+        #expect(configuration.node == "from-file")
+    }
+
+    @Test func `an empty variable counts as not set`() throws {
+        #expect(try loaded(environment: ["SLUICE_LOOPS": ""]).loops == 4)
+    }
+
+    @Test func `repeated and comma-separated flags of a list add up, and replace other sources`()
+        throws
+    {
+        let configuration = try loaded(
+            flags: [
+                "--listen", "https://127.0.0.1:1", "--listen=http://[::1]:2,http://localhost:3",
+            ], environment: ["SLUICE_LISTEN": "https://127.0.0.1:9"])
+        #expect(
+            configuration.listen.map(\.description) == [
+                "https://127.0.0.1:1", "http://[::1]:2", "http://localhost:3",
+            ])
+    }
+
+    @Test func `the last of a repeated single value wins`() throws {
+        #expect(try loaded(flags: ["--loops", "2", "--loops", "5"]).loops == 5)
+    }
+
+    @Test func `sizes and durations are read with their units`() throws {
+        let limits = try loaded(flags: [
+            "--limits-event-bytes", "64KiB", "--limits-heartbeat-interval=30s",
+        ]).limits
+        #expect(limits.eventBytesMax == 65_536)
+        #expect(limits.heartbeatInterval == .seconds(30))
+    }
+
+    @Test func `a secret can be read from a file`() throws {
+        let configuration = try loaded(
+            environment: ["SLUICE_DATABASE_URL_FILE": "/run/secret"],
+            files: ["/run/secret": "host=db password=hunter2\n"])
+        #expect(configuration.databaseURL == "host=db password=hunter2")
+    }
+}
+
+@Suite("The defaults") struct ConfigurationDefaultTests {
+    @Test func `listen on loopback with TLS and tokens`() throws {
+        let configuration = try loaded()
+        #expect(configuration.listen.map(\.description) == ["https://127.0.0.1:8443"])
+        #expect(configuration.auth == .token)
+        #expect(configuration.node == "ada-lab")
+        #expect(configuration.loops == 4)
+    }
+
+    @Test(arguments: [
+        (HostFacts.fixture(isRoot: true), "/var/lib/sluice"),
+        (.fixture(), "/home/ada/.local/share/sluice"),
+        (.fixture(["XDG_DATA_HOME": "/data"]), "/data/sluice"),
+    ]) func `put the data where the user may write`(host: HostFacts, directory: String) {
+        #expect(BrokerConfiguration(host: host).dataDirectory == directory)
+    }
+
+    @Test(arguments: [
+        (HostFacts.fixture(), String?("/home/ada/.config/sluice/connection.json")),
+        (.fixture(["XDG_CONFIG_HOME": "/conf"]), "/conf/sluice/connection.json"),
+        (.fixture(["SLUICE_CONNECTION_FILE": "/tmp/c.json"]), "/tmp/c.json"),
+        (.fixture(["HOME": ""]), nil),
+    ]) func `put the connection file where the commands look`(host: HostFacts, path: String?) {
+        #expect(BrokerConfiguration(host: host).connectionFile == path)
+    }
+
+    @Test(arguments: [
+        ("ada-lab.example.org", "ada-lab"), ("büro 7", "b-ro-7"), ("", "host"), (".x", "host"),
+    ]) func `make a topic segment of any host name`(name: String, segment: String) {
+        var host = HostFacts.fixture()
+        host.hostName = name
+        #expect(host.hostSegment == segment)
+    }
+
+    @Test func `every key's default is of its own form, and names are unique`() throws {
+        let defaults = BrokerConfiguration(host: .fixture())
+        for key in ConfigurationKey.all {
+            var copy = defaults
+            let value = key.show(defaults)
+            if !value.isEmpty { try key.apply(value, &copy) }
+            #expect(key.show(copy) == value, "\(key.name)")
+        }
+        #expect(Set(ConfigurationKey.all.map(\.flag)).count == ConfigurationKey.all.count)
+    }
+}
+
+@Suite("A configuration that cannot be used") struct ConfigurationRefusalTests {
+    @Test func `an unknown key of the file is told with its line and the nearest known key`() {
+        #expect(
+            throws: ConfigurationError(
+                "/c:3: there is no key 'data_dri'.", remedy: "Did you mean 'data_dir'?")
+        ) {
+            try loaded(file: "/c", files: ["/c": "# mine\n\ndata_dri = /x\n"])
+        }
+    }
+
+    @Test func `an unknown variable is told with the nearest known one`() {
+        #expect(
+            throws: ConfigurationError(
+                "environment: there is no variable 'SLUICE_LISTENN'.",
+                remedy: "Did you mean 'SLUICE_LISTEN'?")
+        ) { try loaded(environment: ["SLUICE_LISTENN": "x"]) }
+    }
+
+    @Test func `variables of the other commands are known`() throws {
+        _ = try loaded(environment: ["SLUICE_URL": "https://x", "SLUICE_TOKEN": "slc_a_b"])
+    }
+
+    @Test func `an unknown flag is told with the nearest known one`() {
+        #expect(
+            throws: ConfigurationError(
+                "There is no flag '--lisen'.", remedy: "Did you mean '--listen'?")
+        ) { try loaded(flags: ["--lisen", "x"]) }
+    }
+
+    @Test func `a flag without a value is told`() {
+        #expect(
+            throws: ConfigurationError(
+                "--loops has no value.", remedy: "Write '--loops VALUE' or '--loops=VALUE'.")
+        ) { try loaded(flags: ["--loops"]) }
+    }
+
+    @Test(arguments: [
+        ("--loops", "0"), ("--loops", "x"), ("--auth", "basic"), ("--migrate", "yes"),
+        ("--limits-event-bytes", "1GiB"), ("--limits-event-bytes", "-1"),
+        ("--limits-heartbeat-interval", "20"), ("--listen", "127.0.0.1:8443"), ("--listen", ""),
+        ("--listen", "https://h:65536"), ("--data-dir", ""), ("--log-level", "loud"),
+    ]) func `a value outside its key's form is refused with form and default`(
+        flag: String, value: String
+    ) {
+        let error = #expect(throws: ConfigurationError.self) { try loaded(flags: [flag, value]) }
+        #expect(error?.message.hasPrefix("\(flag): '\(value)' is not a value of ") == true)
+        #expect(error?.remedy.contains("Its default is") == true)
+    }
+
+    @Test(arguments: [
+        "http://0.0.0.0:80", "https://[::]:1", "https://broker.example",
+        "http://127.0.0.1.evil.org",
+    ])
+    func `auth none beyond loopback is refused`(address: String) {
+        let error = #expect(throws: ConfigurationError.self) {
+            try loaded(flags: ["--auth", "none", "--listen", address])
+        }
+        #expect(error?.message.contains("would let everybody") == true)
+    }
+
+    @Test(arguments: ["http://127.8.9.1:80", "https://[::1]:1", "https://localhost"])
+    func `auth none on loopback is accepted`(address: String) throws {
+        #expect(try loaded(flags: ["--auth", "none", "--listen", address]).auth == .none)
+    }
+
+    @Test func `a certificate without its key is refused`() {
+        let error = #expect(throws: ConfigurationError.self) { try loaded(flags: ["--cert", "a"]) }
+        #expect(error?.message == "cert and key are only of use together; key is missing.")
+    }
+}

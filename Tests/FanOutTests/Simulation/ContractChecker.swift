@@ -1,0 +1,156 @@
+internal import EventModel
+internal import FanOut
+
+/// One client's view of its session, held against the contract (DESIGN 2, PROTOCOL 2).
+struct ContractChecker {
+    private struct Known {
+        let patterns: [TopicPattern]
+        var isLive = false
+    }
+
+    private var subscriptions: [Int64: Known] = [:]
+    /// The last offset consumed of each topic.
+    private(set) var cursors: [TopicName: Cursor] = [:]
+    private var deleted: Set<TopicName> = []
+    /// Which event came at each offset.
+    private var delivered: [TopicName: [Offset: Int]] = [:]
+    private(set) var violations: [String] = []
+    private(set) var digest = SimulationDigest()
+    /// What was received, for the tests of the simulation itself.
+    private(set) var counts: [String: Int] = [:]
+
+    mutating func receive(_ line: String, patterns: (Int64) -> [TopicPattern], log: SimulatedLog) {
+        digest.add(line)
+        counts[String(line.prefix { $0 != " " }), default: 0] += 1
+        let before = violations.count
+        switch SimulatedMessage(line) {
+        case .event(let topic, let offset, let epoch, let serial):
+            advance(topic, epoch: epoch, from: offset, to: offset)
+            delivered[topic, default: [:]][offset] = serial
+        case .notice(.gap(let topic, let epoch, let from, let to, let reason)):
+            advance(topic, epoch: epoch, from: from, to: to)
+            check(reason, epoch: epoch, to: to, log: log)
+        case .notice(.reset(let topic, let cursor, let reason)): reset(topic, to: cursor, reason)
+        case .notice(.lagging(let id, let behind)):
+            change(id ?? 0, toLive: false)
+            if behind < 0 { violations.append("behind is negative") }
+        case .notice(.live(let id)): change(id ?? 0, toLive: true)
+        case .subscribed(let id, let starts):
+            subscriptions[id] = Known(patterns: patterns(id))
+            cursors.merge(starts) { _, new in new }
+        case .unsubscribed(let id): end(id)
+        case nil: violations.append("not a message")
+        }
+        for index in before..<violations.count { violations[index] += " [\(line)]" }
+    }
+
+    private func subscription(of topic: TopicName) -> Int64? {
+        subscriptions.first { $0.value.patterns.contains { $0.matches(topic) } }?.key
+    }
+
+    /// Offsets `from` to `to` were delivered, or passed in a gap.
+    private mutating func advance(_ topic: TopicName, epoch: Epoch, from: Offset, to: Offset) {
+        guard subscription(of: topic) != nil else {
+            return violations.append("nothing is subscribed to the topic")
+        }
+        if deleted.contains(topic) { violations.append("the topic was told deleted") }
+        if let cursor = cursors[topic] {
+            if from != cursor.offset + 1 { violations.append("not behind \(cursor)") }
+            if let old = SimulatedEpoch(cursor.epoch), let new = SimulatedEpoch(epoch),
+                new.topicID != old.topicID || new.incarnation < old.incarnation {
+                violations.append("of another epoch than \(cursor)")
+            }
+        } else if from != 1 {
+            violations.append("a new topic begins at 1")
+        }
+        if to < from { violations.append("ends before it begins") }
+        cursors[topic] = Cursor(epoch: epoch, offset: to)
+    }
+
+    /// A gap names only what the log does not keep any more.
+    private mutating func check(_ reason: GapReason, epoch: Epoch, to: Offset, log: SimulatedLog) {
+        guard let life = SimulatedEpoch(epoch).flatMap({ log.lives[$0.topicID] }) else {
+            return violations.append("a topic that never was")
+        }
+        switch reason {
+        case .purged: if to >= life.purgedBelow { violations.append("was not purged") }
+        case .retention: if to >= life.earliest { violations.append("is kept") }
+        default: violations.append("a reason that cannot be")
+        }
+    }
+
+    private mutating func reset(_ topic: TopicName, to cursor: Cursor?, _ reason: ResetReason) {
+        if subscription(of: topic) == nil { violations.append("nothing is subscribed to the topic") }
+        let old = cursors[topic]
+        switch reason {
+        case .deleted:
+            if cursor != nil { violations.append("has a cursor") }
+            if !deleted.insert(topic).inserted { violations.append("was told already") }
+            delivered[topic] = nil
+        case .recreated:
+            let isOther = old.map { cursor?.epoch.topicID != $0.epoch.topicID }
+            if isOther == false { violations.append("is the same topic") }
+            if isOther == nil, !deleted.contains(topic) { violations.append("was not deleted") }
+            if cursor?.offset != 0 { violations.append("does not begin at 0") }
+            deleted.remove(topic)
+            delivered[topic] = nil
+        case .restored:
+            guard let cursor, let old, cursor.offset < old.offset else {
+                violations.append("nothing was consumed that is lost")
+                break
+            }
+            delivered[topic] = delivered[topic]?.filter { $0.key <= cursor.offset }
+        }
+        cursors[topic] = cursor
+    }
+
+    private mutating func change(_ id: Int64, toLive isLive: Bool) {
+        guard let known = subscriptions[id] else {
+            return violations.append("is not subscribed")
+        }
+        if known.isLive == isLive { violations.append("was told already") }
+        subscriptions[id]?.isLive = isLive
+    }
+
+    private mutating func end(_ id: Int64) {
+        guard let known = subscriptions.removeValue(forKey: id) else { return }
+        func isOfIt(_ topic: TopicName) -> Bool { known.patterns.contains { $0.matches(topic) } }
+        cursors = cursors.filter { !isOfIt($0.key) }
+        delivered = delivered.filter { !isOfIt($0.key) }
+        deleted = deleted.filter { !isOfIt($0) }
+    }
+
+    // MARK: At the end
+
+    /// Everything was read and every socket took everything: each subscription is live at the head.
+    mutating func finish(log: SimulatedLog) {
+        for (id, known) in subscriptions {
+            if !known.isLive { violations.append("subscription \(id) is not live at the end") }
+            for topic in log.ids.keys where known.patterns.contains(where: { $0.matches(topic) }) {
+                finish(topic, log: log)
+            }
+        }
+        for topic in cursors.keys where log.ids[topic] == nil && subscription(of: topic) != nil {
+            violations.append("\(topic) is gone, which was not told")
+        }
+    }
+
+    private mutating func finish(_ topic: TopicName, log: SimulatedLog) {
+        guard let life = log.life(of: topic) else { return }
+        let offset = cursors[topic]?.offset ?? 0
+        if offset != life.latest { violations.append("\(topic) ends at \(offset), not \(life.latest)") }
+        for (offset, serial) in delivered[topic] ?? [:]
+        where offset > life.latest || life.serials[Int(offset - 1)] != serial {
+            violations.append("\(topic) \(offset) is not the event that the log has")
+        }
+    }
+}
+
+/// Tells whether two runs were the same (FNV-1a).
+struct SimulationDigest: Hashable {
+    private(set) var value: UInt64 = 0xcbf2_9ce4_8422_2325
+
+    mutating func add(_ text: String) {
+        for byte in text.utf8 { value = (value ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
+    }
+}

@@ -1,0 +1,165 @@
+internal import EventModel
+internal import FanOut
+
+/// A log in memory with everything that can happen to one, and the queue through which it tells a loop.
+struct SimulatedLog {
+    /// What the loop is told, in order.
+    enum Message {
+        case appended([EncodedMessage], TopicName)
+        case created([TopicName])
+        case deleted(TopicName)
+        case purged(TopicName, earliest: Offset)
+        case restarted(TopicPosition, fork: Offset)
+        case followed([TopicPosition])
+    }
+
+    /// One life of a topic.
+    struct Life {
+        let topic: TopicName
+        let id: Int32
+        /// The event of each offset, also of those that are not kept any more.
+        var serials: [Int] = []
+        var earliest: Offset = 1
+        var purgedBelow: Offset = 0
+        var isFollowed = false
+        /// The last offset that the loop was told.
+        var told: Offset = 0
+        /// What became of the offsets at the end of each incarnation since the first of this life.
+        var forks: [(incarnation: Int, fork: Offset)] = []
+
+        var latest: Offset { Offset(serials.count) }
+    }
+
+    private(set) var incarnation = 1
+    private(set) var lives: [Int32: Life] = [:]
+    private(set) var ids: [TopicName: Int32] = [:]
+    var fifo: [Message] = []
+    private var sizes: [Int] = []
+    let pageEventsMax: Int
+    let pageBytesMax: Int
+
+    init(pageEventsMax: Int, pageBytesMax: Int) {
+        self.pageEventsMax = pageEventsMax
+        self.pageBytesMax = pageBytesMax
+    }
+
+    func life(of topic: TopicName) -> Life? { ids[topic].flatMap { lives[$0] } }
+
+    private func epoch(of life: Life) -> Epoch {
+        SimulatedEpoch(incarnation: incarnation, topicID: life.id).epoch
+    }
+
+    private func position(of life: Life) -> TopicPosition {
+        TopicPosition(
+            topic: life.topic, epoch: epoch(of: life), earliest: life.earliest, latest: life.latest)
+    }
+
+    private func encoded(_ life: Life, _ offsets: ClosedRange<Offset>) -> [EncodedMessage] {
+        let epoch = epoch(of: life)
+        return offsets.map { offset in
+            let serial = life.serials[Int(offset - 1)]
+            return SimulatedMessage.event(
+                topic: life.topic, offset: offset, epoch: epoch, serial: serial
+            ).encoded(offset: offset, bytes: sizes[serial])
+        }
+    }
+
+    // MARK: What happens to it
+
+    mutating func create(_ topic: TopicName) {
+        guard ids[topic] == nil else { return }
+        let id = Int32(lives.count + 1)
+        lives[id] = Life(topic: topic, id: id)
+        ids[topic] = id
+        fifo.append(.created([topic]))
+    }
+
+    mutating func delete(_ topic: TopicName) {
+        guard let id = ids.removeValue(forKey: topic) else { return }
+        lives[id]?.isFollowed = false
+        fifo.append(.deleted(topic))
+    }
+
+    mutating func append(to topic: TopicName, bytes: [Int]) {
+        create(topic)
+        guard let id = ids[topic] else { return }
+        lives[id]?.serials.append(contentsOf: sizes.count..<sizes.count + bytes.count)
+        sizes.append(contentsOf: bytes)
+    }
+
+    /// Takes what is older than `count` events, by retention or by a purge.
+    mutating func retain(_ topic: TopicName, count: Int, isPurge: Bool, isTold: Bool) {
+        guard let id = ids[topic], var life = lives[id] else { return }
+        life.earliest = max(life.earliest, life.latest + 1 - Offset(count))
+        if isPurge { life.purgedBelow = life.earliest }
+        if isTold, life.isFollowed { fifo.append(.purged(topic, earliest: life.earliest)) }
+        lives[id] = life
+    }
+
+    /// Begins another incarnation, in which the newest events of each topic are lost.
+    mutating func restart(losing lost: (TopicName) -> Int) {
+        let ended = incarnation
+        incarnation += 1
+        for id in lives.keys.sorted() {
+            guard var life = lives[id] else { continue }
+            let fork = max(life.earliest - 1, life.latest - Offset(lost(life.topic)))
+            life.serials.removeLast(Int(life.latest - fork))
+            life.forks.append((ended, fork))
+            if life.isFollowed {
+                life.told = fork
+                fifo.append(.restarted(position(of: life), fork: fork))
+            }
+            lives[id] = life
+        }
+    }
+
+    // MARK: What is asked of it
+
+    /// Tells the loop up to `count` events that it does not know yet.
+    mutating func tell(_ topic: TopicName, count: Int) {
+        guard let id = ids[topic], let life = lives[id], life.isFollowed, life.told < life.latest
+        else { return }
+        let last = min(life.latest, life.told + Offset(count))
+        fifo.append(.appended(encoded(life, life.told + 1...last), topic))
+        lives[id]?.told = last
+    }
+
+    mutating func follow(_ topics: [TopicName]) {
+        var positions: [TopicPosition] = []
+        for topic in topics {
+            guard let id = ids[topic], var life = lives[id] else { continue }
+            if !life.isFollowed { life.told = life.latest }
+            life.isFollowed = true
+            lives[id] = life
+            positions.append(position(of: life))
+        }
+        fifo.append(.followed(positions))
+    }
+
+    mutating func unfollow(_ topics: [TopicName]) {
+        for topic in topics {
+            if let id = ids[topic] { lives[id]?.isFollowed = false }
+        }
+    }
+
+    func page(of topic: TopicName, after: Offset) -> ReplayPage? {
+        guard let life = life(of: topic) else { return nil }
+        let first = max(after + 1, life.earliest)
+        var events: [EncodedMessage] = []
+        var bytes = 0
+        var offset = first
+        while offset <= life.latest, events.count < pageEventsMax, bytes < pageBytesMax {
+            events += encoded(life, offset...offset)
+            bytes += sizes[life.serials[Int(offset - 1)]]
+            offset += 1
+        }
+        return ReplayPage(
+            position: position(of: life), purgedBelow: life.purgedBelow, events: events)
+    }
+
+    /// Up to where a cursor of one incarnation means the same in a later one.
+    func fork(of id: Int32, from old: Int, to new: Int) -> Offset {
+        let forks = lives[id]?.forks.filter { old <= $0.incarnation && $0.incarnation < new } ?? []
+        return forks.map(\.fork).min() ?? .max
+    }
+}

@@ -1,0 +1,237 @@
+internal import EventModel
+internal import FanOut
+
+/// One loop's fan-out in a world that is drawn from a seed: a log to which everything happens, reads and follows that take
+/// their time or fail, and sessions that come, block and go.
+final class Simulation: FanOutActor {
+    static let topics = ["a.1", "a.2", "a.3", "b.1", "b.2", "c"].compactMap { try? TopicName($0) }
+    static let patterns = ["a.1", "a.2", "b.1", "c", "a.*", "b.*", "*.1", "*.2", ">"]
+        .compactMap { try? TopicPattern($0) }
+    private static let bigEventBytes = 2500
+
+    private enum Request {
+        case follow([TopicName])
+        case unfollow([TopicName])
+    }
+
+    private struct Read {
+        let topic: TopicName
+        let after: Offset
+        var page: ReplayPage?
+    }
+
+    private(set) lazy var shard = FanOutShard(limits: limits, now: now, actor: self)
+    var log: SimulatedLog
+    /// Topics that this node's catalog has.
+    private(set) var known: Set<TopicName> = []
+    private(set) var violations: [String] = []
+    private(set) var counts: [String: Int] = [:]
+    private(set) var digest = SimulationDigest()
+    private let limits: Limits
+    private var random: SeededGenerator
+    private var now = ContinuousClock.now
+    private var sessions: [SimulatedSession] = []
+    private var requests: [Request] = []
+    private var reads: [Read] = []
+    private var pages: [Read] = []
+    private var isFlushScheduled = false
+    /// In the end, nothing fails any more.
+    private var isEnding = false
+
+    init(seed: UInt64) {
+        random = SeededGenerator(seed: seed)
+        var limits = Limits()
+        limits.tailCacheBytesMax = random.pick([0, 500, 2000, 20_000])
+        self.limits = limits
+        log = SimulatedLog(
+            pageEventsMax: random.pick(1...8), pageBytesMax: random.pick(100...1000))
+    }
+
+    func run(steps: Int) {
+        for _ in 0..<steps {
+            step()
+            turn()
+            check()
+        }
+        end()
+        for session in sessions { close(session, isFinished: true) }
+    }
+
+    // MARK: FanOutActor
+
+    func scheduleFlush() { isFlushScheduled = true }
+    func follow(_ topics: [TopicName]) { requests.append(.follow(topics.sorted { $0.text < $1.text })) }
+    func read(_ topic: TopicName, after: Offset) {
+        // Sorted, because sessions ask in no order.
+        let read = Read(topic: topic, after: after)
+        let index = reads.firstIndex { ($0.topic.text, $0.after) > (topic.text, after) }
+        reads.insert(read, at: index ?? reads.count)
+    }
+
+    // MARK: A step
+
+    private func step() {
+        switch random.pick(1...100) {
+        case 1...20:
+            let bytes = (0..<random.pick(1...5)).map { _ in
+                random.chance(2) ? Self.bigEventBytes : random.pick(40...200)
+            }
+            log.append(to: random.pick(Self.topics), bytes: bytes)
+        case 21...35: log.tell(random.pick(Self.topics), count: random.pick(1...6))
+        case 36...52: for _ in 0..<random.pick(1...4) { deliver() }
+        case 53...58: answerRequest()
+        case 59...66: readPage()
+        case 67...74: pageArrives()
+        case 75...86: if !sessions.isEmpty { random.pick(sessions).takeBytes() }
+        case 87...95: sessionStep()
+        case 96...97: tick()
+        default: logStep()
+        }
+    }
+
+    private func sessionStep() {
+        guard !sessions.isEmpty, !(sessions.count < 4 && random.chance(20)) else { return connect() }
+        let session = random.pick(sessions)
+        switch random.pick(1...10) {
+        case 1...3: session.subscribe(resuming: [:])
+        case 4: session.unsubscribe()
+        case 5: reconnect(session)
+        default: session.proceed()
+        }
+    }
+
+    private func connect() {
+        var limits = limits
+        limits.backlogBytesMax = random.pick(200...2000)
+        limits.pageBytesMax = limits.backlogBytesMax / random.pick([1, 4])
+        sessions.append(SimulatedSession(in: self, limits: limits, random: random.fork()))
+    }
+
+    private func reconnect(_ session: SimulatedSession) {
+        let cursors = session.checker.cursors
+        close(session, isFinished: false)
+        guard random.chance(70) else { return }
+        connect()
+        sessions[sessions.count - 1].subscribe(resuming: cursors)
+    }
+
+    private func close(_ session: SimulatedSession, isFinished: Bool) {
+        if isFinished { session.finish() }
+        violations += session.checker.violations
+        digest.add("\(session.checker.digest.value)")
+        counts.merge(session.checker.counts, uniquingKeysWith: +)
+        shard.remove(session.subscriber)
+        sessions.removeAll { $0 === session }
+    }
+
+    private func logStep() {
+        let topic = random.pick(Self.topics)
+        switch random.pick(1...10) {
+        case 1...2: log.create(topic)
+        case 3...4: log.delete(topic)
+        case 5...6:
+            log.retain(topic, count: random.pick(0...8), isPurge: true, isTold: true)
+        case 7...8:
+            log.retain(
+                topic, count: random.pick(0...8), isPurge: false, isTold: random.chance(50))
+        default:
+            let isLossless = random.chance(30)
+            log.restart { _ in isLossless ? 0 : random.pick(0...4) }
+        }
+    }
+
+    // MARK: What takes its time
+
+    private func deliver() {
+        guard !log.fifo.isEmpty else { return }
+        switch log.fifo.removeFirst() {
+        case .appended(let events, let topic): shard.appended(events, to: topic)
+        case .created(let topics):
+            known.formUnion(topics)
+            shard.created(topics)
+        case .deleted(let topic):
+            known.remove(topic)
+            shard.deleted(topic)
+            for session in sessions { session.topicDeleted(topic) }
+        case .purged(let topic, let earliest): shard.purged(topic, earliest: earliest)
+        case .restarted(let position, let fork): shard.restarted(position, fork: fork)
+        case .followed(let positions): shard.followed(positions)
+        }
+    }
+
+    private func answerRequest() {
+        guard !requests.isEmpty else { return }
+        switch requests.removeFirst() {
+        case .follow(let topics): if isEnding || !random.chance(15) { log.follow(topics) }
+        case .unfollow(let topics): log.unfollow(topics)
+        }
+    }
+
+    private func readPage() {
+        guard !reads.isEmpty else { return }
+        var read = reads.remove(at: random.pick(0...reads.count - 1))
+        if isEnding || !random.chance(15) { read.page = log.page(of: read.topic, after: read.after) }
+        pages.append(read)
+    }
+
+    private func pageArrives() {
+        guard !pages.isEmpty else { return }
+        let read = pages.remove(at: random.pick(0...pages.count - 1))
+        shard.pageArrived(read.page, of: read.topic, after: read.after)
+    }
+
+    private func tick() {
+        // A follow that takes longer than an idle feed is kept is not simulated.
+        let isFollowing =
+            !requests.isEmpty
+            || log.fifo.contains { if case .followed = $0 { true } else { false } }
+        now += .seconds(isFollowing ? 0 : random.pick([1, 61]))
+        let idle = shard.tick(now: now).sorted { $0.text < $1.text }
+        if !idle.isEmpty { requests.append(.unfollow(idle)) }
+        let awaited = shard.topicsAwaited
+        if !awaited.isEmpty { follow(awaited) }
+        for session in sessions { session.followMissing() }
+    }
+
+    private func turn() {
+        guard isFlushScheduled, isEnding || random.chance(70) else { return }
+        isFlushScheduled = false
+        shard.flush()
+    }
+
+    // MARK: Checks
+
+    private func check() {
+        for session in sessions {
+            if let violation = session.checkBound(eventBytesMax: Self.bigEventBytes) {
+                violations.append(violation)
+            }
+        }
+    }
+
+    /// Lets everything come to rest: sockets are open, nothing fails.
+    private func end() {
+        isEnding = true
+        var rounds = 0
+        repeat {
+            for topic in Self.topics { log.tell(topic, count: .max / 2) }
+            while !log.fifo.isEmpty { deliver() }
+            while !requests.isEmpty { answerRequest() }
+            while !reads.isEmpty { readPage() }
+            while !pages.isEmpty { pageArrives() }
+            for session in sessions {
+                session.proceed()
+                session.open()
+            }
+            turn()
+            tick()
+            rounds += 1
+        } while rounds < 200 && !(isAtRest && !isFlushScheduled)
+        if !isAtRest { violations.append("comes to no rest") }
+    }
+
+    private var isAtRest: Bool {
+        log.fifo.isEmpty && requests.isEmpty && reads.isEmpty && pages.isEmpty
+            && !sessions.contains { $0.isPending || $0.subscriber.isReplaying }
+    }
+}

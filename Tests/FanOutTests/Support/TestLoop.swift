@@ -1,0 +1,132 @@
+internal import EventModel
+internal import FanOut
+
+/// One event loop of the tests: a shard, and what it asked for.
+final class TestLoop: FanOutActor {
+    struct Read: Hashable {
+        let topic: TopicName
+        let after: Offset
+    }
+
+    let limits: Limits
+    let start = ContinuousClock.now
+    private(set) lazy var shard = FanOutShard(limits: limits, now: start, actor: self)
+    private(set) var followsAsked: [[TopicName]] = []
+    private(set) var readsAsked: [Read] = []
+    private(set) var flushesScheduled = 0
+
+    init(
+        backlogBytesMax: Int = 1000, pageBytesMax: Int = 250, tailCacheBytesMax: Int = 100_000
+    ) {
+        var limits = Limits()
+        limits.backlogBytesMax = backlogBytesMax
+        limits.pageBytesMax = pageBytesMax
+        limits.tailCacheBytesMax = tailCacheBytesMax
+        self.limits = limits
+    }
+
+    func scheduleFlush() { flushesScheduled += 1 }
+    func follow(_ topics: [TopicName]) { followsAsked.append(topics) }
+    func read(_ topic: TopicName, after: Offset) {
+        readsAsked.append(Read(topic: topic, after: after))
+    }
+
+    /// Ends the loop's turn: flushes until nothing is dirty.
+    func turn() {
+        while flushesScheduled > 0 {
+            flushesScheduled = 0
+            shard.flush()
+        }
+    }
+
+    func takeReads() -> [Read] {
+        defer { readsAsked = [] }
+        return readsAsked
+    }
+
+    func takeFollows() -> [[TopicName]] {
+        defer { followsAsked = [] }
+        return followsAsked
+    }
+
+    // MARK: What the log tells
+
+    /// The topic is followed from these ends on.
+    @discardableResult
+    func follows(
+        _ topic: TopicName, latest: Offset = 0, earliest: Offset = 1, epoch: Epoch = .one
+    ) -> TopicFeed {
+        shard.followed([
+            TopicPosition(topic: topic, epoch: epoch, earliest: earliest, latest: latest)
+        ])
+        guard let feed = shard.feed(of: topic) else { preconditionFailure("no feed of \(topic)") }
+        return feed
+    }
+
+    func append(
+        _ offsets: ClosedRange<Offset>, to topic: TopicName, bytes: Int = 100, epoch: Epoch = .one
+    ) {
+        shard.appended(events(offsets, of: topic, bytes: bytes, epoch: epoch), to: topic)
+        turn()
+    }
+
+    func events(
+        _ offsets: ClosedRange<Offset>, of topic: TopicName, bytes: Int = 100, epoch: Epoch = .one
+    ) -> [EncodedMessage] {
+        offsets.map { TestFrame.event(topic, $0, epoch: epoch, bytes: bytes) }
+    }
+
+    /// Answers a read with these events, or with none.
+    func answer(
+        _ topic: TopicName, after: Offset, _ offsets: ClosedRange<Offset>?, latest: Offset,
+        earliest: Offset = 1, purgedBelow: Offset = 0, epoch: Epoch = .one, bytes: Int = 100
+    ) {
+        let page = ReplayPage(
+            position: TopicPosition(
+                topic: topic, epoch: epoch, earliest: earliest, latest: latest),
+            purgedBelow: purgedBelow,
+            events: offsets.map { events($0, of: topic, bytes: bytes, epoch: epoch) } ?? [])
+        shard.pageArrived(page, of: topic, after: after)
+        turn()
+    }
+
+    func restart(
+        _ topic: TopicName, fork: Offset, latest: Offset? = nil, epoch: Epoch = .two
+    ) {
+        let position = TopicPosition(
+            topic: topic, epoch: epoch, earliest: 1, latest: latest ?? fork)
+        shard.restarted(position, fork: fork)
+        turn()
+    }
+
+    // MARK: Clients
+
+    /// A subscription that has joined at these cursors; what it was told at first is taken already.
+    func subscribed(
+        _ client: TestClient, id: Int64 = 1, patterns: [String], at cursors: [(TopicFeed, Offset)]
+    ) throws -> Subscription {
+        let subscription = try registered(client, id: id, patterns: patterns)
+        shard.join(subscription, cursors.map { FollowerStart(feed: $0, cursor: $1) })
+        turn()
+        return subscription
+    }
+
+    func registered(
+        _ client: TestClient, id: Int64 = 1, patterns: [String]
+    ) throws -> Subscription {
+        let subscription = Subscription(
+            id: id, patterns: try patterns.map { try TopicPattern($0) },
+            subscriber: client.subscriber)
+        shard.register(subscription)
+        return subscription
+    }
+}
+
+extension Epoch {
+    /// Three incarnations of a topic.
+    static let one = Epoch(incarnation: "aaaaaaaaaa", topicID: 1)
+    static let two = Epoch(incarnation: "bbbbbbbbbb", topicID: 1)
+    static let three = Epoch(incarnation: "cccccccccc", topicID: 1)
+    /// Another topic under the name.
+    static let recreated = Epoch(incarnation: "aaaaaaaaaa", topicID: 2)
+}

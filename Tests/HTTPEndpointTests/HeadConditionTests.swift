@@ -1,0 +1,54 @@
+import EventModel
+import Testing
+
+@testable import HTTPEndpoint
+
+@Suite("A publish with If-Match") struct HeadConditionTests {
+    private let fixture = BrokerFixture()
+    private let cursor = #""old1-41""#
+
+    @Test func `is appended behind the offset of a cursor that would resume silently`() async throws {
+        let answer = try await fixture.publish("1", ["If-Match": cursor])
+        #expect(answer.status == 201)
+        let topic = try TopicName("orders.eu")
+        #expect(fixture.log.resumed == [[topic: try #require(Cursor("old1-41"))]])
+        #expect(fixture.log.appends[0].parts[0].expectedHead == 41)
+    }
+
+    @Test func `is refused with the head when the cursor was reset`() async throws {
+        let topic = try TopicName("orders.eu")
+        fixture.log.set { state in
+            state.resumption = .reset(fork: 40, reason: .restored)
+            state.pages[topic] = EventPage(
+                position: TopicPosition(
+                    topic: topic, epoch: ScriptedLog.epoch, earliest: 1, latest: 44),
+                purgedBelow: 1, events: [])
+        }
+        let answer = try await fixture.publish("1", ["If-Match": cursor])
+        #expect(answer.code == "head_moved")
+        #expect(answer.headers.contains(#"etag: "k3f91-44""#))
+        #expect(fixture.log.appends.isEmpty)
+    }
+
+    @Test func `is refused without a head when there is no such topic`() async throws {
+        fixture.log.set { $0.resumption = nil }
+        let answer = try await fixture.publish("1", ["If-Match": cursor])
+        #expect(answer.code == "head_moved")
+        #expect(!answer.body.contains(#""cursor""#))
+    }
+
+    @Test func `keeps the order of the connection's publishes while it is being checked`()
+        async throws
+    {
+        fixture.log.set { $0.holds = true }
+        let json = ("content-type", "application/json")
+        let first = try await fixture.begin(
+            .POST, "/v1/topics/a/events", [json.0: json.1, "if-match": cursor], "1")
+        let second = try await fixture.begin(.POST, "/v1/topics/a/events", [json.0: json.1], "2")
+        #expect(fixture.log.appends.isEmpty)
+        fixture.log.release()
+        #expect(try await first.get().status == 201)
+        #expect(try await second.get().status == 201)
+        #expect(fixture.log.appends.map { $0.parts[0].events[0].data } == [[0x31], [0x32]])
+    }
+}

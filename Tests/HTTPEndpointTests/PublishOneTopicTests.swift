@@ -1,0 +1,139 @@
+import EventModel
+import NIOHTTP1
+import Testing
+
+@testable import HTTPEndpoint
+
+@Suite("Publishing to one topic") struct PublishOneTopicTests {
+    private let fixture = BrokerFixture()
+
+    @Test func `is answered 201 with the cursor after the commit`() async throws {
+        let answer = try await fixture.publish(#" {"a": 1.0} "#)
+        let expected = BrokerFixture.Answer(
+            status: 201,
+            headers: [
+                "content-type: application/json", "location: /v1/topics/orders.eu/events/1",
+                #"etag: "k3f91-1""#,
+            ],
+            body: #"{"topic":"orders.eu","cursor":"k3f91-1","first_offset":1,"last_offset":1,"#
+                + #""time":"2025-11-23T12:13:20.000001Z","repeated":false}"#)
+        #expect(answer == expected)
+        #expect(fixture.log.appends[0].parts[0].events == [NewEvent(data: Array(#"{"a": 1.0}"#.utf8))])
+    }
+
+    @Test func `appends an NDJSON body as one part, with one key`() async throws {
+        let answer = try await fixture.ask(
+            .POST, "/v1/topics/a/events",
+            ["Content-Type": "application/x-ndjson; charset=UTF-8", "sluice-key": "42"],
+            "1\n\n[2]\r\n\"3\"")
+        #expect(answer.status == 201)
+        #expect(answer.body.contains(#""first_offset":1,"last_offset":3"#))
+        let parts = fixture.log.appends[0].parts
+        #expect(parts.count == 1)
+        #expect(parts[0].events.map { String(decoding: $0.data, as: UTF8.self) } == ["1", "[2]", "\"3\""])
+        #expect(parts[0].events.allSatisfy { $0.key == "42" })
+    }
+
+    @Test func `takes key, event id and the id's idempotency from the headers`() async throws {
+        _ = try await fixture.publish("1", ["Sluice-Key": "k", "Sluice-Event-Id": "a1"])
+        let part = fixture.log.appends[0].parts[0]
+        #expect(part.events == [NewEvent(data: [0x31], key: "k", eventID: "a1")])
+        #expect(part.idempotency?.text == "e:a1")
+        #expect(part.idempotency?.digest == Array(fakeDigest([0x31]).prefix(16)))
+    }
+
+    @Test func `lets Idempotency-Key govern the request, over the event's id`() async throws {
+        _ = try await fixture.publish(" 1 ", ["Idempotency-Key": "k1", "Sluice-Event-Id": "a1"])
+        let part = fixture.log.appends[0].parts[0]
+        #expect(part.events[0].eventID == "a1")
+        #expect(part.idempotency?.text == "k:k1")
+        #expect(part.idempotency?.digest == Array(fakeDigest([0x31]).prefix(16)))
+    }
+
+    @Test func `decodes the topic of the path before it is checked`() async throws {
+        #expect(try await fixture.publish("1", to: "orders%2Eeu").status == 201)
+        #expect(fixture.log.appends[0].parts[0].topic.text == "orders.eu")
+    }
+
+    @Test func `tells the head with 412 when it moved`() async throws {
+        fixture.log.set { state in
+            state.failure = BrokerError(.headMoved, "The head moved.")
+            state.failure?.head = Cursor(epoch: ScriptedLog.epoch, offset: 9)
+        }
+        let answer = try await fixture.publish("1", ["If-None-Match": "*"])
+        #expect(fixture.log.appends[0].parts[0].expectedHead == 0)
+        #expect(answer.status == 412)
+        #expect(answer.headers.contains(#"etag: "k3f91-9""#))
+        #expect(answer.body.hasSuffix(#""committed":"no","cursor":"k3f91-9"}"#))
+    }
+
+    @Test func `says that it may be committed when nobody knows, and when to try again`() async throws {
+        fixture.log.set { state in
+            state.failure = BrokerError(
+                .outcomeUnknown, "No answer in time.", retryAfter: .milliseconds(1500))
+            state.failure?.committed = .unknown
+        }
+        let answer = try await fixture.publish("1")
+        #expect(answer.status == 503)
+        #expect(answer.headers.contains("retry-after: 2"))
+        #expect(answer.body.contains(#""committed":"unknown""#))
+    }
+
+    @Test func `refuses bad JSON with the place, as a problem document`() async throws {
+        let answer = try await fixture.publish(#"{"a":}"#)
+        let expected = BrokerFixture.Answer(
+            status: 400, headers: ["content-type: application/problem+json"],
+            body: #"{"type":"/v1/errors/invalid_json","title":"The JSON text is not valid","#
+                + #""status":400,"detail":"At byte 5: expected a value.","code":"invalid_json","#
+                + #""remedy":"Send one JSON text (RFC 8259), at most 512 levels deep.","#
+                + #""request_id":"r_1","at":{"byte":5},"committed":"no"}"#)
+        #expect(answer == expected)
+        #expect(fixture.log.appends.isEmpty)
+    }
+
+    private static let json = ("content-type", "application/json")
+    private static let ndjson = ("content-type", "application/x-ndjson")
+
+    @Test(arguments: [
+        ("a..b", [json], "1", 400, "invalid_topic"),
+        ("a%zz", [json], "1", 400, "invalid_topic"),
+        ("a%2Fb", [json], "1", 400, "invalid_topic"),
+        ("sluice.x", [json], "1", 403, "forbidden"),
+        ("a", [], "1", 415, "unsupported_media_type"),
+        ("a", [("content-type", "text/plain")], "1", 415, "unsupported_media_type"),
+        ("a", [("content-type", "application/json;charset=latin1")], "1", 415, "unsupported_media_type"),
+        ("a", [json, ("content-encoding", "gzip")], "1", 415, "unsupported_media_type"),
+        ("a", [json], "", 400, "invalid_json"),
+        ("a", [json], "1 2", 400, "invalid_json"),
+        ("a", [ndjson], "\n \n", 400, "invalid_request"),
+        ("a", [ndjson, ("sluice-event-id", "x")], "1", 400, "invalid_request"),
+        ("a", [json, ("idempotency-key", "")], "1", 400, "invalid_request"),
+        ("a", [json, ("idempotency-key", "x"), ("Idempotency-Key", "y")], "1", 400, "invalid_request"),
+        ("a", [json, ("sluice-key", "\u{fffd}")], "1", 400, "invalid_utf8"),
+        ("a", [json, ("if-match", "k3f9-1")], "1", 400, "invalid_request"),
+        ("a", [json, ("if-match", "W/\"k3f9-1\"")], "1", 400, "invalid_request"),
+        ("a", [json, ("if-none-match", "\"k3f9-1\"")], "1", 400, "invalid_request"),
+        ("a", [json, ("if-match", "\"k-1\""), ("if-none-match", "*")], "1", 400, "invalid_request"),
+        ("a", [json], String(repeating: "1", count: 101), 413, "event_too_large"),
+    ]) func `refuses`(
+        topic: String, headers: [(String, String)], body: String, status: UInt, code: String
+    ) async throws {
+        var limits = Limits()
+        limits.eventBytesMax = 100
+        let fixture = BrokerFixture(limits: limits)
+        let answer = try await fixture.ask(
+            .POST, "/v1/topics/\(topic)/events", HTTPHeaders(headers), body)
+        #expect(answer.status == status)
+        #expect(answer.code == code)
+        #expect(answer.body.contains(#""committed":"no""#))
+        #expect(fixture.log.appends.isEmpty)
+    }
+
+    @Test func `refuses a query by name, and takes another spelling of the path`() async throws {
+        let json: HTTPHeaders = ["content-type": "application/json"]
+        let refused = try await fixture.ask(.POST, "/v1/topics/a/events?wait=1", json, "1")
+        #expect(refused.code == "unknown_field")
+        let answer = try await fixture.ask(.POST, "/v1/topics/a/events/", json, "1")
+        #expect(answer == (try await BrokerFixture().publish("1", to: "a")))
+    }
+}

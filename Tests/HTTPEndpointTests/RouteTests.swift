@@ -1,0 +1,95 @@
+import EventModel
+import NIOHTTP1
+import Testing
+
+@testable import HTTPEndpoint
+
+@Suite("A path of the interface") struct RouteTests {
+    private let fixture = BrokerFixture()
+
+    @Test func `that does not exist is answered 404, as a problem document`() async throws {
+        let answer = try await fixture.ask(.GET, "/v1/nothing?x=1")
+        let expected = BrokerFixture.Answer(
+            status: 404, headers: ["content-type: application/problem+json"],
+            body: #"{"type":"/v1/errors/not_found","title":"There is nothing at this path","#
+                + #""status":404,"detail":"There is nothing at '/v1/nothing'.","#
+                + #""code":"not_found","remedy":"Check the path; GET /v1/errors lists the codes, "#
+                + #"the README the routes.","request_id":"r_1"}"#)
+        #expect(answer == expected)
+    }
+
+    @Test(arguments: [
+        (HTTPMethod.DELETE, "/v1/topics/a", "GET, HEAD, PUT"),
+        (.POST, "/v1/topics", "GET, HEAD"),
+        (.PUT, "/v1/topics/a/events", "GET, HEAD, POST"),
+        (.PROPFIND, "/v1/events", "POST"),
+        (.OPTIONS, "/healthz", "GET, HEAD"),
+        (.POST, "/v1/connect", "GET, HEAD"),
+    ]) func `says which methods it has`(
+        method: HTTPMethod, path: String, allow: String
+    ) async throws {
+        let answer = try await fixture.ask(method, path)
+        #expect(answer.status == 405)
+        #expect(answer.code == "method_not_allowed")
+        #expect(answer.headers.contains("allow: \(allow)"))
+    }
+
+    @Test func `that is a WebSocket asks for an upgrade`() async throws {
+        let answer = try await fixture.ask(.GET, "/v1/connect", ["upgrade": "h2c"])
+        #expect(answer.status == 426)
+        #expect(answer.code == "upgrade_required")
+        #expect(answer.headers.contains("upgrade: websocket"))
+    }
+
+    @Test func `answers HEAD as GET`() async throws {
+        let (get, head) = (
+            try await fixture.ask(.GET, "/healthz"), try await fixture.ask(.HEAD, "/healthz")
+        )
+        #expect(get == head)
+        #expect(
+            get
+                == BrokerFixture.Answer(
+                    status: 200, headers: ["content-type: application/json"],
+                    body: #"{"status":"ok"}"#))
+    }
+
+    @Test func `explains each code of the catalogue`() async throws {
+        let answer = try await fixture.ask(.GET, "/v1/errors/draining")
+        #expect(
+            answer.body
+                == #"{"code":"draining","type":"/v1/errors/draining","status":503,"#
+                + #""title":"The broker is shutting down","#
+                + #""remedy":"Connect again, to another node if there is one.","retryable":true}"#)
+        for code in ErrorCode.allCases {
+            #expect(try await fixture.ask(.GET, "/v1/errors/\(code.rawValue)").status == 200)
+        }
+        #expect(try await fixture.ask(.GET, "/v1/errors/none").code == "not_found")
+        let list = try await fixture.ask(.GET, "/v1/errors")
+        #expect(list.body.split(separator: #"{"code":"#).count == ErrorCode.allCases.count + 1)
+    }
+}
+
+@Suite("A node's readiness") struct ReadinessTests {
+    private let fixture = BrokerFixture()
+
+    @Test func `is said once the log takes work`() async throws {
+        #expect(try await fixture.ask(.GET, "/readyz").status == 200)
+        fixture.log.set { $0.isReady = false }
+        let answer = try await fixture.ask(.GET, "/readyz")
+        #expect(answer.status == 503)
+        #expect(answer.code == "database_unavailable")
+        #expect(try await fixture.ask(.GET, "/healthz").status == 200)
+    }
+
+    @Test func `ends with draining, and work is refused with it`() async throws {
+        fixture.broker.drain()
+        #expect(try await fixture.ask(.GET, "/readyz").code == "draining")
+        #expect(try await fixture.ask(.GET, "/v1/topics").code == "draining")
+        let answer = try await fixture.publish("1")
+        #expect(answer.status == 503)
+        #expect(answer.code == "draining")
+        #expect(answer.headers.contains("retry-after: 1"))
+        #expect(answer.body.contains(#""committed":"no""#))
+        #expect(try await fixture.ask(.GET, "/healthz").status == 200)
+    }
+}

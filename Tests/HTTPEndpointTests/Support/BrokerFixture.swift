@@ -1,0 +1,151 @@
+import AccessControl
+import EventModel
+import Logging
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import Synchronization
+import Transport
+
+@testable import HTTPEndpoint
+
+/// A broker over a scripted log, asked without a socket.
+struct BrokerFixture {
+    static let goodToken = "good"
+    static let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+    static let connection = ConnectionInfo(
+        remoteAddress: "127.0.0.1:40000", isTLS: false, eventLoop: eventLoop, loopIndex: 0)
+
+    let log = ScriptedLog()
+    let tokens: ScriptedTokens?
+    let broker: HTTPBroker
+
+    init(tokens: ScriptedTokens? = nil, limits: Limits = Limits()) {
+        self.tokens = tokens
+        let authenticate: Authenticate? = tokens.map { tokens in
+            { text, completion in tokens.authenticate(text, completion) }
+        }
+        broker = HTTPBroker(
+            log: log, authenticate: authenticate, upgrades: RefusingUpgrades(), limits: limits,
+            sha256: fakeDigest, now: { Timestamp(microseconds: 1_000_000_000) },
+            requestID: { "r_1" }, logger: Logger(label: "test"))
+    }
+
+    /// What an answer comes to, with its headers in order.
+    struct Answer: Equatable, CustomStringConvertible {
+        var status: UInt
+        var headers: [String]
+        var body: String
+
+        var description: String { "\(status) \(headers) \(body)" }
+    }
+
+    /// Asks as the transport does: `admit`, and `handle` when the body is wanted.
+    func ask(
+        _ method: HTTPMethod, _ uri: String, _ headers: HTTPHeaders = [:], _ body: String = ""
+    ) async throws -> Answer {
+        try await begin(method, uri, headers, body).get()
+    }
+
+    /// The same, without waiting for the answer; the request has been handled when this returns.
+    func begin(
+        _ method: HTTPMethod, _ uri: String, _ headers: HTTPHeaders = [:], _ body: String = "",
+        from connection: ConnectionInfo = connection
+    ) async throws -> EventLoopFuture<Answer> {
+        let eventLoop = connection.eventLoop
+        let promise = eventLoop.makePromise(of: Answer.self)
+        let head = HTTPRequestHead(version: .http1_1, method: method, uri: uri, headers: headers)
+        try await eventLoop.submit { [broker] in
+            switch broker.admit(head, from: connection) {
+            case .collect:
+                broker.handle(
+                    IncomingRequest(
+                        head: head, body: ByteBuffer(string: body), connection: connection,
+                        answer: { promise.succeed(Answer($0)) }))
+            case .answer(let answer): promise.succeed(Answer(answer))
+            case .upgrade, .pendingUpgrade: promise.fail(UnexpectedUpgrade())
+            }
+        }.get()
+        return promise.futureResult
+    }
+
+    /// Asks for a publish of one event.
+    func publish(
+        _ body: String, to topic: String = "orders.eu", _ headers: HTTPHeaders = [:]
+    ) async throws -> Answer {
+        var all: HTTPHeaders = ["content-type": "application/json"]
+        all.add(contentsOf: headers)
+        return try await ask(.POST, "/v1/topics/\(topic)/events", all, body)
+    }
+}
+
+struct UnexpectedUpgrade: Error {}
+
+extension BrokerFixture.Answer {
+    init(_ answer: HTTPAnswer) {
+        status = answer.status.code
+        headers = answer.headers.map { "\($0): \($1)" }
+        body = answer.body.map { String(buffer: $0) } ?? ""
+    }
+
+    /// The problem's code.
+    var code: String? {
+        body.firstRange(of: #""code":""#).map { range in
+            String(body[range.upperBound...].prefix { $0 != "\"" })
+        }
+    }
+}
+
+/// Not SHA-256, but 32 bytes that differ when the input does.
+@Sendable func fakeDigest(_ bytes: [UInt8]) -> [UInt8] {
+    let start: [UInt8] = Array(repeating: 0, count: 32)
+    return bytes.enumerated().reduce(into: start) { $0[$1.offset % 16] &+= $1.element &* 31 }
+}
+
+/// Refuses all upgrades with the route that it was asked for, so that tests see it.
+struct RefusingUpgrades: UpgradeService {
+    func upgrade(
+        _ head: HTTPRequestHead, route: UpgradeRoute, from connection: ConnectionInfo
+    ) -> HTTPAdmission {
+        .answer(.json(.imATeapot, Array("\(route)".utf8)))
+    }
+}
+
+/// Knows one token; at once, or when the test says.
+final class ScriptedTokens: Sendable {
+    private struct State {
+        var isSlow: Bool
+        var waiting: [@Sendable () -> Void] = []
+    }
+
+    private let state: Mutex<State>
+
+    init(isSlow: Bool = false) { state = Mutex(State(isSlow: isSlow)) }
+
+    func authenticate(
+        _ text: String,
+        _ completion: @escaping @Sendable (Result<Identity, BrokerError>) -> Void
+    ) {
+        let answer = { @Sendable in
+            completion(
+                text == BrokerFixture.goodToken
+                    ? .success(Identity(tokenID: "t1", name: "test", expires: nil))
+                    : .failure(BrokerError(.unauthorized, "The token is not known.")))
+        }
+        let isSlow = state.withLock { state in
+            if state.isSlow { state.waiting.append(answer) }
+            return state.isSlow
+        }
+        if !isSlow { answer() }
+    }
+
+    /// From now on every token is known at once; those that wait are told.
+    func arrive() {
+        let waiting = state.withLock { state in
+            defer { state.waiting = [] }
+            state.isSlow = false
+            return state.waiting
+        }
+        for answer in waiting { answer() }
+    }
+}

@@ -1,0 +1,143 @@
+import EventModel
+import Synchronization
+
+/// A log that answers as the test says: it counts offsets, fails with a given error, or holds its answers back.
+final class ScriptedLog: EventLog {
+    struct State {
+        var appends: [AppendRequest] = []
+        var heads: [TopicName: Offset] = [:]
+        var failure: BrokerError?
+        var isReady = true
+        var holds = false
+        var held: [@Sendable () -> Void] = []
+        var resumption: Resumption? = .goesOn
+        var resumed: [[TopicName: Cursor]] = []
+        var pages: [TopicName: EventPage] = [:]
+        var topics: [TopicName: TopicDescription] = [:]
+    }
+
+    static let epoch = Epoch(incarnation: "k3f9", topicID: 1)
+    static let time = Timestamp(microseconds: 1_763_900_000_000_001)
+
+    private let state = Mutex(State())
+
+    var appends: [AppendRequest] { state.withLock(\.appends) }
+    var resumed: [[TopicName: Cursor]] { state.withLock(\.resumed) }
+
+    func set(_ change: (inout sending State) -> Void) { state.withLock { change(&$0) } }
+
+    /// Lets go what was held.
+    func release() {
+        let held = state.withLock { state in
+            defer { state.held = [] }
+            state.holds = false
+            return state.held
+        }
+        for answer in held { answer() }
+    }
+
+    private func tell(_ answer: @escaping @Sendable () -> Void) {
+        let isHeld = state.withLock { state in
+            if state.holds { state.held.append(answer) }
+            return state.holds
+        }
+        if !isHeld { answer() }
+    }
+
+    func append(_ request: AppendRequest, completion: @escaping AppendCompletion) {
+        let result = state.withLock { state -> Result<[AppendReceipt], BrokerError> in
+            state.appends.append(request)
+            if let failure = state.failure { return .failure(failure) }
+            return .success(
+                request.parts.map { part in
+                    let first = state.heads[part.topic, default: 0] + 1
+                    let last = first + Offset(part.events.count) - 1
+                    state.heads[part.topic] = last
+                    return AppendReceipt(
+                        topic: part.topic, epoch: Self.epoch, first: first, last: last,
+                        time: Self.time, isRepeat: false)
+                })
+        }
+        tell { completion(result) }
+    }
+
+    func page(
+        of topic: TopicName, after: Offset, events: Int, bytes: Int,
+        completion: @escaping @Sendable (Result<EventPage, BrokerError>) -> Void
+    ) {
+        let page = state.withLock { $0.pages[topic] }
+        guard var page else {
+            return completion(
+                .failure(BrokerError(.topicNotFound, "There is no topic '\(topic)'.")))
+        }
+        page.events = Array(page.events.filter { $0.offset > after }.prefix(events))
+        completion(.success(page))
+    }
+
+    func offsets(
+        of topics: [TopicName], at time: Timestamp,
+        completion: @escaping @Sendable (Result<[TopicName: Offset], BrokerError>) -> Void
+    ) {
+        let pages = state.withLock(\.pages)
+        var offsets: [TopicName: Offset] = [:]
+        for topic in topics {
+            guard let page = pages[topic] else { continue }
+            offsets[topic] =
+                page.events.first { $0.time >= time }?.offset ?? page.position.latest + 1
+        }
+        completion(.success(offsets))
+    }
+
+    func resume(
+        _ cursors: [TopicName: Cursor],
+        completion: @escaping @Sendable (Result<[TopicName: Resumption], BrokerError>) -> Void
+    ) {
+        let answer = state.withLock { state in
+            state.resumed.append(cursors)
+            return state.resumption
+        }
+        tell { completion(.success(answer.map { answer in cursors.mapValues { _ in answer } } ?? [:])) }
+    }
+
+    func describe(_ topic: TopicName) async throws(BrokerError) -> TopicDescription? {
+        state.withLock { $0.topics[topic] }
+    }
+
+    func list(
+        matching pattern: TopicPattern, after: TopicName?, count: Int
+    ) async throws(BrokerError) -> [TopicDescription] {
+        let found = state.withLock { state in
+            state.topics.values.filter { topic in
+                let name = topic.position.topic
+                return pattern.matches(name) && name.text > after?.text ?? ""
+            }
+        }
+        return Array(found.sorted { $0.position.topic.text < $1.position.topic.text }.prefix(count))
+    }
+
+    func create(
+        _ topic: TopicName, settings: TopicSettings
+    ) async throws(BrokerError) -> TopicDescription {
+        let (isNew, description) = state.withLock { state in
+            let isNew = state.topics[topic] == nil
+            let description = TopicDescription(
+                position: TopicPosition(
+                    topic: topic, epoch: Self.epoch, earliest: 1, latest: 0),
+                settings: settings, revision: 1, bytes: 0, created: Self.time)
+            if isNew { state.topics[topic] = description }
+            return (isNew, description)
+        }
+        guard isNew else { throw BrokerError(.topicExists, "The topic '\(topic)' exists.") }
+        return description
+    }
+
+    var isReady: Bool { state.withLock(\.isReady) }
+
+    // The HTTP endpoint follows nothing.
+    func follow(
+        _ topics: [TopicName],
+        completion: @escaping @Sendable (Result<[TopicPosition], BrokerError>) -> Void
+    ) {}
+    func unfollow(_ topics: [TopicName]) {}
+    func topics(matching pattern: TopicPattern) -> [TopicName] { [] }
+}

@@ -1,0 +1,102 @@
+import EventModel
+import Testing
+
+extension EventLogContract {
+    static let appendChecks = [
+        EventLogContract("gives dense offsets in the order of the calls") { log, _ in
+            let topic = try TopicName("contract.dense")
+            #expect(await log.append(["1", "2"], to: topic).brief == ["1-2"])
+            #expect(await log.append(["3"], to: topic).brief == ["3-3"])
+            let events = try await log.allEvents(of: topic)
+            #expect(events.map(\.offset) == [1, 2, 3])
+            #expect(events.map(\.text) == ["1", "2", "3"])
+            #expect(zip(events, events.dropFirst()).allSatisfy { $0.time <= $1.time })
+        },
+        EventLogContract("keeps every byte of an event") { log, _ in
+            let topic = try TopicName("contract.bytes")
+            let event = NewEvent(
+                data: Array(#"{ "é" : 1.0e400, "b":"\u0000\ud800", "a":[ ] }"#.utf8), key: "k ö",
+                eventID: "id/1", attributes: Array(#"{"source": "x"}"#.utf8))
+            let bare = NewEvent(data: Array("null".utf8))
+            _ = await log.append(AppendRequest(parts: [.init(topic: topic, events: [event, bare])]))
+            let events = try await log.allEvents(of: topic)
+            #expect(events.map(\.content) == [event, bare])
+        },
+        EventLogContract("appends concurrent requests completely and in the order of each caller") {
+            log, _ in
+            let topic = try TopicName("contract.concurrent")
+            let callers = 8
+            let requests = 25
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for caller in 0..<callers {
+                    group.addTask {
+                        for number in 0..<requests {
+                            let result = await log.append(["\(caller * 1000 + number)"], to: topic)
+                            _ = try result.get()
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            let events = try await log.allEvents(of: topic)
+            #expect(events.map(\.offset) == Array(1...Offset(callers * requests)))
+            for caller in 0..<callers {
+                let own = events.compactMap { Int($0.text) }.filter { $0 / 1000 == caller }
+                #expect(own == (0..<requests).map { caller * 1000 + $0 })
+            }
+        },
+        EventLogContract("appends a request with the same key once") { log, _ in
+            let topic = try TopicName("contract.key")
+            let first = await log.append(["1", "2"], to: topic, key: "a")
+            let again = await log.append(["1", "2"], to: topic, key: "a")
+            #expect(first.brief == ["1-2"])
+            #expect(again.brief == ["=1-2"])
+            #expect(try again.get().map(\.time) == first.get().map(\.time))
+            let conflict = await log.append(["3"], to: topic, key: "a")
+            #expect(conflict.brief == ["idempotency_conflict"])
+            #expect(conflict.error?.committed == .no)
+            #expect(try await log.allEvents(of: topic).count == 2)
+        },
+        EventLogContract("appends on the expected head only") { log, _ in
+            let topic = try TopicName("contract.head")
+            #expect(await log.append(["1"], to: topic, head: 0).brief == ["1-1"])
+            let moved = await log.append(["2"], to: topic, head: 0)
+            #expect(moved.brief == ["head_moved"])
+            #expect(moved.error?.head?.offset == 1)
+            #expect(await log.append(["2"], to: topic, head: 1).brief == ["2-2"])
+        },
+        EventLogContract("appends a request of several parts as a whole or not at all") { log, _ in
+            let one = try TopicName("contract.whole.one")
+            let two = try TopicName("contract.whole.two")
+            let whole = await log.append(
+                AppendRequest(parts: [
+                    .fixture(one, ["1"]), .fixture(two, ["2"]), .fixture(one, ["3"]),
+                ]))
+            #expect(whole.brief == ["1-1", "1-1", "2-2"])
+            let refused = await log.append(
+                AppendRequest(parts: [.fixture(one, ["4"]), .fixture(two, ["5"], head: 7)]))
+            #expect(refused.brief == ["head_moved"])
+            #expect(try await log.allEvents(of: one).map(\.text) == ["1", "3"])
+            #expect(try await log.allEvents(of: two).map(\.text) == ["2"])
+        },
+        EventLogContract("lets a repeated part hinder nobody") { log, _ in
+            let topic = try TopicName("contract.repeat")
+            _ = await log.append(["1"], to: topic, key: "1")
+            let longer = await log.append(
+                AppendRequest(parts: [
+                    .fixture(topic, ["1"], key: "1"), .fixture(topic, ["2"], key: "2"),
+                ]))
+            #expect(longer.brief == ["=1-1", "2-2"])
+        },
+        EventLogContract("creates topics on first use only where that is allowed") { log, _ in
+            let topic = try TopicName("contract.missing")
+            var request = AppendRequest.fixture(topic, ["1"])
+            request.createsTopics = false
+            let refused = await log.append(request)
+            #expect(refused.brief == ["topic_not_found"])
+            #expect(refused.error?.committed == .no)
+            request.createsTopics = true
+            #expect(await log.append(request).brief == ["1-1"])
+        },
+    ]
+}

@@ -1,0 +1,151 @@
+import Dispatch
+package import EventModel
+import Synchronization
+
+/// An event log in memory, with the semantics of the durable one, for tests of what is built on logs.
+///
+/// State changes in the order of the calls; completions and the sink are called on one queue, in the order of the changes.
+package final class MemoryLog: EventLog {
+    struct State {
+        var sink: (any TailSink)?
+        var isAvailable = true
+        var incarnations = ["memory0001"]
+        var topics: [TopicName: MemoryTopic] = [:]
+        var followed: Set<TopicName> = []
+        var lastID: Int32 = 0
+        var incarnation: String { incarnations[incarnations.count - 1] }
+    }
+
+    let state = Mutex(State())
+    let queue = DispatchQueue(label: "memory-log")
+    let createsTopics: Bool
+    private let now: @Sendable () -> Timestamp
+
+    /// - Parameter now: The clock; by default each append is a millisecond later than the one before.
+    package init(createsTopics: Bool = true, now: (@Sendable () -> Timestamp)? = nil) {
+        self.createsTopics = createsTopics
+        let steps = Steps()
+        self.now = now ?? { steps.next() }
+    }
+
+    package func start(sink: any TailSink) { state.withLock { $0.sink = sink } }
+
+    /// Returns when everything that was done before has been told.
+    package func flush() { queue.sync {} }
+
+    // MARK: Append
+
+    package func append(_ request: AppendRequest, completion: @escaping AppendCompletion) {
+        state.withLock { state in
+            guard state.isAvailable else { return fail(completion, Self.unavailable) }
+            do throws(BrokerError) {
+                try create(request, &state)
+                let receipts = try appendAll(request, &state)
+                queue.async { completion(.success(receipts)) }
+            } catch {
+                fail(completion, error)
+            }
+        }
+    }
+
+    private func fail(_ completion: @escaping AppendCompletion, _ error: BrokerError) {
+        queue.async { completion(.failure(error)) }
+    }
+
+    private func create(_ request: AppendRequest, _ state: inout State) throws(BrokerError) {
+        for part in request.parts where state.topics[part.topic] == nil {
+            guard request.createsTopics, createsTopics else {
+                var error = BrokerError(
+                    .topicNotFound, "There is no topic \(quoted(part.topic.text)).")
+                error.committed = .no
+                throw error
+            }
+            add(part.topic, TopicSettings(), &state)
+        }
+    }
+
+    func add(_ name: TopicName, _ settings: TopicSettings, _ state: inout State) {
+        state.lastID += 1
+        state.topics[name] = MemoryTopic(id: state.lastID, created: now(), settings: settings)
+        tell(&state) { $0.created([name]) }
+    }
+
+    /// All parts or, with the first that cannot be appended, none.
+    private func appendAll(
+        _ request: AppendRequest, _ state: inout State
+    ) throws(BrokerError) -> [AppendReceipt] {
+        let time = now()
+        var topics = state.topics
+        var receipts: [AppendReceipt] = []
+        var told: [(TopicName, Epoch, [Event])] = []
+        var begun: Set<TopicName> = []
+        for part in request.parts {
+            guard var topic = topics[part.topic] else { continue }
+            let epoch = Epoch(incarnation: state.incarnation, topicID: topic.id)
+            let isFirst = begun.insert(part.topic).inserted
+            let (receipt, events) = try topic.append(
+                part, epoch: epoch, at: time, checksHead: isFirst)
+            topics[part.topic] = topic
+            receipts.append(receipt)
+            if !events.isEmpty { told.append((part.topic, epoch, events)) }
+        }
+        state.topics = topics
+        for (name, epoch, events) in told where state.followed.contains(name) {
+            tell(&state) { $0.appended(events, to: name, epoch: epoch) }
+        }
+        return receipts
+    }
+
+    // MARK: Follow
+
+    package func follow(
+        _ topics: [TopicName],
+        completion: @escaping @Sendable (Result<[TopicPosition], BrokerError>) -> Void
+    ) {
+        state.withLock { state in
+            guard state.isAvailable else {
+                return queue.async { completion(.failure(Self.unavailable)) }
+            }
+            let existing = topics.filter { state.topics[$0] != nil }
+            state.followed.formUnion(existing)
+            let positions = existing.compactMap {
+                state.topics[$0]?.position(of: $0, in: state.incarnation)
+            }
+            queue.async { completion(.success(positions)) }
+        }
+    }
+
+    package func unfollow(_ topics: [TopicName]) {
+        state.withLock { $0.followed.subtract(topics) }
+    }
+
+    func tell(_ state: inout State, _ call: @escaping @Sendable (any TailSink) -> Void) {
+        guard let sink = state.sink else { return }
+        queue.async { call(sink) }
+    }
+
+    // MARK: Topics
+
+    package func topics(matching pattern: TopicPattern) -> [TopicName] {
+        state.withLock { $0.topics.keys.filter { pattern.matches($0) } }
+    }
+
+    package var isReady: Bool { state.withLock { $0.isAvailable } }
+
+    static var unavailable: BrokerError {
+        var error = BrokerError(.databaseUnavailable, "The log is switched off.")
+        error.committed = .no
+        return error
+    }
+
+    private final class Steps: Sendable {
+        private let last = Mutex(Timestamp(microseconds: 1_767_225_600_000_000))
+
+        func next() -> Timestamp {
+            last.withLock { last in
+                last = last.advanced(by: .milliseconds(1))
+                return last
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+package import EventModel
+
+/// What happens to a log: retention, purges, deletion, a database that is away, another incarnation.
+extension MemoryLog {
+    /// While it is not available, appends and reads are answered `database_unavailable`.
+    package func setAvailable(_ isAvailable: Bool) {
+        state.withLock { $0.isAvailable = isAvailable }
+    }
+
+    /// Retention takes everything below the offset.
+    package func forget(_ topic: TopicName, below offset: Offset) {
+        state.withLock { $0.topics[topic]?.drop(below: offset) }
+    }
+
+    /// A purge: takes everything below the offset, and is told.
+    package func purge(_ topic: TopicName, below offset: Offset) {
+        state.withLock { state in
+            guard var found = state.topics[topic] else { return }
+            found.drop(below: offset)
+            found.purgedBelow = found.earliest
+            state.topics[topic] = found
+            let earliest = found.earliest
+            tell(&state) { $0.purged(topic, earliest: earliest) }
+        }
+    }
+
+    package func delete(_ topic: TopicName) {
+        state.withLock { state in
+            guard state.topics.removeValue(forKey: topic) != nil else { return }
+            state.followed.remove(topic)
+            tell(&state) { $0.deleted(topic) }
+        }
+    }
+
+    /// The log begins another incarnation, and what stood above a fork is lost.
+    ///
+    /// - Parameter fork: Of topics that lost something; the others keep all.
+    package func restart(fork: [TopicName: Offset] = [:]) {
+        state.withLock { state in
+            let number = state.incarnations.count
+            state.incarnations.append("memory\(1000 + number)")
+            for (name, var topic) in state.topics {
+                if let offset = fork[name] { topic.truncate(to: offset) }
+                topic.forks[number] = topic.latest
+                state.topics[name] = topic
+                guard state.followed.contains(name) else { continue }
+                let position = topic.position(of: name, in: state.incarnation)
+                tell(&state) { $0.restarted(position, fork: position.latest) }
+            }
+        }
+    }
+}

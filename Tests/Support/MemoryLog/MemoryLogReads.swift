@@ -1,0 +1,111 @@
+package import EventModel
+
+extension MemoryLog {
+    package func page(
+        of topic: TopicName, after: Offset, events: Int, bytes: Int,
+        completion: @escaping @Sendable (Result<EventPage, BrokerError>) -> Void
+    ) {
+        let result: Result<EventPage, BrokerError> = read { state throws(BrokerError) in
+            guard let found = state.topics[topic] else {
+                throw BrokerError(.topicNotFound, "There is no topic \(quoted(topic.text)).")
+            }
+            return EventPage(
+                position: found.position(of: topic, in: state.incarnation),
+                purgedBelow: found.purgedBelow,
+                events: found.page(after: after, events: events, bytes: bytes))
+        }
+        queue.async { completion(result) }
+    }
+
+    package func offsets(
+        of topics: [TopicName], at time: Timestamp,
+        completion: @escaping @Sendable (Result<[TopicName: Offset], BrokerError>) -> Void
+    ) {
+        let result: Result<[TopicName: Offset], BrokerError> = read { state throws(BrokerError) in
+            var offsets: [TopicName: Offset] = [:]
+            for name in topics {
+                guard let topic = state.topics[name] else { continue }
+                offsets[name] =
+                    topic.events.first { $0.time >= time }?.offset ?? topic.latest + 1
+            }
+            return offsets
+        }
+        queue.async { completion(result) }
+    }
+
+    package func resume(
+        _ cursors: [TopicName: Cursor],
+        completion: @escaping @Sendable (Result<[TopicName: Resumption], BrokerError>) -> Void
+    ) {
+        let result: Result<[TopicName: Resumption], BrokerError> = read {
+            state throws(BrokerError) in
+            var answers: [TopicName: Resumption] = [:]
+            for (name, cursor) in cursors { answers[name] = state.resume(name, cursor) }
+            return answers
+        }
+        queue.async { completion(result) }
+    }
+
+    package func describe(_ topic: TopicName) async throws(BrokerError) -> TopicDescription? {
+        try read { state throws(BrokerError) in state.describe(topic) }.get()
+    }
+
+    package func list(
+        matching pattern: TopicPattern, after: TopicName?, count: Int
+    ) async throws(BrokerError) -> [TopicDescription] {
+        try read { state throws(BrokerError) in
+            state.topics.keys
+                .filter { pattern.matches($0) && $0.text > after?.text ?? "" }
+                .sorted { $0.text < $1.text }.prefix(count)
+                .compactMap { state.describe($0) }
+        }.get()
+    }
+
+    package func create(
+        _ topic: TopicName, settings: TopicSettings
+    ) async throws(BrokerError) -> TopicDescription {
+        let result: Result<TopicDescription, BrokerError> = state.withLock { state in
+            guard state.isAvailable else { return .failure(Self.unavailable) }
+            guard state.topics[topic] == nil else {
+                return .failure(
+                    BrokerError(.topicExists, "There is a topic \(quoted(topic.text)) already."))
+            }
+            add(topic, settings, &state)
+            guard let description = state.describe(topic) else {
+                preconditionFailure("bug: a topic that was just added is not there")
+            }
+            return .success(description)
+        }
+        return try result.get()
+    }
+
+    private func read<Value>(
+        _ body: (State) throws(BrokerError) -> Value
+    ) -> Result<Value, BrokerError> {
+        state.withLock { state in
+            guard state.isAvailable else { return .failure(Self.unavailable) }
+            return Result { () throws(BrokerError) in try body(state) }
+        }
+    }
+}
+
+extension MemoryLog.State {
+    func resume(_ name: TopicName, _ cursor: Cursor) -> Resumption {
+        guard let topic = topics[name] else { return .reset(fork: 0, reason: .deleted) }
+        guard cursor.epoch.topicID == topic.id else { return .reset(fork: 0, reason: .recreated) }
+        guard let number = incarnations.firstIndex(of: cursor.epoch.incarnation) else {
+            return .reset(fork: 0, reason: .restored)
+        }
+        let later = incarnations.indices.filter { $0 > number }.map { topic.forks[$0] ?? 0 }
+        let fork = min(topic.latest, later.min() ?? topic.latest)
+        return cursor.offset <= fork ? .goesOn : .reset(fork: fork, reason: .restored)
+    }
+
+    func describe(_ name: TopicName) -> TopicDescription? {
+        guard let topic = topics[name] else { return nil }
+        let bytes = topic.events.reduce(0) { $0 + $1.content.byteCount }
+        return TopicDescription(
+            position: topic.position(of: name, in: incarnation), settings: topic.settings,
+            revision: topic.revision, bytes: Int64(bytes), created: topic.created)
+    }
+}

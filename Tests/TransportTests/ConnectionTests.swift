@@ -1,0 +1,152 @@
+import Foundation
+import NIOCore
+import NIOHTTP1
+import Synchronization
+import Testing
+import Transport
+
+@Suite("The connections of a server") struct ConnectionTests {
+    @Test(arguments: Wire.allCases)
+    func `leave nothing behind when 200 of them come and go`(wire: Wire) throws {
+        let record = StreamRecord()
+        let server = try TestServer(
+            TestService(admission: { head, _ in
+                guard head.uri == "/stream" else { return .collect(bodyBytesMax: 0) }
+                return .upgrade(.test { RecordingHandler($0, record) })
+            }), threads: 2)
+        for round in 0..<100 {
+            let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: "/\(round)")
+            #expect(try server.client(wire).send(head).wait().0.status == .ok)
+            let streaming = try server.client(wire)
+            _ = try streaming.upgrade(.upgrade) { stream, _ in
+                stream.close()
+                return RecordingHandler(stream, StreamRecord())
+            }.wait()
+        }
+        #expect(eventually { server.server.connectionCount == 0 })
+        #expect(eventually { record.events.filter { $0 == "freed" }.count == 100 })
+        #expect(record.events.filter { $0 == "closed" }.count == 100)
+    }
+
+    @Test func `are not more than the limit`() throws {
+        var limits = TransportLimits()
+        limits.connectionsMax = 3
+        let server = try TestServer(limits: limits)
+        let clients = try (0..<3).map { _ in try server.raw() }
+        #expect(eventually { server.server.connectionCount == 3 })
+        #expect((try? server.raw().receive().isEmpty) ?? true)
+        clients[0].close()
+        #expect(eventually { server.server.connectionCount == 2 })
+        let text = try server.conversation(
+            "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        #expect(text.hasPrefix("HTTP/1.1 200 "))
+    }
+
+    @Test func `are spread over the event loops`() throws {
+        let loops = Mutex<Set<Int>>([])
+        let server = try TestServer(
+            TestService(response: { exchange in
+                loops.withLock { _ = $0.insert(exchange.connection.loopIndex) }
+                exchange.answer(.text(exchange.connection.remoteAddress, closes: true))
+            }), threads: 2)
+        for _ in 0..<4 {
+            let text = try server.conversation("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            #expect(text.contains("\r\n\r\n127.0.0.1:"))
+        }
+        #expect(loops.withLock { $0 } == [0, 1])
+    }
+
+    @Test func `are drained: idle ones at once, busy ones behind their answers`() throws {
+        let waiting = Mutex<HTTPExchange?>(nil)
+        let server = try TestServer(
+            TestService(response: { exchange in waiting.withLock { $0 = exchange } }))
+        let (idle, busy) = (try server.raw(), try server.raw())
+        try busy.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        #expect(eventually { waiting.withLock { $0 != nil } })
+
+        let drained = server.server.drain(deadline: .now() + .seconds(20))
+        #expect(try idle.receive().isEmpty)
+        waiting.withLock { $0.take() }?.answer(.text("done"))
+
+        let text = try busy.receiveAll()
+        #expect(text.contains("Connection: close"))
+        #expect(text.hasSuffix("done"))
+        idle.close()
+        busy.close()
+        try drained.wait()
+        #expect(throws: (any Error).self) { try server.raw() }
+    }
+
+    @Test func `are cut off at the drain's deadline`() throws {
+        let waiting = Mutex<HTTPExchange?>(nil)
+        let server = try TestServer(
+            TestService(response: { exchange in waiting.withLock { $0 = exchange } }))
+        let busy = try server.raw()
+        try busy.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        #expect(eventually { waiting.withLock { $0 != nil } })
+        try server.server.drain(deadline: .now() + .milliseconds(20)).wait()
+        #expect(server.server.connectionCount == 0)
+        waiting.withLock { $0.take() }?.answer(.text("too late"))
+    }
+
+    /// NIO closes a descriptor before it says so, and accept may give its number to another client
+    /// at once; whoever sends on would send one client's bytes to another, here in clear.
+    @Test func `never get what was meant for an earlier one with their descriptor`() throws {
+        let seed = UInt64.random(in: 0 ... .max)
+        var chance = SplitMix(seed: seed)
+        let server = try TestServer(
+            TestService(admission: { head, _ in
+                .upgrade(.test { PumpingHandler($0, tag: UInt8(head.uri.dropFirst()) ?? 0) })
+            }))
+        for round in 0..<400 {
+            let tag = UInt8(truncatingIfNeeded: round % 251 + 1)
+            let client = try server.raw()
+            try client.send(upgradeRequest.replacingOccurrences(of: "/stream", with: "/\(tag)"))
+            _ = try client.receive(upTo: "\r\n\r\n")
+            let bytes = try client.receive(exactly: Int(chance.next() % 40_000) + 1)
+            #expect(bytes.allSatisfy { $0 == tag }, "seed \(seed), round \(round)")
+            if chance.next() % 4 == 0 { client.close() } else { client.reset() }
+        }
+    }
+}
+
+/// Sends its tag for ever, also after the end, as somebody would who was not told.
+private final class PumpingHandler: StreamHandler {
+    private let stream: StreamConnection
+    private let bytes: [UInt8]
+    private var turnsLeft = 300
+
+    init(_ stream: StreamConnection, tag: UInt8) {
+        self.stream = stream
+        bytes = [UInt8](repeating: tag, count: 8000)
+        pump()
+    }
+
+    private func pump() {
+        guard turnsLeft > 0 else { return }
+        // Beyond the end, but not for ever.
+        if !stream.isOpen { turnsLeft -= 1 }
+        if !stream.isBlocked || !stream.isOpen { stream.send(bytes) }
+        stream.eventLoop.assumeIsolated().execute { self.pump() }
+    }
+
+    func received(_ bytes: UnsafeRawBufferPointer) {}
+    func writable() { stream.send(bytes) }
+    func inputEnded() { stream.send(bytes) }
+
+    func closed() { stream.send(bytes) }
+}
+
+private struct SplitMix {
+    var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+        return mixed ^ (mixed >> 31)
+    }
+}
