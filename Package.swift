@@ -111,5 +111,32 @@ let package = Package(
             ],
             swiftSettings: settings),
         .executableTarget(name: "sluice", dependencies: ["TopicCommands"], swiftSettings: settings),
+
+        // Tests: the pure ones in memory, the others on real sockets and a real PostgreSQL.
+        .target(
+            name: "PostgresCluster", dependencies: ["ManagedPostgres", "PostgresBridge", logging],
+            path: "Tests/Support/PostgresCluster", swiftSettings: settings),
+        .testTarget(name: "EventModelTests", dependencies: ["EventModel"], swiftSettings: settings),
+        .testTarget(
+            name: "WebSocketCodecTests", dependencies: ["WebSocketCodec", "EventModel"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "SessionProtocolTests", dependencies: ["SessionProtocol", "EventModel"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "PostgresBridgeTests", dependencies: ["PostgresBridge", "PostgresCluster"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "ManagedPostgresTests",
+            dependencies: ["ManagedPostgres", "PostgresBridge", logging], swiftSettings: settings),
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: [
+                "BrokerRuntime", "SluiceClient", "TopicCommands", "EventModel", "SessionProtocol",
+                "WebSocketCodec", "OpenSSLBridge", "Transport", "PostgresBridge",
+                "ManagedPostgres", "PostgresCluster", "sluice", nioCore, nioPosix, nioHTTP1,
+                lifecycle, logging,
+            ],
+            swiftSettings: settings),
     ]
 )

@@ -6,15 +6,15 @@ internal import Glibc
 struct SluiceCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sluice",
-        abstract: "A live data streaming broker: publish JSON over HTTP, subscribe over wss.",
+        abstract: "A live data streaming broker: publish by HTTP, subscribe by wss.",
         discussion: """
             Start with:
-              sluice serve                            the broker, with a database of its own
-              sluice demo                             publishes this machine's load, once a second
-              sluice subscribe 'demo.>'               shows it arriving
+              sluice serve                the broker, with a database of its own
+              sluice demo                 publishes this machine's load each second
+              sluice subscribe 'demo.>'   shows it arriving
 
-            Exit codes: 0 done, 1 failed, 2 wrong usage, 3 can't reach the broker, 4 refused, \
-            130 interrupted.
+            Exit codes: 0 done, 1 failed, 2 wrong usage, 3 can't reach the broker,
+            4 refused, 130 interrupted.
             """,
         version: ProgramVersion.current,
         subcommands: [

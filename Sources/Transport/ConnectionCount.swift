@@ -5,6 +5,7 @@ internal import Synchronization
 final class ConnectionCount: Sendable {
     private struct State {
         var count = 0
+        var isStopped = false
         var waiting: [EventLoopPromise<Void>] = []
     }
 
@@ -12,10 +13,13 @@ final class ConnectionCount: Sendable {
 
     var value: Int { state.withLock { $0.count } }
 
+    /// Takes in no further connection: one may still be on its way from accept to its event loop.
+    func stop() { state.withLock { $0.isStopped = true } }
+
     /// Counts a connection unless there are `limit` already.
     func enter(limit: Int) -> Bool {
         state.withLock { state in
-            guard state.count < limit else { return false }
+            guard !state.isStopped, state.count < limit else { return false }
             state.count += 1
             return true
         }

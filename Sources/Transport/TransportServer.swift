@@ -101,7 +101,7 @@ package final class TransportServer: Sendable {
         let here = loops.firstIndex { $0.eventLoop === channel.eventLoop }
         guard let here else { preconditionFailure("bug: a connection of another group") }
         guard count.enter(limit: limits.connectionsMax) else {
-            logger.warning("connection refused: too many")
+            logger.debug("connection closed at once: there are too many, or the server stops")
             throw TransportError("There are \(limits.connectionsMax) connections already.")
         }
         channel.closeFuture.whenComplete { [count] _ in count.leave() }
@@ -125,6 +125,7 @@ package final class TransportServer: Sendable {
     /// Closes the listeners; connections go on.
     @discardableResult
     package func stopAccepting() -> EventLoopFuture<Void> {
+        count.stop()
         let closing = listeners.withLock { listeners in
             defer { listeners = [] }
             return listeners
@@ -142,9 +143,8 @@ package final class TransportServer: Sendable {
     /// Stops accepting, closes what is idle, and waits until no connection is left; aborts what is
     /// left at the deadline.
     package func drain(deadline: NIODeadline) -> EventLoopFuture<Void> {
-        stopAccepting()
+        let over = whenOver(stopAccepting())
         closeIdle()
-        let over = count.whenNone(on: group.next())
         let timer = over.eventLoop.scheduleTask(deadline: deadline) { self.abortAll() }
         over.whenComplete { _ in timer.cancel() }
         return over
@@ -152,9 +152,14 @@ package final class TransportServer: Sendable {
 
     /// Stops accepting and aborts all connections.
     package func shutdown() -> EventLoopFuture<Void> {
-        stopAccepting()
+        let over = whenOver(stopAccepting())
         abortAll()
-        return count.whenNone(on: group.next())
+        return over
+    }
+
+    private func whenOver(_ stopped: EventLoopFuture<Void>) -> EventLoopFuture<Void> {
+        let none = count.whenNone(on: stopped.eventLoop)
+        return stopped.flatMap { none }
     }
 
     private func abortAll() { onEachLoop { $0.abort() } }

@@ -9,7 +9,7 @@ extension HostFacts {
     static func fixture(_ environment: [String: String] = [:], isRoot: Bool = false) -> HostFacts {
         HostFacts(
             environment: ["HOME": "/home/ada"].merging(environment) { $1 }, isRoot: isRoot,
-            hostName: "ada-lab.example.org", cores: 4)
+            hostName: "ada-lab.example.org", cores: 4, directory: "/srv")
     }
 }
 
@@ -84,6 +84,14 @@ func loaded(
         ]).limits
         #expect(limits.eventBytesMax == 65_536)
         #expect(limits.heartbeatInterval == .seconds(30))
+    }
+
+    @Test(arguments: [
+        ("data", "/srv/data"), ("./data", "/srv/data"), (".", "/srv"), ("/d", "/d"),
+    ]) func `a relative data directory is made absolute, as other processes are told of it`(
+        said: String, directory: String
+    ) throws {
+        #expect(try loaded(flags: ["--data-dir", said]).dataDirectory == directory)
     }
 
     @Test func `a secret can be read from a file`() throws {

@@ -1,4 +1,5 @@
 import EventModel
+import NIOHTTP1
 import Testing
 
 @testable import HTTPEndpoint

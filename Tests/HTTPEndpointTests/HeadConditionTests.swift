@@ -1,4 +1,6 @@
 import EventModel
+import NIOCore
+import NIOHTTP1
 import Testing
 
 @testable import HTTPEndpoint
@@ -7,7 +9,8 @@ import Testing
     private let fixture = BrokerFixture()
     private let cursor = #""old1-41""#
 
-    @Test func `is appended behind the offset of a cursor that would resume silently`() async throws {
+    @Test func `is appended behind the offset of a cursor that would resume silently`() async throws
+    {
         let answer = try await fixture.publish("1", ["If-Match": cursor])
         #expect(answer.status == 201)
         let topic = try TopicName("orders.eu")

@@ -1,37 +1,51 @@
 import EventModel
-import Logging
-import NIOCore
-import NIOPosix
 import Testing
-import Transport
 
 @testable import HTTPEndpoint
 
 @Suite("Requests on one connection") struct OverSocketsTests {
-    /// Sends the text on a connection to a new server and gives all answers, without their dates.
-    private func talk(_ fixture: BrokerFixture, _ text: String) async throws -> String {
-        let group = MultiThreadedEventLoopGroup.singleton
-        let server = TransportServer(
-            group: group, listeners: [ListenAddress(isTLS: false, host: "127.0.0.1", port: 0)],
-            service: fixture.broker, tls: nil, logger: Logger(label: "test"))
-        let bound = try await group.any().flatSubmit {
-            group.next().makeSucceededVoidFuture()
-        }.get()
-        _ = bound
-        let port = try await Task.detached { try server.start()[0].port }.value
-        let collector = Collector()
-        let channel = try await ClientBootstrap(group: group)
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(collector)
-                }
-            }
-            .connect(host: "127.0.0.1", port: port).get()
-        try await channel.writeAndFlush(ByteBuffer(string: text)).get()
-        try await channel.closeFuture.get()
-        let received = try await channel.eventLoop.submit { collector.text.value }.get()
-        try await server.shutdown().get()
-        return received.split(separator: "\r\n", omittingEmptySubsequences: false)
-            .filter { !$0.lowercased().hasPrefix("date:") }.joined(separator: "\n")
+    @Test func `are answered byte for byte, and HEAD without the body`() async throws {
+        let answers = try await talk(
+            BrokerFixture().broker,
+            post("{}") + "HEAD /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        let expected = """
+            HTTP/1.1 201 Created
+            content-type: application/json
+            location: /v1/topics/a/events/1
+            etag: "k3f91-1"
+            content-length: 131
+
+            {"topic":"a","cursor":"k3f91-1","first_offset":1,"last_offset":1,\
+            "time":"2025-11-23T12:13:20.000001Z","repeated":false}HTTP/1.1 200 OK
+            content-type: application/json
+            content-length: 15
+            connection: close
+
+
+            """
+        #expect(answers.lowercased() == expected.lowercased())
+    }
+
+    @Test func `are appended in order when they come together`() async throws {
+        let fixture = BrokerFixture()
+        let bodies = (1...50).map { "\($0)" }
+        let requests = bodies.map { $0 == "50" ? post($0, "Connection: close\r\n") : post($0) }
+        let answers = try await talk(fixture.broker, requests.joined())
+        #expect(answers.split(separator: "201 Created").count == 51)
+        let appended = fixture.log.appends.map {
+            String(decoding: $0.parts[0].events[0].data, as: UTF8.self)
+        }
+        #expect(appended == bodies)
+    }
+
+    @Test func `end with a body that is too large`() async throws {
+        var limits = Limits()
+        limits.bodyBytesMax = 1000
+        let fixture = BrokerFixture(limits: limits)
+        let head = "POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n"
+        let answer = try await talk(fixture.broker, head)
+        #expect(answer.hasPrefix("HTTP/1.1 413 "))
+        #expect(answer.contains(#""code":"body_too_large""#))
+        #expect(answer.contains(#""committed":"no""#))
     }
 }

@@ -18,7 +18,8 @@ import Testing
             body: #"{"topic":"orders.eu","cursor":"k3f91-1","first_offset":1,"last_offset":1,"#
                 + #""time":"2025-11-23T12:13:20.000001Z","repeated":false}"#)
         #expect(answer == expected)
-        #expect(fixture.log.appends[0].parts[0].events == [NewEvent(data: Array(#"{"a": 1.0}"#.utf8))])
+        #expect(
+            fixture.log.appends[0].parts[0].events == [NewEvent(data: Array(#"{"a": 1.0}"#.utf8))])
     }
 
     @Test func `appends an NDJSON body as one part, with one key`() async throws {
@@ -30,7 +31,10 @@ import Testing
         #expect(answer.body.contains(#""first_offset":1,"last_offset":3"#))
         let parts = fixture.log.appends[0].parts
         #expect(parts.count == 1)
-        #expect(parts[0].events.map { String(decoding: $0.data, as: UTF8.self) } == ["1", "[2]", "\"3\""])
+        #expect(
+            parts[0].events.map { String(decoding: $0.data, as: UTF8.self) } == [
+                "1", "[2]", "\"3\"",
+            ])
         #expect(parts[0].events.allSatisfy { $0.key == "42" })
     }
 
@@ -67,7 +71,9 @@ import Testing
         #expect(answer.body.hasSuffix(#""committed":"no","cursor":"k3f91-9"}"#))
     }
 
-    @Test func `says that it may be committed when nobody knows, and when to try again`() async throws {
+    @Test func `says that it may be committed when nobody knows, and when to try again`()
+        async throws
+    {
         fixture.log.set { state in
             state.failure = BrokerError(
                 .outcomeUnknown, "No answer in time.", retryAfter: .milliseconds(1500))
@@ -91,40 +97,62 @@ import Testing
         #expect(fixture.log.appends.isEmpty)
     }
 
-    private static let json = ("content-type", "application/json")
-    private static let ndjson = ("content-type", "application/x-ndjson")
+    struct Refused: Sendable, CustomStringConvertible {
+        var topic = "a"
+        var headers: HTTPHeaders
+        var body = "1"
+        var status: UInt = 400
+        var code = "invalid_request"
 
-    @Test(arguments: [
-        ("a..b", [json], "1", 400, "invalid_topic"),
-        ("a%zz", [json], "1", 400, "invalid_topic"),
-        ("a%2Fb", [json], "1", 400, "invalid_topic"),
-        ("sluice.x", [json], "1", 403, "forbidden"),
-        ("a", [], "1", 415, "unsupported_media_type"),
-        ("a", [("content-type", "text/plain")], "1", 415, "unsupported_media_type"),
-        ("a", [("content-type", "application/json;charset=latin1")], "1", 415, "unsupported_media_type"),
-        ("a", [json, ("content-encoding", "gzip")], "1", 415, "unsupported_media_type"),
-        ("a", [json], "", 400, "invalid_json"),
-        ("a", [json], "1 2", 400, "invalid_json"),
-        ("a", [ndjson], "\n \n", 400, "invalid_request"),
-        ("a", [ndjson, ("sluice-event-id", "x")], "1", 400, "invalid_request"),
-        ("a", [json, ("idempotency-key", "")], "1", 400, "invalid_request"),
-        ("a", [json, ("idempotency-key", "x"), ("Idempotency-Key", "y")], "1", 400, "invalid_request"),
-        ("a", [json, ("sluice-key", "\u{fffd}")], "1", 400, "invalid_utf8"),
-        ("a", [json, ("if-match", "k3f9-1")], "1", 400, "invalid_request"),
-        ("a", [json, ("if-match", "W/\"k3f9-1\"")], "1", 400, "invalid_request"),
-        ("a", [json, ("if-none-match", "\"k3f9-1\"")], "1", 400, "invalid_request"),
-        ("a", [json, ("if-match", "\"k-1\""), ("if-none-match", "*")], "1", 400, "invalid_request"),
-        ("a", [json], String(repeating: "1", count: 101), 413, "event_too_large"),
-    ]) func `refuses`(
-        topic: String, headers: [(String, String)], body: String, status: UInt, code: String
-    ) async throws {
+        var description: String { "\(topic) \(headers) \(body.prefix(10))" }
+
+        static func json(_ more: HTTPHeaders = [:]) -> HTTPHeaders {
+            var headers: HTTPHeaders = ["content-type": "application/json"]
+            headers.add(contentsOf: more)
+            return headers
+        }
+    }
+
+    static let wrongTopics: [Refused] = [
+        Refused(topic: "a..b", headers: Refused.json(), code: "invalid_topic"),
+        Refused(topic: "a%zz", headers: Refused.json(), code: "invalid_topic"),
+        Refused(topic: "a%2Fb", headers: Refused.json(), code: "invalid_topic"),
+        Refused(topic: "sluice.x", headers: Refused.json(), status: 403, code: "forbidden"),
+    ]
+
+    static let wrongTypes: [Refused] = [
+        [:], ["content-type": "text/plain"], ["content-type": "application/json;charset=latin1"],
+        Refused.json(["content-encoding": "gzip"]),
+    ].map { Refused(headers: $0, status: 415, code: "unsupported_media_type") }
+
+    static let wrongBodies: [Refused] = [
+        Refused(headers: Refused.json(), body: "", code: "invalid_json"),
+        Refused(headers: Refused.json(), body: "1 2", code: "invalid_json"),
+        Refused(headers: ["content-type": "application/x-ndjson"], body: "\n \n"),
+        Refused(
+            headers: Refused.json(), body: String(repeating: "1", count: 101), status: 413,
+            code: "event_too_large"),
+    ]
+
+    static let wrongHeaders: [Refused] =
+        [
+            ["idempotency-key": ""], ["idempotency-key": "x", "Idempotency-Key": "y"],
+            ["if-match": "k3f9-1"], ["if-match": "W/\"k3f9-1\""], ["if-none-match": "\"k3f9-1\""],
+            ["if-match": "\"k-1\"", "if-none-match": "*"],
+        ].map { Refused(headers: Refused.json($0)) } + [
+            Refused(headers: ["content-type": "application/x-ndjson", "sluice-event-id": "x"]),
+            Refused(headers: Refused.json(["sluice-key": "\u{fffd}"]), code: "invalid_utf8"),
+        ]
+
+    @Test(arguments: wrongTopics + wrongTypes + wrongBodies + wrongHeaders)
+    func `refuses what is wrong and appends nothing`(refused: Refused) async throws {
         var limits = Limits()
         limits.eventBytesMax = 100
         let fixture = BrokerFixture(limits: limits)
         let answer = try await fixture.ask(
-            .POST, "/v1/topics/\(topic)/events", HTTPHeaders(headers), body)
-        #expect(answer.status == status)
-        #expect(answer.code == code)
+            .POST, "/v1/topics/\(refused.topic)/events", refused.headers, refused.body)
+        #expect(answer.status == refused.status)
+        #expect(answer.code == refused.code)
         #expect(answer.body.contains(#""committed":"no""#))
         #expect(fixture.log.appends.isEmpty)
     }

@@ -20,12 +20,15 @@ import Transport
         ("/v1/topics/a/b/events", .router), ("/v1/topics/a/events?x", .router),
         ("/v1/topics/a?/events", .router), ("/v1/errors/x", .open), ("/", .router),
     ]) func `a POST finds its way`(uri: String, expected: Destination) {
-        #expect(Destination(HTTPRequestHead(version: .http1_1, method: .POST, uri: uri)) == expected)
+        #expect(
+            Destination(HTTPRequestHead(version: .http1_1, method: .POST, uri: uri)) == expected)
     }
 
     @Test(arguments: [
-        (HTTPFault.badRequest("x"), 400, "invalid_request"), (.headersTooLarge, 431, "headers_too_large"),
-        (.uriTooLong, 414, "headers_too_large"), (.bodyTooLarge(bodyBytesMax: 5), 413, "body_too_large"),
+        (HTTPFault.badRequest("x"), 400, "invalid_request"),
+        (.headersTooLarge, 431, "headers_too_large"),
+        (.uriTooLong, 414, "headers_too_large"),
+        (.bodyTooLarge(bodyBytesMax: 5), 413, "body_too_large"),
         (.requestTimeout, 408, "request_timeout"), (.expectationFailed, 417, "invalid_request"),
         (.versionNotSupported, 505, "invalid_request"), (.unanswered, 500, "internal"),
     ]) func `what the transport refuses is a problem document too`(

@@ -86,7 +86,8 @@ import Testing
         let last = try await fixture.ask(.GET, next)
         #expect(last.body.contains(#""topic":"b.3""#) && last.body.hasSuffix(#"],"next":null}"#))
         #expect(!last.headers.contains { $0.hasPrefix("link") })
-        #expect(try await fixture.ask(.GET, "/v1/topics?match=z").body == #"{"topics":[],"next":null}"#)
+        #expect(
+            try await fixture.ask(.GET, "/v1/topics?match=z").body == #"{"topics":[],"next":null}"#)
     }
 
     @Test(arguments: [

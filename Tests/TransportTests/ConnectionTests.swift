@@ -127,7 +127,7 @@ private final class PumpingHandler: StreamHandler {
         // Beyond the end, but not for ever.
         if !stream.isOpen { turnsLeft -= 1 }
         if !stream.isBlocked || !stream.isOpen { stream.send(bytes) }
-        stream.eventLoop.assumeIsolated().execute { self.pump() }
+        stream.eventLoop.assumeIsolated().scheduleTask(in: .microseconds(200)) { self.pump() }
     }
 
     func received(_ bytes: UnsafeRawBufferPointer) {}

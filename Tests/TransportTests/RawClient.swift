@@ -54,6 +54,7 @@ final class RawClient: Sendable {
             let count = rest.withUnsafeBytes {
                 Glibc.send(descriptor, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL))
             }
+            if count < 0, errno == EINTR { continue }
             guard count > 0 else { throw Failure(call: "send", code: errno) }
             rest = rest.dropFirst(count)
         }
@@ -62,7 +63,8 @@ final class RawClient: Sendable {
     /// What has come, at most `count` bytes; empty at the end of the connection.
     func receive(_ count: Int = 65_536) throws -> [UInt8] {
         var buffer = [UInt8](repeating: 0, count: count)
-        let received = recv(descriptor, &buffer, count, 0)
+        var received = recv(descriptor, &buffer, count, 0)
+        while received < 0, errno == EINTR { received = recv(descriptor, &buffer, count, 0) }
         guard received >= 0 else { throw Failure(call: "recv", code: errno) }
         return Array(buffer[..<received])
     }

@@ -47,6 +47,8 @@ package struct ConfigurationLoader {
         for (name, value, flag) in settings {
             try set(name, to: value, from: .flag(flag), known: Self.names)
         }
+        configuration.dataDirectory = host.absolute(configuration.dataDirectory)
+        configuration.connectionFile = configuration.connectionFile.map(host.absolute)
         try configuration.validate()
         return configuration
     }

@@ -27,7 +27,7 @@ extension ConfigurationKey {
             return """
                 \(key.flag) VALUE\(secret)
                     \(key.summary)
-                    \(key.form)\(value.isEmpty ? "" : "; default \(value)")
+                    Form: \(key.form)\(value.isEmpty ? "" : "\n    Default: \(value)")
                 """
         }.joined(separator: "\n")
     }

@@ -8,12 +8,18 @@ package struct HostFacts: Sendable {
     package var hostName: String
     /// Processor cores that this process may use.
     package var cores: Int
+    /// What relative paths begin at.
+    package var directory: String
 
-    package init(environment: [String: String], isRoot: Bool, hostName: String, cores: Int) {
+    package init(
+        environment: [String: String], isRoot: Bool, hostName: String, cores: Int,
+        directory: String
+    ) {
         self.environment = environment
         self.isRoot = isRoot
         self.hostName = hostName
         self.cores = cores
+        self.directory = directory
     }
 
     /// The machine and process that this runs on.
@@ -21,7 +27,8 @@ package struct HostFacts: Sendable {
         HostFacts(
             environment: ProcessInfo.processInfo.environment, isRoot: geteuid() == 0,
             hostName: ProcessInfo.processInfo.hostName,
-            cores: ProcessInfo.processInfo.activeProcessorCount)
+            cores: ProcessInfo.processInfo.activeProcessorCount,
+            directory: FileManager.default.currentDirectoryPath)
     }
 
     /// The home directory, if the environment names one; a system service may have none.
@@ -50,6 +57,13 @@ package struct HostFacts: Sendable {
             return isWord || isDigit ? Character(scalar) : "-"
         }
         return segment.isEmpty ? "host" : String(segment)
+    }
+
+    /// The path from the root on: other processes, with other directories, are told of it.
+    func absolute(_ path: String) -> String {
+        if path.hasPrefix("/") { return path }
+        let below = path.hasPrefix("./") ? path.dropFirst(2) : path[...]
+        return below == "." ? directory : "\(directory)/\(below)"
     }
 
     private func nonEmpty(_ name: String) -> String? {

@@ -75,6 +75,8 @@ package struct CatalogChanges: Hashable, Sendable {
     package var deleted: [TopicName] = []
     package var created: [TopicName] = []
     package var purged: [TopicName: Offset] = [:]
+
+    package init() {}
 }
 
 /// The catalog's state, without its lock.

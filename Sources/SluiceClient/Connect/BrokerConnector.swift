@@ -40,7 +40,7 @@ final class BrokerConnector: Sendable {
         } catch let error as TLSError where error.code == .verification {
             throw SluiceError(
                 .unreachable, code: "untrusted_certificate",
-                "The certificate of \(address) is not to be trusted: \(error).",
+                "The certificate of \(address) is not trusted: \(Self.words(error)).",
                 remedy: "Name the authority that signed it with --ca-file or SLUICE_CA_FILE.")
         } catch {
             throw .unreachable(address, Self.words(error))
@@ -71,7 +71,9 @@ final class BrokerConnector: Sendable {
         case let error as IOError:
             return String(cString: strerror(error.errnoCode)).lowercased()
         case is ChannelError: return "the connection was closed or timed out"
-        default: return "\(error)"
+        default:
+            let text = "\(error)"
+            return text.hasSuffix(".") ? String(text.dropLast()) : text
         }
     }
 }

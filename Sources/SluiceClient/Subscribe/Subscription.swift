@@ -64,13 +64,17 @@ public struct Subscription: AsyncSequence, Sendable {
             }
             do throws(SluiceError) {
                 let session = try await connectedSession()
-                return try await items(of: session)
+                let items = try await items(of: session)
+                if !items.isEmpty { return items }
             } catch {
                 try Task.checkCancellation()
                 session = nil
                 guard hasConnected, let asked = error.retryAfter else { throw error }
                 return [lost(error.message, asked: asked)]
             }
+            // Nothing for the subscriber in it; or the wait was cancelled, and must not begin again.
+            try Task.checkCancellation()
+            return []
         }
 
         private mutating func connectedSession() async throws(SluiceError) -> SessionConnection {

@@ -12,8 +12,9 @@ struct DemoCommand: AsyncParsableCommand {
               sluice demo
               sluice demo --count 10
 
-            The topics are demo.<host>.cpu, demo.<host>.memory and demo.<host>.network. In another \
-            terminal, sluice subscribe 'demo.>' shows the events arriving.
+            The topics are demo.<host>.cpu, demo.<host>.memory and demo.<host>.network. To \
+            see the events arriving, type in another terminal:
+              sluice subscribe 'demo.>'
             """)
 
     @OptionGroup var connection: ConnectionOptions
@@ -21,12 +22,9 @@ struct DemoCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("End after this many seconds; without it, Ctrl-C ends it.", valueName: "number"))
     var count: Int?
 
-    func validate() throws {
-        if let count, count < 1 { throw ValidationError("--count must be at least 1.") }
-    }
-
     func run() async throws {
         CommandLineProgram.exitOnInterrupt()
+        if let count, count < 1 { throw ValidationError("--count must be at least 1.") }
         let client = try connection.client(timeout: .seconds(10))
         let host = HostFacts.current().hostSegment
         let machine = MachineEvents(host: host)

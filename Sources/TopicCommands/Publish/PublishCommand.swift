@@ -17,9 +17,9 @@ struct PublishCommand: AsyncParsableCommand {
               sluice publish orders.eu '{"id":7,"total":12.50}'
               sluice publish orders.eu --file order.json --key customer-42
               echo '"hello"' | sluice publish demo.hello
-              sluice publish --ndjson --file events.ndjson       lines {"topic":"…","data":…}
-              tail -f log.ndjson | sluice publish --ndjson logs   each line is one event
-              sluice subscribe 'orders.>' --from earliest --json --count 10 | sluice publish --ndjson
+              sluice publish --ndjson < events.ndjson            # {"topic":…,"data":…}
+              tail -f log.ndjson | sluice publish --ndjson logs   # each line an event
+              sluice subscribe 'a.>' --json --count 10 | sluice publish --ndjson
 
             Data is kept byte for byte. Without --ndjson, data is one JSON text. With it, up to 500 \
             lines or 1 MiB are one request, which is appended whole or not at all. Every request is \
@@ -60,7 +60,7 @@ struct PublishCommand: AsyncParsableCommand {
     @Flag(help: "Print the broker's answers as JSON lines.")
     var json = false
 
-    func validate() throws {
+    private func checkUsage() throws {
         if data != nil, file != nil { throw ValidationError("Give either <json> or --file.") }
         if ndjson, data != nil {
             throw ValidationError("--ndjson reads lines from a file or standard input, not <json>.")
@@ -73,6 +73,7 @@ struct PublishCommand: AsyncParsableCommand {
 
     func run() async throws {
         CommandLineProgram.exitOnInterrupt()
+        try checkUsage()
         let topic = try topic.map(checkedTopic)
         let patience = try checkedDuration(timeout, option: "--timeout")
         if ndjson {

@@ -8,6 +8,7 @@ internal import Logging
 /// Which database a command works on directly: an existing server, or the managed one of a data directory.
 struct DatabaseOptions: ParsableArguments {
     @Option(
+        name: .customLong("database-url"),
         help: ArgumentHelp(
             "libpq connection string of the server (SLUICE_DATABASE_URL).", valueName: "conninfo"))
     var databaseURL: String?
@@ -20,12 +21,6 @@ struct DatabaseOptions: ParsableArguments {
 
     @Option(help: ArgumentHelp("The broker's configuration file (SLUICE_CONFIG).", valueName: "file"))
     var config: String?
-
-    enum CodingKeys: String, CodingKey {
-        case databaseURL = "database-url"
-        case dataDir
-        case config
-    }
 
     /// The connection string and the node's name, read as `serve` reads them.
     ///

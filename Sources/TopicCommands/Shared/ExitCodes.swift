@@ -38,7 +38,8 @@ extension CommandFailure {
         case is CancellationError:
             self.init(.interrupted, "Interrupted.", remedy: "Run the command again.")
         default:
-            return nil
+            guard let failure = StartFailure(error) else { return nil }
+            self.init(.failed, failure.message, remedy: failure.remedy)
         }
     }
 

@@ -43,12 +43,9 @@ struct SubscribeCommand: AsyncParsableCommand {
             valueName: "duration"))
     var timeout: String?
 
-    func validate() throws {
-        if let count, count < 1 { throw ValidationError("--count must be at least 1.") }
-    }
-
     func run() async throws {
         CommandLineProgram.exitOnInterrupt()
+        if let count, count < 1 { throw ValidationError("--count must be at least 1.") }
         let patterns = try checkedPatterns(patterns)
         let limit = try timeout.map { text in try checkedDuration(text, option: "--timeout") }
         let subscription = try connection.client().subscribe(to: patterns, from: from)

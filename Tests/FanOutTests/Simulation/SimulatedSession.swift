@@ -25,7 +25,10 @@ final class SimulatedSession: SubscriberOutput {
     private unowned let world: Simulation
     private var random: SeededGenerator
     private var pending: [Pending] = []
+    /// Of all subscriptions that it ever had.
     private var patterns: [Int64: [TopicPattern]] = [:]
+    /// Those that would overlap with another.
+    private var taken: [Int64: [TopicPattern]] = [:]
     private var active: [Int64: Subscription] = [:]
     private var nextID: Int64 = 1
     private var room = 0
@@ -77,11 +80,12 @@ final class SimulatedSession: SubscriberOutput {
     /// Subscribes to patterns that do not overlap with those it has; `cursors` of an earlier session are resumed from.
     func subscribe(resuming cursors: [TopicName: Cursor]) {
         let chosen = (0..<random.pick(1...2)).map { _ in random.pick(Simulation.patterns) }
-        let taken = patterns.values.joined()
-        guard !chosen.contains(where: { one in taken.contains { $0.overlaps(one) } }) else { return }
+        let others = taken.values.joined()
+        guard !chosen.contains(where: { one in others.contains { $0.overlaps(one) } }) else { return }
         let id = nextID
         nextID += 1
         patterns[id] = chosen
+        taken[id] = chosen
         let subscription = Subscription(id: id, patterns: chosen, subscriber: subscriber)
         world.shard.register(subscription)
         let exact = Set(chosen.compactMap(\.exactName))
@@ -165,7 +169,7 @@ final class SimulatedSession: SubscriberOutput {
         else { return }
         world.shard.remove(subscription)
         active[id] = nil
-        patterns[id] = nil
+        taken[id] = nil
         _ = subscriber.sendControl(SimulatedMessage.unsubscribed(id).encoded())
     }
 

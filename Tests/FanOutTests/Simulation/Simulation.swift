@@ -7,7 +7,7 @@ final class Simulation: FanOutActor {
     static let topics = ["a.1", "a.2", "a.3", "b.1", "b.2", "c"].compactMap { try? TopicName($0) }
     static let patterns = ["a.1", "a.2", "b.1", "c", "a.*", "b.*", "*.1", "*.2", ">"]
         .compactMap { try? TopicPattern($0) }
-    private static let bigEventBytes = 2500
+    private static let bigEventBytes = 1800
 
     private enum Request {
         case follow([TopicName])
@@ -41,10 +41,10 @@ final class Simulation: FanOutActor {
     init(seed: UInt64) {
         random = SeededGenerator(seed: seed)
         var limits = Limits()
-        limits.tailCacheBytesMax = random.pick([0, 500, 2000, 20_000])
+        limits.tailCacheBytesMax = random.pick([0, 300, 1500, 20_000])
         self.limits = limits
         log = SimulatedLog(
-            pageEventsMax: random.pick(1...8), pageBytesMax: random.pick(100...1000))
+            pageEventsMax: random.pick(1...8), pageBytesMax: random.pick(100...600))
     }
 
     func run(steps: Int) {
@@ -74,7 +74,7 @@ final class Simulation: FanOutActor {
         switch random.pick(1...100) {
         case 1...20:
             let bytes = (0..<random.pick(1...5)).map { _ in
-                random.chance(2) ? Self.bigEventBytes : random.pick(40...200)
+                random.chance(2) ? Self.bigEventBytes : random.pick(40...120)
             }
             log.append(to: random.pick(Self.topics), bytes: bytes)
         case 21...35: log.tell(random.pick(Self.topics), count: random.pick(1...6))
@@ -102,7 +102,7 @@ final class Simulation: FanOutActor {
 
     private func connect() {
         var limits = limits
-        limits.backlogBytesMax = random.pick(200...2000)
+        limits.backlogBytesMax = random.pick(150...1500)
         limits.pageBytesMax = limits.backlogBytesMax / random.pick([1, 4])
         sessions.append(SimulatedSession(in: self, limits: limits, random: random.fork()))
     }
@@ -226,7 +226,7 @@ final class Simulation: FanOutActor {
             turn()
             tick()
             rounds += 1
-        } while rounds < 200 && !(isAtRest && !isFlushScheduled)
+        } while rounds < 2000 && !(isAtRest && !isFlushScheduled)
         if !isAtRest { violations.append("comes to no rest") }
     }
 

@@ -33,8 +33,7 @@ enum TestFrame {
         var frame = Array(text.utf8)
         if frame.count + 2 <= bytes {
             frame.append(UInt8(ascii: "\t"))
-            frame.append(
-                contentsOf: repeatElement(UInt8(ascii: "."), count: bytes - 1 - frame.count))
+            frame += [UInt8](repeating: UInt8(ascii: "."), count: bytes - 1 - frame.count)
         }
         frame.append(UInt8(ascii: "\n"))
         return frame

@@ -22,8 +22,9 @@ struct BrokerFixture {
 
     init(tokens: ScriptedTokens? = nil, limits: Limits = Limits()) {
         self.tokens = tokens
-        let authenticate: Authenticate? = tokens.map { tokens in
-            { text, completion in tokens.authenticate(text, completion) }
+        var authenticate: Authenticate?
+        if let tokens {
+            authenticate = { text, completion in tokens.authenticate(text, completion) }
         }
         broker = HTTPBroker(
             log: log, authenticate: authenticate, upgrades: RefusingUpgrades(), limits: limits,
@@ -50,7 +51,7 @@ struct BrokerFixture {
     /// The same, without waiting for the answer; the request has been handled when this returns.
     func begin(
         _ method: HTTPMethod, _ uri: String, _ headers: HTTPHeaders = [:], _ body: String = "",
-        from connection: ConnectionInfo = connection
+        from connection: ConnectionInfo = Self.connection
     ) async throws -> EventLoopFuture<Answer> {
         let eventLoop = connection.eventLoop
         let promise = eventLoop.makePromise(of: Answer.self)

@@ -96,7 +96,9 @@ final class ScriptedLog: EventLog {
             state.resumed.append(cursors)
             return state.resumption
         }
-        tell { completion(.success(answer.map { answer in cursors.mapValues { _ in answer } } ?? [:])) }
+        tell {
+            completion(.success(answer.map { answer in cursors.mapValues { _ in answer } } ?? [:]))
+        }
     }
 
     func describe(_ topic: TopicName) async throws(BrokerError) -> TopicDescription? {

@@ -1,4 +1,5 @@
 package import EventModel
+import Synchronization
 
 /// What happens to a log: retention, purges, deletion, a database that is away, another incarnation.
 extension MemoryLog {

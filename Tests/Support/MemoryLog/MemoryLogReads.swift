@@ -1,4 +1,6 @@
+import Dispatch
 package import EventModel
+import Synchronization
 
 extension MemoryLog {
     package func page(
@@ -82,9 +84,12 @@ extension MemoryLog {
     private func read<Value>(
         _ body: (State) throws(BrokerError) -> Value
     ) -> Result<Value, BrokerError> {
-        state.withLock { state in
-            guard state.isAvailable else { return .failure(Self.unavailable) }
-            return Result { () throws(BrokerError) in try body(state) }
+        let snapshot = state.withLock { $0 }
+        guard snapshot.isAvailable else { return .failure(Self.unavailable) }
+        do throws(BrokerError) {
+            return .success(try body(snapshot))
+        } catch {
+            return .failure(error)
         }
     }
 }

@@ -1,0 +1,164 @@
+import DurableLog
+import EventLogContract
+import EventModel
+import Testing
+
+@Suite("The queue before the log") struct AppendQueueTests {
+    let one: TopicName
+    let two: TopicName
+
+    init() throws {
+        one = try TopicName("one")
+        two = try TopicName("two")
+    }
+
+    func pending(
+        _ topics: TopicName..., events: Int = 1, bytes: Int = 1, publisher: String = ""
+    ) -> PendingAppend {
+        let text = String(repeating: "1", count: bytes)
+        let parts = topics.map {
+            AppendRequest.Part.fixture($0, Array(repeating: text, count: events))
+        }
+        return PendingAppend(AppendRequest(parts: parts, publisher: publisher)) { _ in }
+    }
+
+    func names(_ batch: [PendingAppend]) -> [String] {
+        batch.map { $0.request.parts.map(\.topic.text).joined(separator: "+") }
+    }
+
+    @Test func `takes topics in turn, so that one flood delays nobody`() throws {
+        var queue = AppendQueue(eventsMax: 10_000, bytesMax: 1 << 20)
+        for _ in 1...4 { try queue.enqueue(pending(one, events: 200)) }
+        try queue.enqueue(pending(two, events: 100))
+        #expect(names(queue.takeBatch()) == ["one", "two", "one"])
+        #expect(names(queue.takeBatch()) == ["one", "one"])
+        #expect(queue.isEmpty)
+    }
+
+    @Test func `bounds a batch in events and bytes`() throws {
+        var queue = AppendQueue(eventsMax: 10_000, bytesMax: 16 << 20)
+        try queue.enqueue(pending(one, bytes: 600 << 10))
+        try queue.enqueue(pending(one, bytes: 600 << 10))
+        #expect(queue.takeBatch().count == 1)
+        #expect(queue.takeBatch().count == 1)
+        #expect(queue.takeBatch().isEmpty)
+    }
+
+    @Test func `gives a request that is larger than a batch one of its own`() throws {
+        var queue = AppendQueue(eventsMax: 10_000, bytesMax: 16 << 20)
+        try queue.enqueue(pending(two))
+        try queue.enqueue(pending(one, events: 2000))
+        try queue.enqueue(pending(two))
+        #expect(queue.takeBatch().map(\.eventCount) == [1])
+        #expect(queue.takeBatch().map(\.eventCount) == [2000])
+        #expect(queue.takeBatch().map(\.eventCount) == [1])
+    }
+
+    @Test func `keeps the order of each topic around requests for several`() throws {
+        var queue = AppendQueue(eventsMax: 10_000, bytesMax: 1 << 20)
+        try queue.enqueue(pending(one, events: 1))
+        try queue.enqueue(pending(one, two, events: 2))
+        try queue.enqueue(pending(two, events: 3))
+        try queue.enqueue(pending(one, events: 4))
+        let batch = queue.takeBatch()
+        #expect(batch.count == 4)
+        let order = batch.map { $0.request.parts[0].events.count }
+        #expect(order.filter { $0 != 3 } == [1, 2, 4])
+        #expect(order.filter { $0 != 4 && $0 != 1 } == [2, 3])
+    }
+
+    @Test func `keeps the order of each topic in any mixture`() throws {
+        let seed = UInt64.random(in: 0...UInt64.max)
+        var random = SeededGenerator(seed)
+        var queue = AppendQueue(eventsMax: 100_000, bytesMax: 64 << 20)
+        let topics = try (0..<6).map { try TopicName("t\($0)") }
+        for number in 0..<400 {
+            let count = Int.random(in: 1...3, using: &random)
+            let parts = topics.shuffled(using: &random).prefix(count).map {
+                AppendRequest.Part.fixture($0, ["\(number)"])
+            }
+            try queue.enqueue(PendingAppend(AppendRequest(parts: Array(parts))) { _ in })
+        }
+        var taken: [TopicName: [Int]] = [:]
+        var total = 0
+        while !queue.isEmpty {
+            let batch = queue.takeBatch()
+            try #require(!batch.isEmpty, "seed \(seed)")
+            for part in batch.flatMap(\.request.parts) {
+                let text = String(decoding: part.events[0].data, as: UTF8.self)
+                taken[part.topic, default: []].append(Int(text) ?? -1)
+            }
+            total += batch.count
+        }
+        #expect(total == 400, "seed \(seed)")
+        for (topic, numbers) in taken {
+            #expect(numbers == numbers.sorted(), "seed \(seed), topic \(topic)")
+        }
+    }
+
+    @Test func `tells publishers when it is full`() throws {
+        var queue = AppendQueue(eventsMax: 8, bytesMax: 1 << 20)
+        for number in 0..<4 {
+            try queue.enqueue(pending(try TopicName("t\(number)"), events: 2))
+        }
+        let error = #expect(throws: BrokerError.self) { try queue.enqueue(pending(one)) }
+        #expect(error?.code == .publisherOverloaded)
+        #expect(error?.retryAfter != nil)
+        #expect(error?.committed == .no)
+        #expect(queue.eventCount == 8)
+    }
+
+    @Test func `lets no topic hold more than a quarter`() throws {
+        var queue = AppendQueue(eventsMax: 40, bytesMax: 1 << 20)
+        for _ in 1...10 { try queue.enqueue(pending(one)) }
+        let error = #expect(throws: BrokerError.self) { try queue.enqueue(pending(one)) }
+        #expect(error?.code == .rateLimited)
+        try queue.enqueue(pending(two))
+        _ = queue.takeBatch()
+        try queue.enqueue(pending(one))
+    }
+
+    @Test func `lets no publisher hold more than a quarter, whatever its topics`() throws {
+        var queue = AppendQueue(eventsMax: 40, bytesMax: 1 << 20)
+        for number in 1...10 {
+            try queue.enqueue(pending(try TopicName("t\(number)"), publisher: "greedy"))
+        }
+        let error = #expect(throws: BrokerError.self) {
+            try queue.enqueue(pending(one, publisher: "greedy"))
+        }
+        #expect(error?.code == .rateLimited)
+        try queue.enqueue(pending(one, publisher: "modest"))
+    }
+
+    @Test func `takes any request when it is empty`() throws {
+        var queue = AppendQueue(eventsMax: 4, bytesMax: 10)
+        try queue.enqueue(pending(one, events: 100, bytes: 100))
+        #expect(queue.takeBatch().count == 1)
+        #expect(queue.eventCount == 0)
+        #expect(queue.byteCount == 0)
+    }
+
+    @Test func `gives everything in order when nothing can be appended`() throws {
+        var queue = AppendQueue(eventsMax: 100, bytesMax: 1 << 20)
+        try queue.enqueue(pending(one, events: 1))
+        try queue.enqueue(pending(two, events: 2))
+        #expect(queue.takeAll().map(\.eventCount) == [1, 2])
+        #expect(queue.isEmpty)
+        #expect(queue.takeBatch().isEmpty)
+    }
+}
+
+/// SplitMix64 (Steele, Lea, Flood 2014): random tests print their seed and take it back.
+struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(_ seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}
