@@ -130,6 +130,47 @@ let package = Package(
             name: "ManagedPostgresTests",
             dependencies: ["ManagedPostgres", "PostgresBridge", logging], swiftSettings: settings),
         .testTarget(
+            name: "FanOutTests", dependencies: ["FanOut", "EventModel"], swiftSettings: settings),
+        .testTarget(
+            name: "OpenSSLBridgeTests", dependencies: ["OpenSSLBridge"], swiftSettings: settings),
+        .testTarget(
+            name: "TransportTests",
+            dependencies: ["Transport", "OpenSSLBridge", nioCore, nioPosix, nioHTTP1, logging],
+            swiftSettings: settings),
+        .target(
+            name: "MemoryLog", dependencies: ["EventModel"], path: "Tests/Support/MemoryLog",
+            swiftSettings: settings),
+        .target(
+            name: "EventLogContract", dependencies: ["EventModel"],
+            path: "Tests/Support/EventLogContract", swiftSettings: settings),
+        .testTarget(
+            name: "DurableLogTests",
+            dependencies: [
+                "DurableLog", "EventModel", "AccessControl", "PostgresBridge", "PostgresCluster",
+                "MemoryLog", "EventLogContract", logging,
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "HTTPEndpointTests",
+            dependencies: [
+                "HTTPEndpoint", "MemoryLog", "EventModel", "AccessControl", "SessionProtocol",
+                "Transport", nioCore, nioPosix, nioHTTP1, logging,
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "BrokerRuntimeTests",
+            dependencies: ["BrokerRuntime", "EventModel", "Transport", logging],
+            swiftSettings: settings),
+        .testTarget(
+            name: "SluiceClientTests", dependencies: ["SluiceClient", "EventModel"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "TopicCommandsTests",
+            dependencies: [
+                "TopicCommands", "SluiceClient", "BrokerRuntime", "EventModel", arguments,
+            ],
+            swiftSettings: settings),
+        .testTarget(
             name: "IntegrationTests",
             dependencies: [
                 "BrokerRuntime", "SluiceClient", "TopicCommands", "EventModel", "SessionProtocol",

@@ -25,7 +25,10 @@ package final class Authenticator: Sendable {
     private let date: @Sendable () -> Timestamp
     private let state = Mutex(State())
 
+    /// Makes an authenticator with an empty cache.
+    ///
     /// - Parameters:
+    ///   - store: Asked on a miss.
     ///   - digest: SHA-256.
     ///   - clock: For the age of what is cached.
     ///   - date: For the expiry of tokens.
@@ -42,8 +45,8 @@ package final class Authenticator: Sendable {
 
     /// Verifies a token as the client sent it.
     ///
-    /// Answers once: at once, on the caller's thread, when the token was looked up within the last minute; otherwise on any.
-    /// Errors: `unauthorized`; `database_unavailable` (retry).
+    /// Answers once: at once, on the caller's thread, when the token was looked up within the last
+    /// minute; otherwise on any. Errors: `unauthorized`; `database_unavailable` (retry).
     package func authenticate(_ text: String, completion: @escaping Completion) {
         guard let token = Token(text) else {
             return completion(.failure(Self.refusal("The token is not of the form 'slc_…'.")))
@@ -83,7 +86,8 @@ package final class Authenticator: Sendable {
     private func verdict(
         on token: Token, _ record: TokenRecord?
     ) -> Result<Identity, BrokerError> {
-        // An unknown id costs the same digest and comparison, so that time does not tell which ids exist.
+        // An unknown id costs the same digest and comparison, so that time does not tell which ids
+        // exist.
         let hash = digest(Array(token.secret.utf8))
         let expected = record?.hash ?? Array(repeating: 0, count: hash.count)
         guard isEqualInConstantTime(hash, expected), let record else {

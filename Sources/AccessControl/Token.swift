@@ -1,7 +1,8 @@
-/// A bearer token, `slc_<id>_<secret>`: the id finds it, the secret proves it (PROTOCOL 2, Credentials).
+/// A bearer token, `slc_<id>_<secret>`: the id finds it, the secret proves it (PROTOCOL 2,
+/// Credentials).
 ///
-/// Only SHA-256 of the secret is stored. The secret has 40 of 62 characters, 238 random bits, so a slow hash would protect
-/// nothing more.
+/// Only SHA-256 of the secret is stored. The secret has 40 of 62 characters, 238 random bits, so a
+/// slow hash would protect nothing more.
 package struct Token: Hashable, Sendable {
     package static let prefix = "slc_"
     package static let idLength = 10
@@ -15,7 +16,9 @@ package struct Token: Hashable, Sendable {
     private static let alphabet = Array(
         "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)
 
-    /// A new token. The generator must be fit for secrets, as `SystemRandomNumberGenerator` is.
+    /// A new token.
+    ///
+    /// The generator must be fit for secrets, as `SystemRandomNumberGenerator` is.
     package init(using generator: inout some RandomNumberGenerator) {
         id = Self.random(Self.idLength, using: &generator)
         secret = Self.random(Self.secretLength, using: &generator)

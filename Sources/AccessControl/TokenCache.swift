@@ -2,8 +2,8 @@ internal import EventModel
 
 /// What was found out about tokens lately: bounded in number and age.
 ///
-/// Only what was asked of the store is here, by id. The secret of each request is compared with the cached hash, so a wrong
-/// secret is never let in by the cache, nor does it push a right one out.
+/// Only what was asked of the store is here, by id. The secret of each request is compared with the
+/// cached hash, so a wrong secret is never let in by the cache, nor does it push a right one out.
 struct TokenCache: Sendable {
     /// A revoked token works no longer than this.
     static let knownAge = Duration.seconds(60)
@@ -20,7 +20,9 @@ struct TokenCache: Sendable {
     private var known: [String: Entry] = [:]
     private var unknown: [String: Entry] = [:]
 
-    /// `nil`: ask the store. `.some(nil)`: there is no such token.
+    /// `nil`: ask the store.
+    ///
+    /// `.some(nil)`: there is no such token.
     func record(of id: String, now: ContinuousClock.Instant) -> TokenRecord?? {
         if let entry = known[id], now < entry.until { return .some(entry.record) }
         if let entry = unknown[id], now < entry.until { return .some(nil) }
@@ -39,7 +41,8 @@ struct TokenCache: Sendable {
         }
     }
 
-    /// Old entries go first; if all are young, all go: cheaper than an order that is needed under attack only.
+    /// Old entries go first; if all are young, all go: cheaper than an order that is needed under
+    /// attack only.
     private static func makeRoom(
         in entries: inout [String: Entry], for id: String, max: Int, now: ContinuousClock.Instant
     ) {

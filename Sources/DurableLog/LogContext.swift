@@ -33,7 +33,8 @@ final class LogContext: Sendable {
         self.logger = logger
     }
 
-    /// What every connection sets; a client that vanished must not keep its locks (DESIGN 5, "Connections").
+    /// What every connection sets; a client that vanished must not keep its locks (DESIGN 5,
+    /// "Connections").
     private static let commonSettings = [
         ("default_transaction_isolation", "read committed"),
         ("synchronous_commit", "on"),
@@ -46,7 +47,7 @@ final class LogContext: Sendable {
 
     /// Connects and enters the incarnation.
     ///
-    /// - Parameter role: Shown in `pg_stat_activity`, after the application's name.
+    /// `role`: Shown in `pg_stat_activity`, after the application's name.
     func connect(
         role: String, settings: [(String, String)] = [], conninfo: String? = nil
     ) throws(PostgresError) -> (PostgresConnection, incarnation: String) {
@@ -87,8 +88,8 @@ extension PostgresError {
     /// Another incarnation began: the connection's is not the log's any more (SL001).
     var isOtherIncarnation: Bool { sqlState == "SL001" }
 
-    /// Does nothing but a new connection help? Lost, shut down (57P), read-only after a failover, another incarnation, a stale
-    /// primary or a standby.
+    /// Does nothing but a new connection help? Lost, shut down (57P), read-only after a failover,
+    /// another incarnation, a stale primary or a standby.
     var needsNewConnection: Bool {
         guard kind == .query, let sqlState else { return true }
         return sqlState.hasPrefix("57P") || sqlState.hasPrefix("08") || sqlState == "25006"

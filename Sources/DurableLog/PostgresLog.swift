@@ -5,8 +5,9 @@ internal import Synchronization
 
 /// The log in PostgreSQL: committed events, the topics, and the tokens (DESIGN 3 and 5).
 ///
-/// Its folders are the way of an event: `Append` commits it, `Follow` tells the fan-out, `Read` serves pages, `Housekeeping` lets
-/// it go. Each has threads and connections of its own; what they share is in `LogContext`.
+/// Its folders are the way of an event: `Append` commits it, `Follow` tells the fan-out, `Read`
+/// serves pages, `Housekeeping` lets it go. Each has threads and connections of its own; what they
+/// share is in `LogContext`.
 package final class PostgresLog: EventLog {
     private enum Life {
         case created
@@ -22,9 +23,14 @@ package final class PostgresLog: EventLog {
     private let housekeeper: Housekeeper
     private let life = Mutex(Life.created)
 
+    /// Prepares a log; nothing connects before `start`.
+    ///
     /// - Parameters:
-    ///   - configuration: For all connections; behind a pooler, `listenConninfo` names the server itself.
+    ///   - configuration: For all connections.
+    ///   - listenConninfo: The server itself, when the configuration leads to a pooler.
+    ///   - limits: Of the queue before the log, of pages, and of an outcome's delay.
     ///   - createsTopics: May an append create topics at all?
+    ///   - logger: Payloads and secrets are never logged.
     package init(
         configuration: PostgresConfiguration, listenConninfo: String? = nil,
         limits: Limits = Limits(), createsTopics: Bool = true, logger: Logger
@@ -38,7 +44,9 @@ package final class PostgresLog: EventLog {
         housekeeper = Housekeeper(context)
     }
 
-    /// Starts the threads; connections come up when the database does. Once.
+    /// Starts the threads; connections come up when the database does.
+    ///
+    /// Once.
     package func start(sink: any TailSink) {
         let isFirst = life.withLock { life in
             defer { if life == .created { life = .started } }

@@ -1,9 +1,11 @@
 internal import DequeModule
 internal import EventModel
 
-/// What waits for one session's socket, in order: events and notices, bounded by the session in bytes.
+/// What waits for one session's socket, in order: events and notices, bounded by the session in
+/// bytes.
 package struct Backlog {
-    /// A message, and the follower whose cursor it moved; none for replies and other control messages.
+    /// A message, and the follower whose cursor it moved; none for replies and other control
+    /// messages.
     struct Item {
         let message: EncodedMessage
         let follower: Follower?
@@ -12,7 +14,8 @@ package struct Backlog {
     }
 
     private var items = Deque<Item>()
-    /// Bytes of the first message that are sealed already; such a message is finished and never dropped.
+    /// Bytes of the first message that are sealed already; such a message is finished and never
+    /// dropped.
     private var begun = 0
     /// Bytes that wait.
     package private(set) var byteCount = 0
@@ -21,8 +24,9 @@ package struct Backlog {
 
     package var isEmpty: Bool { items.isEmpty }
 
-    /// The most messages that waited since the backlog was empty. A deque keeps its storage; one that was long gives it
-    /// back when it is empty.
+    /// The most messages that waited since the backlog was empty.
+    ///
+    /// A deque keeps its storage; one that was long gives it back when it is empty.
     private var longest = 0
     private static let capacityKept = 64
 
@@ -49,7 +53,8 @@ package struct Backlog {
     ///
     /// - Returns: The number of bytes copied; 0 when nothing waits.
     package mutating func fill(_ record: UnsafeMutableRawBufferPointer) -> Int {
-        // Unsafe: the record is the loop's scratch for TLS plaintext; a copy through an array would double the cost.
+        // Unsafe: the record is the loop's scratch for TLS plaintext; a copy through an array would
+        // double the cost.
         var filled = 0
         while filled < record.count, let item = items.first {
             let size = item.message.frame.count
@@ -58,7 +63,8 @@ package struct Backlog {
             let count = min(size - begun, record.count - filled)
             item.message.frame.withUnsafeBytes { frame in
                 UnsafeMutableRawBufferPointer(rebasing: record[filled...])
-                    .copyMemory(from: UnsafeRawBufferPointer(rebasing: frame[begun..<begun + count]))
+                    .copyMemory(
+                        from: UnsafeRawBufferPointer(rebasing: frame[begun..<begun + count]))
             }
             filled += count
             begun += count
@@ -77,8 +83,10 @@ package struct Backlog {
         longest = 0
     }
 
-    /// Takes out what waits for the followers that `isDropped` names, and calls `fallBack` once for each, with the offset
-    /// that it had before the first message dropped. A message that has begun stays.
+    /// Takes out what waits for the followers that `isDropped` names.
+    ///
+    /// Calls `fallBack` once for each, with the offset that it had before the first message
+    /// dropped. A message that has begun stays.
     mutating func drop(
         where isDropped: (Follower) -> Bool, fallBack: (Follower, Offset) -> Void
     ) {

@@ -1,6 +1,7 @@
 package import EventModel
 
-/// A message in its final bytes, frame included, made once and shared by every subscriber that gets it.
+/// A message in its final bytes, frame included, made once and shared by every subscriber that gets
+/// it.
 package final class EncodedMessage: Sendable {
     /// The event's offset; 0 if the message is not an event.
     package let offset: Offset
@@ -13,7 +14,8 @@ package final class EncodedMessage: Sendable {
     }
 }
 
-/// What a subscription is told beside its events; its own bytes, as it names the subscription (PROTOCOL 2).
+/// What a subscription is told beside its events; its own bytes, as it names the subscription
+/// (PROTOCOL 2).
 package enum Notice: Hashable, Sendable {
     /// The first of the subscription's topics left live; it is `behind` events away from it.
     case lagging(subscription: Int64?, behind: Int64)
@@ -21,7 +23,8 @@ package enum Notice: Hashable, Sendable {
     case live(subscription: Int64?)
     /// Offsets `from` to `to` will not come.
     case gap(topic: TopicName, epoch: Epoch, from: Offset, to: Offset, reason: GapReason)
-    /// The position is not valid any more; delivery goes on behind `cursor`. `nil`: the topic is gone.
+    /// The position is not valid any more; delivery goes on behind `cursor`. `nil`: the topic is
+    /// gone.
     case reset(topic: TopicName, cursor: Cursor?, reason: ResetReason)
 }
 

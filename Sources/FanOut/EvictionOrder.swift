@@ -17,11 +17,14 @@ struct EvictionOrder {
             byteCount += event.frame.count
         }
         while byteCount > bytesMax || feeds.count > bytesMax / Self.frameBytesMin,
-            let oldest = feeds.popFirst() {
+            let oldest = feeds.popFirst()
+        {
             byteCount -= oldest.evictOldest()
         }
     }
 
-    /// Bytes that a feed forgot by itself. Its entries stay, and their turn evicts what the feed has got since, if anything.
+    /// Bytes that a feed forgot by itself.
+    ///
+    /// Its entries stay, and their turn evicts what the feed has got since, if anything.
     mutating func forget(bytes: Int) { byteCount -= bytes }
 }

@@ -1,8 +1,10 @@
 package import EventModel
 
-/// One event loop's part of the fan-out: the topics that its subscribers follow, and who follows them.
+/// One event loop's part of the fan-out: the topics that its subscribers follow, and who follows
+/// them.
 ///
-/// Confined to its loop. Events and joins come through one FIFO, so a follower that joins at the head misses nothing.
+/// Confined to its loop. Events and joins come through one FIFO, so a follower that joins at the
+/// head misses nothing.
 package final class FanOutShard {
     private var feeds: [TopicName: TopicFeed] = [:]
     private var exactSubscriptions: [TopicName: [ObjectIdentifier: Subscription]] = [:]
@@ -88,7 +90,9 @@ package final class FanOutShard {
     /// Topics that are still to be followed because an earlier try failed.
     package var topicsAwaited: [TopicName] { Array(awaited.keys) }
 
-    /// The topic is gone. Its subscriptions stay, for one that comes back under the name.
+    /// The topic is gone.
+    ///
+    /// Its subscriptions stay, for one that comes back under the name.
     package func deleted(_ topic: TopicName) {
         awaited[topic] = nil
         for subscription in subscriptions(matching: topic) {
@@ -119,19 +123,22 @@ package final class FanOutShard {
 
     // MARK: Subscriptions
 
-    /// The topic's feed on this loop, if it is followed here; who asks has another minute to join it.
+    /// The topic's feed on this loop, if it is followed here; who asks has another minute to join
+    /// it.
     package func feed(of topic: TopicName) -> TopicFeed? {
         let feed = feeds[topic]
         if feed?.idleSince != nil { feed?.idleSince = now }
         return feed
     }
 
-    /// Makes the subscription known, so that topics which come into being from now on are not missed.
+    /// Makes the subscription known, so that topics which come into being from now on are not
+    /// missed.
     package func register(_ subscription: Subscription) {
         subscription.subscriber.add(subscription)
         for pattern in subscription.patterns {
             if let name = pattern.exactName {
-                exactSubscriptions[name, default: [:]][ObjectIdentifier(subscription)] = subscription
+                exactSubscriptions[name, default: [:]][ObjectIdentifier(subscription)] =
+                    subscription
             } else {
                 patternSubscriptions[pattern, default: [:]][ObjectIdentifier(subscription)] =
                     subscription
@@ -141,8 +148,9 @@ package final class FanOutShard {
 
     /// Starts delivery; what the client is told before (`subscribed`) is in the backlog already.
     ///
-    /// The feeds are those that `feed(of:)` gives now. A subscription that has been removed meanwhile is ignored.
-    /// - Parameter gone: Topics that the client has a cursor of and that do not exist.
+    /// The feeds are those that `feed(of:)` gives now. A subscription that has been removed
+    /// meanwhile is ignored. `gone` are topics that the client has a cursor of and that do not
+    /// exist.
     package func join(
         _ subscription: Subscription, _ starts: [FollowerStart], gone: [TopicName] = []
     ) {
@@ -207,7 +215,8 @@ package final class FanOutShard {
 
     // MARK: Reads
 
-    /// Asks for the page behind the follower's cursor; all who ask for the same at the same time share it.
+    /// Asks for the page behind the follower's cursor; all who ask for the same at the same time
+    /// share it.
     func read(for follower: Follower) {
         let key = ReadKey(topic: follower.feed.topic, after: follower.cursor)
         if reads[key] != nil {
@@ -227,7 +236,8 @@ package final class FanOutShard {
                 subscriber.readEnded(for: follower)
                 subscriber.pageArrived(page, after: after, for: follower)
             } else {
-                // Also a page of an incarnation that this loop was not told of yet: it will be, until the next tick.
+                // Also a page of an incarnation that this loop was not told of yet: it will be,
+                // until the next tick.
                 stalled.append(follower)
             }
         }

@@ -2,8 +2,8 @@ package import EventModel
 
 /// One subscription's stand in one topic: live, or replaying from its cursor (DESIGN 4).
 ///
-/// It is live when its cursor has reached what its loop has fanned out. There is no third state: everything happens on
-/// one event loop and offsets are dense.
+/// It is live when its cursor has reached what its loop has fanned out. There is no third state:
+/// everything happens on one event loop and offsets are dense.
 package final class Follower {
     let feed: TopicFeed
     let subscription: Subscription
@@ -15,7 +15,8 @@ package final class Follower {
     var isReading = false
     /// It waits for its turn to be refilled.
     var isQueued = false
-    /// A topic that came into being causes neither `lagging` nor `live` (PROTOCOL 2), until it is live for the first time.
+    /// A topic that came into being causes neither `lagging` nor `live` (PROTOCOL 2), until it is
+    /// live for the first time.
     var isSilent: Bool
     /// Its index in the feed's followers.
     var slot = 0

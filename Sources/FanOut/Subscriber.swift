@@ -3,10 +3,12 @@ package import EventModel
 
 /// One session's part of the fan-out: its subscriptions and their common backlog.
 ///
-/// Confined to its event loop, like everything it touches. It decides what waits, what is dropped and what is read;
-/// the connection that owns it moves the bytes.
+/// Confined to its event loop, like everything it touches. It decides what waits, what is dropped
+/// and what is read; the connection that owns it moves the bytes.
 package final class Subscriber {
-    /// What waits for the socket. The connection takes from it while the socket is writable.
+    /// What waits for the socket.
+    ///
+    /// The connection takes from it while the socket is writable.
     package var backlog = Backlog()
     package private(set) var subscriptions: [Subscription] = []
     /// Told when something waits, once a loop turn; `nil` once the session is over.
@@ -21,8 +23,10 @@ package final class Subscriber {
     private var readCount = 0
     /// Followers that replay, over all subscriptions, new topics' included.
     private var replayingCount = 0
-    /// Those of them that are not being read for, in turn: a topic that grows faster than the socket takes it must not
-    /// starve the others. It may hold some that do not replay any more.
+    /// Those of them that are not being read for, in turn.
+    ///
+    /// A topic that grows faster than the socket takes it must not starve the others. It may hold
+    /// some that do not replay any more.
     private var queue = Deque<Follower>()
     private static let readsMax = 2
 
@@ -40,7 +44,8 @@ package final class Subscriber {
 
     /// A reply or another message that belongs to no event stream.
     ///
-    /// - Returns: `false` if the client does not read its replies: more control messages wait than the backlog may hold.
+    /// - Returns: `false` if the client does not read its replies: more control messages wait than
+    ///   the backlog may hold.
     package func sendControl(_ message: EncodedMessage) -> Bool {
         backlog.append(message, of: nil, before: 0)
         shard.markDirty(self)
@@ -55,7 +60,8 @@ package final class Subscriber {
         }
     }
 
-    /// Puts an event into the backlog; over the budget, the hungriest subscription goes back to the log.
+    /// Puts an event into the backlog; over the budget, the hungriest subscription goes back to the
+    /// log.
     private func accept(_ event: EncodedMessage, for follower: Follower) {
         precondition(
             event.offset == follower.cursor + 1,
@@ -127,7 +133,7 @@ package final class Subscriber {
         tell(.live(subscription: subscription.id))
     }
 
-    /// Does anything have to be fetched before the subscriber is live everywhere?
+    /// Something has to be fetched before the subscriber is live everywhere.
     package var isReplaying: Bool { replayingCount > 0 }
 
     private func enqueue(_ follower: Follower) {
@@ -138,9 +144,11 @@ package final class Subscriber {
 
     private func dequeue() { queue.removeFirst().isQueued = false }
 
-    /// Refills the backlog for replaying topics: from memory at once, from the log through the shard's reads.
+    /// Refills the backlog for replaying topics: from memory at once, from the log through the
+    /// shard's reads.
     ///
-    /// To be called when the backlog has room and the socket takes bytes, so that the pace is the socket's.
+    /// To be called when the backlog has room and the socket takes bytes, so that the pace is the
+    /// socket's.
     package func refill() {
         while hasRoomForPage, let follower = queue.first {
             let feed = follower.feed
@@ -294,7 +302,9 @@ package final class Subscriber {
         tellLive(subscription)
     }
 
-    /// The topic goes on behind `fork` in another incarnation. What was consumed above it is not in the log.
+    /// The topic goes on behind `fork` in another incarnation.
+    ///
+    /// What was consumed above it is not in the log.
     func topicRestarted(_ follower: Follower, fork: Offset) {
         backlog.drop(where: { $0 === follower }) { $0.cursor = $1 }
         if follower.cursor > fork {
@@ -330,6 +340,7 @@ package struct FollowerStart {
 
 /// The connection behind a subscriber.
 package protocol SubscriberOutput: AnyObject {
-    /// Something waits in the backlog, or may be fetched: move it to the socket as far as that takes it.
+    /// Something waits in the backlog, or may be fetched: move it to the socket as far as that
+    /// takes it.
     func flush()
 }

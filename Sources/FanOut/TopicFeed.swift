@@ -1,7 +1,8 @@
 internal import DequeModule
 package import EventModel
 
-/// One topic on one event loop: how far it has been fanned out, its newest events, and who follows it.
+/// One topic on one event loop: how far it has been fanned out, its newest events, and who follows
+/// it.
 package final class TopicFeed {
     package let topic: TopicName
     package private(set) var epoch: Epoch
@@ -36,9 +37,12 @@ package final class TopicFeed {
     ///
     /// - Returns: What is new.
     func advance(_ events: [EncodedMessage]) -> ArraySlice<EncodedMessage> {
-        guard let first = events.first, let last = events.last, last.offset > head else { return [] }
+        guard let first = events.first, let last = events.last, last.offset > head else {
+            return []
+        }
         precondition(
-            first.offset <= head + 1, "bug: \(topic) offset \(first.offset) fanned out behind \(head)")
+            first.offset <= head + 1,
+            "bug: \(topic) offset \(first.offset) fanned out behind \(head)")
         let new = events[Int(head + 1 - first.offset)...]
         recent.append(contentsOf: new)
         head = last.offset
@@ -47,7 +51,9 @@ package final class TopicFeed {
 
     /// The newest events behind `offset`; `nil` if they are not all in memory.
     func recentEvents(after offset: Offset) -> Deque<EncodedMessage>.SubSequence? {
-        guard let first = recent.first?.offset, offset + 1 >= first, offset < head else { return nil }
+        guard let first = recent.first?.offset, offset + 1 >= first, offset < head else {
+            return nil
+        }
         return recent[(recent.startIndex + Int(offset + 1 - first))...]
     }
 
@@ -79,7 +85,8 @@ package final class TopicFeed {
         head = fork
     }
 
-    /// Up to here, offsets mean the same now as in an epoch that this feed has had; `nil` if that has not ended.
+    /// Up to here, offsets mean the same now as in an epoch that this feed has had; `nil` if that
+    /// has not ended.
     func fork(since epoch: Epoch) -> Offset? {
         guard let index = ended.firstIndex(where: { $0.epoch == epoch }) else { return nil }
         return ended[index...].map(\.fork).min()

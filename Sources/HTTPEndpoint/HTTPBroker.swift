@@ -69,7 +69,8 @@ package final class HTTPBroker: HTTPService {
     ) -> HTTPAdmission {
         let destination = Destination(head)
         if state.isDraining, destination != .open {
-            return .answer(problems.answer(to: NodeState.draining, head: head, closes: true))
+            let error = destination.worded(NodeState.draining)
+            return .answer(problems.answer(to: error, head: head, closes: true))
         }
         switch destination {
         case .publish, .publishMany:
@@ -77,7 +78,7 @@ package final class HTTPBroker: HTTPService {
             if size ?? Int.max > Self.unknownBodyBytesMax,
                 let refusal = access.refusal(of: head, from: connection)
             {
-                return .answer(problems.answer(to: refusal, head: head))
+                return .answer(problems.answer(to: destination.worded(refusal), head: head))
             }
             return .collect(bodyBytesMax: limits.bodyBytesMax)
         case .connect: return upgrades.upgrade(head, route: .connect, from: connection)
@@ -137,13 +138,7 @@ package final class HTTPBroker: HTTPService {
     }
 
     package func refuse(_ fault: HTTPFault, head: HTTPRequestHead?) -> HTTPAnswer {
-        var error = fault.error
-        if let head {
-            switch Destination(head) {
-            case .publish, .publishMany: error.committed = .no
-            case .connect, .stream, .open, .router: break
-            }
-        }
+        let error = head.map { Destination($0).worded(fault.error) } ?? fault.error
         return problems.answer(to: error, head: head, status: fault.status)
     }
 }

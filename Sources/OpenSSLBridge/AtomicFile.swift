@@ -4,7 +4,7 @@ internal import Glibc
 enum AtomicFile {
     /// Writes beside the file, syncs, and renames.
     ///
-    /// - Parameter mode: The permissions from the first moment on, less the umask.
+    /// `mode` are the permissions from the first moment on, less the umask.
     static func write(_ bytes: [UInt8], to path: String, mode: mode_t) throws(TLSError) {
         let temporary = "\(path).\(getpid()).new"
         unlink(temporary)

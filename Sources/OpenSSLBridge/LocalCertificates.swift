@@ -21,8 +21,12 @@ package struct LocalCertificates: Sendable, Equatable {
     /// Not safe against another process that does the same in the same directory at the same time.
     ///
     /// - Parameters:
+    ///   - directory: Its parent must exist.
     ///   - names: DNS names and IP addresses beside localhost, 127.0.0.1, ::1 and `hostName`.
+    ///   - hostName: What else clients call this machine.
     ///   - now: Seconds since 1970.
+    /// - Returns: Where the files are.
+    /// - Throws: `.file`, naming what cannot be written.
     package static func prepare(
         in directory: String, names: [String] = [], hostName: String = machineName(),
         now: Int = time(nil)

@@ -18,7 +18,8 @@ package struct TLSTrust: Sendable {
     /// Whether the server is taken for what it says; only for tests and `--insecure`.
     package var isInsecure: Bool
 
-    package init(authorities: String? = nil, includesSystem: Bool = true, isInsecure: Bool = false) {
+    package init(authorities: String? = nil, includesSystem: Bool = true, isInsecure: Bool = false)
+    {
         self.authorities = authorities
         self.includesSystem = includesSystem
         self.isInsecure = isInsecure
@@ -32,9 +33,9 @@ package enum TLSVersions: Sendable {
     case tls13
 }
 
-/// What the connections of one side share: certificates, keys and policy. Immutable once made.
+/// What the connections of one side share: certificates, keys and policy.
 ///
-/// TLS 1.2 and 1.3; no compression, no renegotiation, and no resumption: neither session cache nor
+/// Immutable once made. TLS 1.2 and 1.3; no compression, no renegotiation, and no resumption: neither session cache nor
 /// tickets, whose state would cost memory per client.
 package final class TLSContext: Sendable {
     package enum Role: Sendable { case server, client }

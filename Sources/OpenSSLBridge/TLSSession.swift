@@ -1,9 +1,9 @@
 internal import COpenSSL
 internal import Glibc
 
-/// One TLS connection between bytes and bytes, without a socket. Confined to one thread.
+/// One TLS connection between bytes and bytes, without a socket.
 ///
-/// Ciphertext goes in through `receive`, plaintext through `seal`; records come out of `TLSOutput`.
+/// Confined to one thread. Ciphertext goes in through `receive`, plaintext through `seal`; records come out of `TLSOutput`.
 /// The session holds no buffer of its own: ciphertext is borrowed, plaintext lands in a scratch
 /// buffer that the caller shares between sessions, and OpenSSL releases its own when idle. After
 /// a thrown error the session is of no more use.
@@ -27,9 +27,11 @@ package final class TLSSession {
     /// Makes a session that has not yet begun.
     ///
     /// - Parameters:
+    ///   - context: Decides between server and client.
     ///   - hostName: For a client: the DNS name or IP address that the server's certificate must
     ///     name (RFC 9525); a DNS name is also sent as SNI.
     ///   - output: Not retained; must outlive the session. Usually the session's owner.
+    /// - Throws: `.library`, when memory is short or `hostName` is not a name.
     package init(
         _ context: TLSContext, hostName: String? = nil, output: any TLSOutput
     ) throws(TLSError) {
@@ -85,6 +87,7 @@ package final class TLSSession {
     ///   - scratch: At least `recordBytesMax` bytes; holds the plaintext for the closure.
     ///   - plaintext: Called with what came out, perhaps more than once; it may call `seal` and
     ///     `shutdown`, but not `receive`.
+    /// - Throws: `.verification`, `.handshake` or `.closed`; an alert was written to the output.
     package func receive(
         _ ciphertext: UnsafeRawBufferPointer, scratch: UnsafeMutableRawBufferPointer,
         plaintext: (UnsafeRawBufferPointer) -> Void

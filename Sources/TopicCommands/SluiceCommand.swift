@@ -39,7 +39,7 @@ package enum CommandLineProgram {
             } else {
                 try command.run()
             }
-            return ExitStatus.done.rawValue
+            return CommandStatus.done.rawValue
         } catch {
             return tell(error)
         }
@@ -55,15 +55,15 @@ package enum CommandLineProgram {
         switch SluiceCommand.exitCode(for: error) {
         case .success:
             Output.standard.line(text)
-            return ExitStatus.done.rawValue
+            return CommandStatus.done.rawValue
         case .validationFailure:
             Output.error.line(lowercasedError(text))
-            return ExitStatus.usage.rawValue
+            return CommandStatus.usage.rawValue
         default:
             Output.tell(
                 CommandFailure(
                     .failed, "\(error)", remedy: "If it stays, report it with the whole message."))
-            return ExitStatus.failed.rawValue
+            return CommandStatus.failed.rawValue
         }
     }
 

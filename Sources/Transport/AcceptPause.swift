@@ -6,9 +6,8 @@ internal import NIOCore
 ///
 /// The listening socket stays readable then, so that accepting on would spin; what waits in the
 /// backlog is accepted afterwards. See accept(2), EMFILE and ENFILE.
-final class AcceptPause: ChannelDuplexHandler {
+final class AcceptPause: ChannelInboundHandler {
     typealias InboundIn = any Channel
-    typealias OutboundIn = any Channel
 
     /// How long no connection is accepted.
     static let pause = TimeAmount.milliseconds(250)
@@ -17,26 +16,29 @@ final class AcceptPause: ChannelDuplexHandler {
 
     private let logger: Logger
     private var isPaused = false
-    private var owesRead = false
 
     init(logger: Logger) { self.logger = logger }
-
-    func read(context: ChannelHandlerContext) {
-        if isPaused { owesRead = true } else { context.read() }
-    }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // Whatever fails while one connection is set up concerns that connection alone.
         guard let code = (error as? IOError)?.errnoCode, Self.shortages.contains(code), !isPaused
         else { return }
-        isPaused = true
         logger.error(
             "connections cannot be accepted; trying again", metadata: ["error": "\(error)"])
+        setAccepting(false, context)
         context.eventLoop.assumeIsolated().scheduleTask(in: Self.pause) {
-            self.isPaused = false
-            guard self.owesRead else { return }
-            self.owesRead = false
-            context.read()
+            self.setAccepting(true, context)
+        }
+    }
+
+    // NIO goes on polling for a read that failed, so not asking for another is not enough.
+    private func setAccepting(_ isAccepting: Bool, _ context: ChannelHandlerContext) {
+        isPaused = !isAccepting
+        guard context.channel.isActive else { return }
+        do {
+            try context.channel.syncOptions?.setOption(.autoRead, value: isAccepting)
+        } catch {
+            logger.error("accepting cannot be paused", metadata: ["error": "\(error)"])
         }
     }
 }

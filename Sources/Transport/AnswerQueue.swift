@@ -41,7 +41,9 @@ struct AnswerQueue {
     }
 
     /// Keeps the answer until it is its turn; without effect if the request is gone.
-    mutating func answer(_ number: Int, with answer: HTTPAnswer) { settle(number, .answered(answer)) }
+    mutating func answer(_ number: Int, with answer: HTTPAnswer) {
+        settle(number, .answered(answer))
+    }
 
     mutating func upgrade(_ number: Int, with upgrade: HTTPUpgrade) {
         settle(number, .upgraded(upgrade))

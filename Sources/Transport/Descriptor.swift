@@ -12,7 +12,7 @@ struct Descriptor {
         case failed(CInt)
     }
 
-    /// Sends what the kernel takes now; a full socket takes 0 bytes. See send(2).
+    /// Sends what the kernel takes now, see send(2); a full socket takes 0 bytes.
     func send(_ bytes: UnsafeRawBufferPointer) -> Outcome {
         while true {
             let count = Glibc.send(number, bytes.baseAddress, bytes.count, CInt(MSG_NOSIGNAL))

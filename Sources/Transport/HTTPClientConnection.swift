@@ -9,7 +9,7 @@ package enum HTTPClientUpgrade: Sendable {
     case refused(HTTPResponseHead, ByteBuffer)
 }
 
-/// One keep-alive connection to a server. Usable from any thread; closes when it is let go.
+/// One keep-alive connection to a server, usable from any thread; it closes when it is let go.
 package final class HTTPClientConnection: Sendable {
     package let info: ConnectionInfo
     /// Succeeds when the connection is over, also as a stream.
@@ -34,9 +34,8 @@ package final class HTTPClientConnection: Sendable {
     /// Host and Content-Length are added. After a failure that is not `bodyBytesMax` nobody knows
     /// whether the server acted on the request.
     ///
-    /// - Parameters:
-    ///   - bodyBytesMax: A larger answer fails and ends the connection.
-    ///   - timeout: For the whole answer; over it the connection ends.
+    /// An answer with more than `bodyBytesMax` bytes, or that takes longer than `timeout`, fails and
+    /// ends the connection.
     package func send(
         _ head: HTTPRequestHead, body: ByteBuffer? = nil, bodyBytesMax: Int = 64 << 20,
         timeout: TimeAmount? = nil
@@ -53,10 +52,9 @@ package final class HTTPClientConnection: Sendable {
 
     /// Asks for an upgrade, behind requests that were sent before; nothing may be sent after it.
     ///
-    /// - Parameters:
-    ///   - head: With the Upgrade, Connection and Sec-WebSocket headers of RFC 6455 4.1.
-    ///   - open: Called on the event loop when the server switched; what it sent behind its 101 is
-    ///     delivered after it.
+    /// The head brings the Upgrade, Connection and Sec-WebSocket headers of RFC 6455 4.1. `open` is
+    /// called on the event loop when the server switched; what it sent behind its 101 is delivered
+    /// after it.
     package func upgrade(
         _ head: HTTPRequestHead, timeout: TimeAmount? = .seconds(30),
         open: @escaping @Sendable (StreamConnection, HTTPResponseHead) -> any StreamHandler

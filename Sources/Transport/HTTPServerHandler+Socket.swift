@@ -97,11 +97,11 @@ extension HTTPServerHandler: SocketOwner {
 
     /// Ends the connection when its requests have been answered.
     func finish() {
+        isFinishing = true
         switch reading {
         case .nothing where answers.isEmpty: endReading()
-        case .nothing, .head: answers.closeBehindLast()
-        case .body, .unwanted: answers.closeBehindLast()
-        case .upgrade, .left, .over: break
+        case .nothing, .body, .unwanted: answers.closeBehindLast()
+        case .head, .upgrade, .left, .over: break
         }
     }
 

@@ -57,6 +57,7 @@ final class HTTPServerHandler: ChannelInboundHandler, RemovableChannelHandler {
     var isLastAnswerWritten = false
     var isFeeding = false
     var isUpgrading = false
+    var isFinishing = false
     /// The upgrade whose 101 is on its way.
     var departure: HTTPUpgrade?
     var isStalled = false
@@ -119,6 +120,7 @@ final class HTTPServerHandler: ChannelInboundHandler, RemovableChannelHandler {
             return
         }
         let number = answers.open(check.request)
+        if isFinishing { answers.close(behind: number) }
         switch service.admit(check.head, from: info) {
         case .collect(let bytesMax):
             guard check.length ?? 0 <= bytesMax else {
@@ -239,10 +241,17 @@ final class HTTPServerHandler: ChannelInboundHandler, RemovableChannelHandler {
         if case .over = reading { true } else { false }
     }
 
-    /// Whether requests have to wait: for answers to leave, or for an upgrade to be decided.
+    /// Whether a request has to wait: for answers to leave, or for an upgrade to be decided.
+    ///
+    /// One that has begun goes on, because its own answer is among those that are counted.
     var isHolding: Bool {
-        isUpgrading || answers.count >= limits.pipelinedRequestsMax
-            || output.readableBytes >= limits.answerBytesMax
+        switch reading {
+        case .nothing, .head:
+            answers.count >= limits.pipelinedRequestsMax
+                || output.readableBytes >= limits.answerBytesMax
+        case .upgrade, .left: isUpgrading
+        case .body, .unwanted, .over: false
+        }
     }
 
     /// Writes the answers whose turn it is into `output`.

@@ -8,7 +8,8 @@ enum PlainRequest {
     }
 
     static let answer = ByteBuffer(
-        string: "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: \(text.utf8.count)"
+        string:
+            "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: \(text.utf8.count)"
             + "\r\nConnection: close\r\n\r\n\(text)")
 
     private static let text = "This is an HTTPS port. Use https:// in the address.\n"

@@ -40,7 +40,8 @@ struct RequestCheck {
         }
         // RFC 9112 3.2.
         guard hosts == 1 || (hosts == 0 && request.isVersion10) else {
-            throw bad(hosts == 0 ? "the Host header is missing" : "there is more than one Host header")
+            throw bad(
+                hosts == 0 ? "the Host header is missing" : "there is more than one Host header")
         }
         asksForUpgrade =
             upgradeFields > 0 && !request.isVersion10

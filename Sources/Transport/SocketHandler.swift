@@ -30,7 +30,7 @@ final class SocketHandler: ChannelDuplexHandler {
 
     /// What one of NIO's reads takes; more than that is read into the loop's scratch memory, so
     /// that an idle connection keeps no larger buffer.
-    static let readBytes = 1024
+    static let readBytes = 512
 
     let loop: SocketLoop
     var owner: (any SocketOwner)?
@@ -44,37 +44,34 @@ final class SocketHandler: ChannelDuplexHandler {
     private(set) var isInputOver = false
 
     private var session: TLSSession?
-    private let isTLS: Bool
+    private let isServer: Bool
     private var descriptor = Descriptor(number: -1)
     private var context: ChannelHandlerContext?
     private var failure: (any Error)?
     private var isActive = false
     private var isOpened = false
     private var isReceiving = false
+    private var isFirstInput = true
     private var isReading = true
     private var owesRead = false
     private var isListed = false
     private var owesTurnEnd = false
     private var owesWritable = false
     private var owesClose = false
-    private var isBlockTold = false
-    private var pendingWrites = 0
-    private var pendingBytes = 0
+    private var handedOver = HandedOver()
     private var lingerBytes = 0
     /// What was written through the pipeline and not yet flushed.
     private var written = ByteBuffer()
 
-    /// - Parameters:
-    ///   - tls: Nil for a plain connection.
-    ///   - hostName: For a client: whom the certificate must name.
+    /// Makes a socket, plain without `tls`; `hostName` is whom a server's certificate must name.
     init(_ loop: SocketLoop, tls: TLSContext?, hostName: String? = nil) throws {
         self.loop = loop
-        isTLS = tls != nil
+        isServer = tls?.role == .server
         if let tls { session = try TLSSession(tls, hostName: hostName, output: self) }
     }
 
     var isOpen: Bool { phase == .open }
-    var isBlocked: Bool { pendingWrites > 0 }
+    var isBlocked: Bool { handedOver.isBlocked }
     var tlsVersion: String? { session?.version }
 
     // MARK: The channel's life
@@ -93,16 +90,12 @@ final class SocketHandler: ChannelDuplexHandler {
         guard !isActive, phase == .open else { return }
         isActive = true
         let operations = context.channel.pipeline.syncOperations
-        do {
-            let number = try operations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) {
-                $0
-            }
-            guard let number else { throw ChannelError.operationUnsupported }
-            descriptor = Descriptor(number: number)
-        } catch {
-            fail(error)
+        let number = try? operations.withUnsafeTransportIfAvailable { (number: CInt) in number }
+        guard let number else {
+            fail(ChannelError.operationUnsupported)
             return
         }
+        descriptor = Descriptor(number: number)
         loop.join(self)
         setDeadline(.now() + loop.limits.handshakeTimeout)
         guard let session else {
@@ -166,10 +159,11 @@ final class SocketHandler: ChannelDuplexHandler {
             owner?.received(bytes)
             return
         }
-        if !isOpened, PlainRequest.isOne(bytes) {
+        if isFirstInput, isServer, PlainRequest.isOne(bytes) {
             refusePlainRequest()
             return
         }
+        isFirstInput = false
         let error: TLSError? = loop.withScratch { space in
             do throws(TLSError) {
                 try session.receive(bytes, scratch: space) { plaintext in
@@ -229,14 +223,14 @@ final class SocketHandler: ChannelDuplexHandler {
 
     // MARK: Output
 
-    /// Seals and writes. Without effect when the socket is closed.
+    /// Seals and writes; without effect when the socket is closed.
     func send(_ plaintext: UnsafeRawBufferPointer) {
         guard phase == .open else { return }
-        if pendingWrites > 0, pendingBytes + plaintext.count > loop.limits.blockedBytesMax {
+        if isBlocked, handedOver.bytes + plaintext.count > loop.limits.blockedBytesMax {
             abort()
-            return
+        } else {
+            seal(plaintext)
         }
-        seal(plaintext)
     }
 
     private func seal(_ plaintext: UnsafeRawBufferPointer) {
@@ -267,25 +261,21 @@ final class SocketHandler: ChannelDuplexHandler {
     private func handOver(_ rest: UnsafeRawBufferPointer) {
         guard let context else { return }
         let count = rest.count
-        pendingWrites += 1
-        pendingBytes += count
+        handedOver.began(count)
         let promise = context.eventLoop.makePromise(of: Void.self)
         promise.futureResult.assumeIsolated().whenComplete { self.flushed(count, $0) }
         context.writeAndFlush(Self.wrapOutboundOut(ByteBuffer(bytes: rest)), promise: promise)
-        // The channel may have written it at once; only who saw the socket blocked is told.
-        isBlockTold = pendingWrites > 0
+        handedOver.returned()
     }
 
     private func flushed(_ count: Int, _ result: Result<Void, any Error>) {
-        pendingWrites -= 1
-        pendingBytes -= count
+        let isToBeTold = handedOver.ended(count)
         if case .failure(let error) = result {
             // The descriptor is closed already, and its number may be somebody else's.
             failure = failure ?? error
             phase = .closed
             list()
-        } else if pendingWrites == 0, isBlockTold {
-            isBlockTold = false
+        } else if isToBeTold {
             owesWritable = true
             list()
         }
@@ -403,7 +393,7 @@ final class SocketHandler: ChannelDuplexHandler {
             owesWritable = false
             if phase == .open { owner?.writable() }
         }
-        if phase == .flushing, pendingWrites == 0 { beginLingering() }
+        if phase == .flushing, !isBlocked { beginLingering() }
         if phase == .closed {
             if owesClose {
                 owesClose = false
@@ -421,7 +411,7 @@ extension SocketHandler: TLSOutput {
     package func write(_ bytes: UnsafeRawBufferPointer) {
         guard phase == .open, !bytes.isEmpty else { return }
         var taken = 0
-        if pendingWrites == 0 {
+        if !isBlocked {
             switch descriptor.send(bytes) {
             case .took(let count): taken = count
             case .failed:

@@ -1,7 +1,8 @@
 internal import NIOCore
 
-/// What the sockets of one event loop share: scratch memory, timeouts, and work for the end of a
-/// turn. Confined to its event loop.
+/// What the sockets of one event loop share: scratch memory, timeouts, work for the end of a turn.
+///
+/// Confined to its event loop.
 final class SocketLoop {
     let eventLoop: any EventLoop
     let limits: TransportLimits
@@ -17,7 +18,7 @@ final class SocketLoop {
     /// Two records' worth, and as much ciphertext as one read takes beside NIO's own.
     static let scratchBytes = 64 * 1024
 
-    /// - Parameter scratchMax: Buffers that are kept while nobody uses them.
+    /// Keeps at most `scratchMax` scratch buffers while nobody uses them.
     init(_ eventLoop: any EventLoop, limits: TransportLimits, scratchMax: Int) {
         self.eventLoop = eventLoop
         self.limits = limits

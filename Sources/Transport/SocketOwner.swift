@@ -1,4 +1,6 @@
-/// Who decides what a socket's bytes mean: HTTP, a stream, a client. Called on the event loop.
+/// Who decides what a socket's bytes mean: HTTP, a stream, a client.
+///
+/// Called on the event loop.
 protocol SocketOwner: AnyObject {
     /// The TLS handshake is complete, or the connection is plain: bytes can be sent.
     func opened()

@@ -16,9 +16,9 @@ package protocol StreamHandler: AnyObject {
     func closed()
 }
 
-/// The socket of an upgraded connection. Confined to its event loop.
+/// The socket of an upgraded connection.
 ///
-/// Records are sealed and written straight to the descriptor; what the kernel does not take is kept
+/// Confined to its event loop. Records are sealed and written straight to the descriptor; what the kernel does not take is kept
 /// and makes the connection blocked until it was flushed.
 package final class StreamConnection {
     package let info: ConnectionInfo

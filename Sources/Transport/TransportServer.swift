@@ -20,8 +20,7 @@ package final class TransportServer: Sendable {
     private let listeners = Mutex<[any Channel]>([])
     private let count = ConnectionCount()
 
-    /// - Parameters:
-    ///   - tls: A server context; needed if any listener is `https`.
+    /// Makes a server that does not listen yet; `tls` is needed if any listener is `https`.
     package init(
         group: any EventLoopGroup, listeners: [ListenAddress], service: any HTTPService,
         tls: TLSContext?, limits: TransportLimits = TransportLimits(), logger: Logger

@@ -102,7 +102,8 @@ internal import Testing
             let client = TestClient(on: loop)
             output = client
             subscriber = client.subscriber
-            // One topic live, with an event that has begun; one that is being read for; one that is awaited.
+            // One topic live, with an event that has begun; one that is being read for; one that is
+            // awaited.
             subscription = try loop.subscribed(
                 client, patterns: ["*"], at: [(feed, 0), (loop.follows(invoices), 0)])
             client.block()

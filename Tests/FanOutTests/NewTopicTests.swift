@@ -54,7 +54,9 @@ internal import Testing
     }
 
     @Test func `is followed once for all who match, and joined at once if it is followed`() throws {
-        let clients = [try client(["orders.>"]), try client(["orders.eu"]), try client(["*.eu", "*.*"])]
+        let clients = [
+            try client(["orders.>"]), try client(["orders.eu"]), try client(["*.eu", "*.*"]),
+        ]
         loop.shard.created([orders])
         #expect(loop.takeFollows() == [[orders]])
         loop.follows(orders)
@@ -162,5 +164,18 @@ internal import Testing
             "reset orders.eu - deleted", "reset orders.eu aaaaaaaaaa2-0 recreated", "orders.eu 1",
         ]
         #expect(client.received() == ["live 1"] + life + life)
+    }
+
+    @Test func `is told deleted to who comes with a cursor of one that is gone`() throws {
+        let client = TestClient(on: loop)
+        let subscription = try loop.registered(client, patterns: ["orders.eu"])
+        loop.shard.join(subscription, [], gone: [orders])
+        loop.shard.created([orders])
+        loop.follows(orders, epoch: .recreated)
+        loop.turn()
+        #expect(
+            client.received() == [
+                "reset orders.eu - deleted", "live 1", "reset orders.eu aaaaaaaaaa2-0 recreated",
+            ])
     }
 }

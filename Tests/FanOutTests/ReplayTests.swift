@@ -62,7 +62,8 @@ internal import Testing
         loop.answer(orders, after: 2, 8...9, latest: 9, earliest: 8, purgedBelow: 5)
         #expect(
             client.received() == [
-                "gap orders 3-4 purged", "gap orders 5-7 retention", "orders 8", "orders 9", "live 1",
+                "gap orders 3-4 purged", "gap orders 5-7 retention", "orders 8", "orders 9",
+                "live 1",
             ])
     }
 

@@ -85,7 +85,8 @@ internal import Testing
         loop.answer(orders, after: 8, 9...10, latest: 10, epoch: .two)
         #expect(
             client.received()
-                == ["reset orders bbbbbbbbbb1-5 restored", "live 1"] + (6...10).map { "orders \($0)" })
+                == ["reset orders bbbbbbbbbb1-5 restored", "live 1"]
+                + (6...10).map { "orders \($0)" })
     }
 
     @Test func `resets a start above the fork that was fixed before`() throws {

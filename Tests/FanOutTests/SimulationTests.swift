@@ -10,7 +10,9 @@ internal import Testing
     }()
 
     @Test func `keeps the contract`() {
-        print("fan-out simulation: SLUICE_SEED=\(Self.seeds.lowerBound) and \(Self.seeds.count - 1) more")
+        print(
+            "SLUICE_SEED=\(Self.seeds.lowerBound) and \(Self.seeds.count - 1) more"
+        )
         var counts: [String: Int] = [:]
         for seed in Self.seeds {
             let simulation = Simulation(seed: seed)

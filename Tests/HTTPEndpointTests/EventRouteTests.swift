@@ -1,4 +1,5 @@
 import EventModel
+import NIOCore
 import NIOHTTP1
 import Testing
 
@@ -107,5 +108,22 @@ import Testing
     ]) func `offers JSON only`(accept: String, status: UInt) async throws {
         let answer = try await fixture.ask(.GET, "/v1/topics/a/events", ["accept": accept])
         #expect(answer.status == status)
+    }
+}
+
+@Suite("A route that has to wait") struct RouteWaitTests {
+    @Test func `goes on and answers on the connection's event loop`() async throws {
+        let (fixture, eventLoop) = (BrokerFixture(), BrokerFixture.eventLoop)
+        fixture.log.set { $0.holds = true }
+        let isOnLoop = eventLoop.makePromise(of: Bool.self)
+        let head = HTTPRequestHead(
+            version: .http1_1, method: .GET, uri: "/v1/topics/a/events?from=after:k-1")
+        let request = IncomingRequest(
+            head: head, body: ByteBuffer(), connection: BrokerFixture.connection,
+            answer: { _ in isOnLoop.succeed(eventLoop.inEventLoop) })
+        try await eventLoop.submit { fixture.broker.handle(request) }.get()
+        #expect(fixture.log.resumed.count == 1)
+        fixture.log.release()
+        #expect(try await isOnLoop.futureResult.get())
     }
 }

@@ -13,7 +13,7 @@ import Testing
             content-type: application/json
             location: /v1/topics/a/events/1
             etag: "k3f91-1"
-            content-length: 131
+            content-length: 119
 
             {"topic":"a","cursor":"k3f91-1","first_offset":1,"last_offset":1,\
             "time":"2025-11-23T12:13:20.000001Z","repeated":false}HTTP/1.1 200 OK

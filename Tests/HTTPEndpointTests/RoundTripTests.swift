@@ -9,7 +9,8 @@ import Testing
     @Test func `are read back as they were published`() async throws {
         let broker = HTTPBroker(
             log: MemoryLog(), authenticate: nil, upgrades: RefusingUpgrades(), sha256: fakeDigest,
-            now: { Timestamp(microseconds: 0) }, logger: Logger(label: "test"))
+            now: { Timestamp(microseconds: 0) },
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let answers = try await talk(
             broker,
             post("1.00") + post("1.00", "Idempotency-Key: k\r\n")

@@ -142,7 +142,9 @@ import Transport
     @Test func `cannot be made to write headers of a caller's choice`() throws {
         let server = try TestServer(
             TestService(response: {
-                let evil: HTTPHeaders = ["Location": "/a\r\nSet-Cookie: stolen", "Content-Length": "9"]
+                let evil: HTTPHeaders = [
+                    "Location": "/a\r\nSet-Cookie: stolen", "Content-Length": "9",
+                ]
                 $0.answer(HTTPAnswer(status: .seeOther, headers: evil, closes: true))
             }))
         let text = try server.conversation("GET / HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -88,6 +88,20 @@ import Transport
         #expect(most.load(ordering: .relaxed) <= 4)
     }
 
+    @Test func `with bodies are collected one by one when only one may wait`() throws {
+        var limits = TransportLimits()
+        limits.pipelinedRequestsMax = 1
+        let server = try TestServer(
+            TestService(response: { $0.answer(HTTPAnswer(status: .ok, body: $0.body)) }),
+            limits: limits)
+        let client = try server.client(.tls13)
+        let bodies = (0..<10).map { ByteBuffer(repeating: $0, count: 50_000) }
+        let head = HTTPRequestHead(version: .http1_1, method: .POST, uri: "/")
+        let answers = bodies.map { client.send(head, body: $0) }
+        let received = try EventLoopFuture.whenAllSucceed(answers, on: client.eventLoop).wait()
+        #expect(received.map(\.1) == bodies)
+    }
+
     @Test func `wait while the client takes no answers`() throws {
         let begun = Atomic(0)
         let big = ByteBuffer(repeating: 120, count: 1 << 20)
@@ -159,7 +173,8 @@ import Transport
         #expect(text.contains("Connection: close"))
     }
 
-    @Test func `that turn out too long are refused, and the client hears it while it sends`() throws {
+    @Test func `that turn out too long are refused, and the client hears it while it sends`() throws
+    {
         let server = try TestServer(
             TestService(admission: { _, _ in .collect(bodyBytesMax: 1000) }))
         let client = try server.raw()

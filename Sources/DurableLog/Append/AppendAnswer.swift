@@ -25,7 +25,8 @@ package struct AppendAnswer: Hashable, Sendable {
 
     /// Parses what `AppendStatement` selects; `nil` if it is of another form.
     ///
-    /// - Parameter others: `guard/status/first/last/microseconds/head`, separated by spaces; absent values are empty.
+    /// `others`: `guard/status/first/last/microseconds/head`, separated by spaces; absent values
+    /// are empty.
     package init?(time: Timestamp, parts: String, others: String) {
         guard let parts = JournalPart.parse(parts) else { return nil }
         var statuses: [Int32: GuardStatus] = [:]

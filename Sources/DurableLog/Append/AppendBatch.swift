@@ -2,8 +2,8 @@ package import EventModel
 
 /// Requests that are appended by one call of `sluice.append`, and the arrays that the call takes.
 ///
-/// The arrays are those of the function's comment in `0001_create_log.sql`. They follow from the requests and ids alone, so
-/// a batch that is sent again is sent identically.
+/// The arrays are those of the function's comment in `0001_create_log.sql`. They follow from the
+/// requests and ids alone, so a batch that is sent again is sent identically.
 package struct AppendBatch: Sendable {
     package let requests: [PendingAppend]
     package let incarnation: String
@@ -21,7 +21,8 @@ package struct AppendBatch: Sendable {
     package private(set) var guards: [Guard] = []
     private let ids: [TopicName: Int32]
 
-    /// A part of a request that is appended on a condition: a key, a head, or that the request's other parts are appended, too.
+    /// A part of a request that is appended on a condition: a key, a head, or that the request's
+    /// other parts are appended, too.
     package struct Guard: Hashable, Sendable {
         /// Parts of one request have the same number.
         package var request: Int32
@@ -32,7 +33,7 @@ package struct AppendBatch: Sendable {
         package var key: IdempotencyKey?
     }
 
-    /// - Parameter ids: Of every topic of the requests, in this incarnation.
+    /// `ids`: Of every topic of the requests, in this incarnation.
     package init(_ requests: [PendingAppend], ids: [TopicName: Int32], incarnation: String) {
         self.requests = requests
         self.ids = ids

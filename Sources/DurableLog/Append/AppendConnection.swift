@@ -2,7 +2,8 @@ internal import DequeModule
 internal import EventModel
 internal import PostgresBridge
 
-/// The append connection in pipeline mode: each exchange is one implicit transaction, ended by a sync.
+/// The append connection in pipeline mode: each exchange is one implicit transaction, ended by a
+/// sync.
 ///
 /// Confined to the append thread.
 final class AppendConnection {

@@ -61,7 +61,8 @@ package struct AppendDeal: Sendable {
                 }
             case .unknownTopic: failure = failure ?? .unknownTopic(part.topic)
             case .keyConflict: failure = failure ?? .failed(Self.keyConflict(part))
-            case .headMoved(let head): failure = failure ?? .failed(Self.headMoved(part, epoch, head))
+            case .headMoved(let head):
+                failure = failure ?? .failed(Self.headMoved(part, epoch, head))
             case .refused: break
             }
         }

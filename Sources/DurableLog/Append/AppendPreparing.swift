@@ -2,7 +2,9 @@ internal import EventModel
 internal import PostgresBridge
 
 extension AppendThread {
-    /// Finds the topics' ids, creating what may be created. Requests that cannot be appended are answered and taken out.
+    /// Finds the topics' ids, creating what may be created.
+    ///
+    /// Requests that cannot be appended are answered and taken out.
     ///
     /// - Returns: `nil` when none is left.
     func prepare(
@@ -90,7 +92,8 @@ extension AppendThread {
         let result = try ask(link, timeout: LogContext.controlTimeout) {
             link throws(PostgresError) in
             try link.send(
-                sql, CatalogReading.parameters(names.sorted { $0.text < $1.text }, in: link.incarnation),
+                sql,
+                CatalogReading.parameters(names.sorted { $0.text < $1.text }, in: link.incarnation),
                 as: .question)
         }
         let found = CatalogReading.entries(in: result)

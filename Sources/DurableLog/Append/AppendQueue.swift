@@ -3,8 +3,9 @@ package import EventModel
 
 /// Requests that wait for the log: bounded, in order per topic, fair between topics.
 ///
-/// A request waits in the line of each of its topics and is taken when it is first in all of them, so two requests to one
-/// topic never overtake. Batches take the lines in turn, so that one topic's flood does not delay the others.
+/// A request waits in the line of each of its topics and is taken when it is first in all of them,
+/// so two requests to one topic never overtake. Batches take the lines in turn, so that one topic's
+/// flood does not delay the others.
 package struct AppendQueue: Sendable {
     /// The most events of a batch (DESIGN 3).
     package static let batchEventsMax = 500
@@ -34,7 +35,9 @@ package struct AppendQueue: Sendable {
     private var shares: [Share: Load] = [:]
     private var requests: [Int: PendingAppend] = [:]
     private var lines: [TopicName: Deque<Int>] = [:]
-    /// Topics with a line, in the order of their turns. An emptied line stays until its turn.
+    /// Topics with a line, in the order of their turns.
+    ///
+    /// An emptied line stays until its turn.
     private var turns: Deque<TopicName> = []
     private var lastNumber = 0
 
@@ -50,7 +53,8 @@ package struct AppendQueue: Sendable {
     /// Takes a request in.
     ///
     /// Whatever its size, a request fits into an empty queue.
-    /// - Throws: `publisher_overloaded` when the queue is full, `rate_limited` when its topic or publisher has its share of it.
+    /// - Throws: `publisher_overloaded` when the queue is full, `rate_limited` when its topic or
+    ///   publisher has its share of it.
     package mutating func enqueue(_ pending: PendingAppend) throws(BrokerError) {
         try checkTotal(pending)
         let parts = Self.shares(of: pending)
@@ -65,7 +69,10 @@ package struct AppendQueue: Sendable {
         }
     }
 
-    /// The next batch: at most `batchEventsMax` events and `batchBytesMax` bytes, or one larger request. Empty if none waits.
+    /// The next batch: at most `batchEventsMax` events and `batchBytesMax` bytes, or one larger
+    /// request.
+    ///
+    /// Empty if none waits.
     package mutating func takeBatch() -> [PendingAppend] {
         var batch: [PendingAppend] = []
         var load = Load()

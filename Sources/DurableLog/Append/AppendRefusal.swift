@@ -1,7 +1,9 @@
 internal import EventModel
 internal import PostgresBridge
 
-/// What to do about an append that PostgreSQL refused, by SQLSTATE. The statement was rolled back.
+/// What to do about an append that PostgreSQL refused, by SQLSTATE.
+///
+/// The statement was rolled back.
 enum AppendRefusal {
     /// Somebody holds the lock of a topic for longer than `lock_timeout`.
     case locked

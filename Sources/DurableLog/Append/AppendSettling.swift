@@ -3,15 +3,24 @@ internal import EventModel
 internal import Logging
 internal import PostgresBridge
 
-/// What becomes of a batch that was refused, or whose connection was lost (rules 2 to 5 of the log's contract, DESIGN 3).
+/// What becomes of a batch that was refused, or whose connection was lost (rules 2 to 5 of the
+/// log's contract, DESIGN 3).
 extension AppendThread {
     /// A batch is tried this often when others get in its way.
     private static let attemptsMax = 3
 
     /// PostgreSQL refused the open batch and rolled it back.
     func refused(_ error: PostgresError, _ link: AppendConnection) throws(PostgresError) {
-        guard !error.needsNewConnection else { throw error }
         guard let refused = open else { return }
+        if error.needsNewConnection {
+            // It was rolled back, so the next connection need not ask: it goes first there.
+            open = nil
+            if !refused.isAnswered {
+                retries.prepend(
+                    Retry(requests: refused.batch.requests, attempts: refused.attempts))
+            }
+            throw error
+        }
         let refusal = AppendRefusal(error)
         if case .decided = refusal { return try settleOpen(link) }
         open = nil
@@ -49,9 +58,10 @@ extension AppendThread {
 
     /// Finds out what became of the open batch, before any higher seq is used.
     ///
-    /// In its own incarnation the identical batch is sent again. In another one, topic ids may belong to strangers: it is given up,
-    /// and what was not appended goes by its names into a new batch. A batch that was answered `outcome_unknown` is given up too:
-    /// nobody expects its events any more, and the journal that `again` relies on is kept for an hour only.
+    /// In its own incarnation the identical batch is sent again. In another one, topic ids may
+    /// belong to strangers: it is given up, and what was not appended goes by its names into a new
+    /// batch. A batch that was answered `outcome_unknown` is given up too: nobody expects its
+    /// events any more, and the journal that `again` relies on is kept for an hour only.
     func settleOpen(_ link: AppendConnection) throws(PostgresError) {
         while let current = open {
             let isSame = current.batch.incarnation == link.incarnation && !current.isAnswered
@@ -64,7 +74,8 @@ extension AppendThread {
                     open = nil
                     retryOrAnswer(current, .givenUp, error)
                 case .guilty where isSame:
-                    // The first attempt may still be on its way: only the tombstone makes "not appended" true.
+                    // The first attempt may still be on its way: only the tombstone makes "not
+                    // appended" true.
                     try giveUp(current, error, link)
                 case .locked, .decided, .transient, .exhausted, .guilty:
                     _ = writer.wakeup.wait(timeout: Self.tick)

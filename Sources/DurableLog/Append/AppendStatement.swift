@@ -9,7 +9,8 @@ enum AppendStatement {
 
     /// `others` as plain text, so that nobody parses JSON: see `AppendAnswer`.
     private static let answer = """
-        b.at, b.parts, (SELECT string_agg(concat(j->>'guard', '/', j->>'status', '/', j->>'first', '/', j->>'last', '/',
+        b.at, b.parts, (SELECT string_agg(concat(j->>'guard', '/', j->>'status', '/',
+          j->>'first', '/', j->>'last', '/',
           (extract(epoch FROM (j->>'time')::timestamptz) * 1000000)::bigint, '/', j->>'head'), ' ')
           FROM json_array_elements(b.others) j)
         """
@@ -18,9 +19,10 @@ enum AppendStatement {
         try connection.prepare(
             append,
             """
-            SELECT \(answer) FROM sluice.append($1::text, $2::bigint, $3::bigint, $4::int[], $5::int[], $6::int[], $7::int[],
-              $8::bigint[], $9::json[], $10::text[], $11::text[], $12::json[], $13::int[], $14::int[], $15::int[],
-              $16::bigint[], $17::text[], $18::bytea[], $19::boolean) b
+            SELECT \(answer) FROM sluice.append($1::text, $2::bigint, $3::bigint, $4::int[],
+              $5::int[], $6::int[], $7::int[], $8::bigint[], $9::json[], $10::text[], $11::text[],
+              $12::json[], $13::int[], $14::int[], $15::int[], $16::bigint[],
+              $17::text[], $18::bytea[], $19::boolean) b
             """)
         try connection.prepare(
             giveUp, "SELECT \(answer) FROM sluice.give_up($1::bigint, $2::bigint) b")

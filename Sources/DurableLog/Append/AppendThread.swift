@@ -3,9 +3,11 @@ internal import EventModel
 internal import Logging
 internal import PostgresBridge
 
-/// The append thread: one batch in flight, formed of what arrived while the one before was being committed.
+/// The append thread: one batch in flight, formed of what arrived while the one before was being
+/// committed.
 ///
-/// Confined to its thread. `AppendSettling.swift` holds what happens to a batch that failed or whose connection was lost,
+/// Confined to its thread. `AppendSettling.swift` holds what happens to a batch that failed or
+/// whose connection was lost,
 /// `AppendPreparing.swift` how names become ids.
 final class AppendThread {
     /// How often deadlines are looked at while something is awaited.
@@ -17,7 +19,8 @@ final class AppendThread {
         var seq: Int64
         var attempts: Int
         var deadline: ContinuousClock.Instant
-        /// Its requests were answered `outcome_unknown`; what becomes of it matters to nobody but the log.
+        /// Its requests were answered `outcome_unknown`; what becomes of it matters to nobody but
+        /// the log.
         var isAnswered = false
     }
 
@@ -189,7 +192,9 @@ final class AppendThread {
 
     // MARK: Answers
 
-    /// The batch is in the log. Decides now, so that the next batch can go out; `finish` tells the others.
+    /// The batch is in the log.
+    ///
+    /// Decides now, so that the next batch can go out; `finish` tells the others.
     func settled(_ answer: AppendAnswer, _ link: AppendConnection) {
         guard let settled = open else { return }
         open = nil

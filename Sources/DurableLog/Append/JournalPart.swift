@@ -1,7 +1,7 @@
 package import EventModel
 
-/// What one append gave one topic, as the journal's `parts` say it: `topic:first-last`, or `topic:first-last@microseconds`
-/// where the topic's time was ahead of the clock.
+/// What one append gave one topic, as the journal's `parts` say it: `topic:first-last`, or
+/// `topic:first-last@microseconds` where the topic's time was ahead of the clock.
 package struct JournalPart: Hashable, Sendable {
     package var topicID: Int32
     package var first: Offset

@@ -3,8 +3,9 @@ internal import Synchronization
 
 /// The topics as this node knows them: names, ids, and how far the catalog has been read.
 ///
-/// Ids belong to an incarnation, so a lookup names it. Only reading advances the version; what an append learned by creating
-/// a topic is known for lookups, but told to nobody until it has been read (DESIGN 3, "New topics").
+/// Ids belong to an incarnation, so a lookup names it. Only reading advances the version; what an
+/// append learned by creating a topic is known for lookups, but told to nobody until it has been
+/// read (DESIGN 3, "New topics").
 final class Catalog: Sendable {
     private let state = Mutex(CatalogState())
 

@@ -4,8 +4,10 @@ internal import PostgresBridge
 /// The statements that read topics by name and by version.
 enum CatalogReading {
     /// Every read names the incarnation that it expects, `$1`; another is refused with SL001.
-    static let inIncarnation =
-        "(EXISTS (SELECT FROM sluice.marker WHERE incarnation = $1 AND born = xmin) OR sluice.refuse($1))"
+    static let inIncarnation = """
+        (EXISTS (SELECT FROM sluice.marker WHERE incarnation = $1 AND born = xmin)
+          OR sluice.refuse($1))
+        """
 
     /// Rows above a version, in the order of versions.
     static func rows(
@@ -13,8 +15,8 @@ enum CatalogReading {
     ) throws(PostgresError) -> [CatalogRow] {
         let result = try connection.query(
             """
-            SELECT topic_id, name::text, ephemeral, deleted_at IS NOT NULL, purged_below, version FROM sluice.topics
-            WHERE version > $2 AND \(inIncarnation) ORDER BY version, topic_id
+            SELECT topic_id, name::text, ephemeral, deleted_at IS NOT NULL, purged_below, version
+            FROM sluice.topics WHERE version > $2 AND \(inIncarnation) ORDER BY version, topic_id
             """, [.text(incarnation), .int8(version)], timeout: LogContext.controlTimeout)
         return (0..<result.rowCount).compactMap { row in
             guard let name = try? TopicName(result.text(row, 1)) else { return nil }
@@ -34,7 +36,8 @@ enum CatalogReading {
 
     /// The same, and topics that do not exist are created.
     static let byNameCreating = """
-        SELECT topic_id, name::text, ephemeral FROM sluice.create_topics($2::text[]) WHERE \(inIncarnation)
+        SELECT topic_id, name::text, ephemeral FROM sluice.create_topics($2::text[])
+        WHERE \(inIncarnation)
         """
 
     static func parameters(_ names: some Sequence<TopicName>, in incarnation: String)

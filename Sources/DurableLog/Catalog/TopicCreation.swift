@@ -27,7 +27,8 @@ enum TopicCreation {
         _ name: TopicName, _ settings: TopicSettings, _ incarnation: String,
         _ connection: PostgresConnection
     ) throws(PostgresError) -> TopicDescription? {
-        // Takes the catalog's lock: nobody else creates the name between the question and the answer.
+        // Takes the catalog's lock: nobody else creates the name between the question and the
+        // answer.
         _ = try connection.query(
             "SELECT sluice.next_version() WHERE \(CatalogReading.inIncarnation)",
             [.text(incarnation)], timeout: LogContext.controlTimeout)

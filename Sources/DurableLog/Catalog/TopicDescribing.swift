@@ -3,12 +3,15 @@ internal import PostgresBridge
 
 /// Reads topics with their settings, as users see them.
 enum TopicDescribing {
-    /// Bytes below the earliest offset: of the row before it, which may be there still, or as the tail says.
+    /// Bytes below the earliest offset: of the row before it, which may be there still, or as the
+    /// tail says.
     private static let columns = """
-        t.topic_id, t.name::text, t.ephemeral, (extract(epoch FROM t.retain_age) * 1000000)::bigint, t.retain_count,
-        t.retain_bytes, t.event_bytes, t.description, t.revision, t.created_at, e.earliest, e.latest,
+        t.topic_id, t.name::text, t.ephemeral,
+        (extract(epoch FROM t.retain_age) * 1000000)::bigint, t.retain_count, t.retain_bytes,
+        t.event_bytes, t.description, t.revision, t.created_at, e.earliest, e.latest,
         coalesce((SELECT cum FROM sluice.head(t.topic_id)), 0) - coalesce(
-          (SELECT cum FROM sluice.events v WHERE v.topic_id = t.topic_id AND v.off = e.earliest - 1),
+          (SELECT cum FROM sluice.events v
+           WHERE v.topic_id = t.topic_id AND v.off = e.earliest - 1),
           (SELECT cum FROM sluice.tail(t.topic_id)), 0)
         """
 
@@ -20,8 +23,10 @@ enum TopicDescribing {
         let result = try connection.query(
             """
             SELECT \(columns) FROM (
-              SELECT * FROM sluice.topics WHERE deleted_at IS NULL AND name > $2::text AND name ~ $3::text
-                AND ($4::boolean OR name !~ '^sluice\\.') ORDER BY name LIMIT $5::int) t
+              SELECT * FROM sluice.topics
+              WHERE deleted_at IS NULL AND name > $2::text AND name ~ $3::text
+                AND ($4::boolean OR name !~ '^sluice\\.')
+              ORDER BY name LIMIT $5::int) t
             CROSS JOIN LATERAL sluice.ends($1::text, t.topic_id) e ORDER BY t.name
             """,
             [
@@ -37,13 +42,15 @@ enum TopicDescribing {
     ) throws(PostgresError) -> TopicDescription? {
         let result = try connection.query(
             """
-            SELECT \(columns) FROM sluice.topics t CROSS JOIN LATERAL sluice.ends($1::text, t.topic_id) e
+            SELECT \(columns) FROM sluice.topics t
+            CROSS JOIN LATERAL sluice.ends($1::text, t.topic_id) e
             WHERE t.deleted_at IS NULL AND t.name = $2::text
             """, [.text(incarnation), .text(name.text)], timeout: LogContext.controlTimeout)
         return result.rowCount == 0 ? nil : topic(in: result, 0, incarnation)
     }
 
-    /// Names and patterns hold nothing that a regular expression reads otherwise, but dots and wildcards.
+    /// Names and patterns hold nothing that a regular expression reads otherwise, but dots and
+    /// wildcards.
     static func expression(for pattern: TopicPattern) -> String {
         let segments = pattern.text.split(separator: ".").map { segment in
             switch segment {

@@ -11,7 +11,9 @@ extension LogReader {
                 Question { connection, incarnation throws(PostgresError) in
                     let value = try ask(connection, incarnation)
                     continuation.resume(returning: .success(value))
-                } fail: { continuation.resume(returning: .failure($0)) })
+                } fail: {
+                    continuation.resume(returning: .failure($0))
+                })
         }
         return try result.get()
     }

@@ -4,8 +4,8 @@ internal import PostgresBridge
 
 /// Brings the followed topics into another incarnation of the log (DESIGN 5, "Incarnations").
 ///
-/// From the suspension on, new events are held at the gates; then the catalog tells which topics there still are, the forks tell
-/// what each kept, and each goes on behind its fork.
+/// From the suspension on, new events are held at the gates; then the catalog tells which topics
+/// there still are, the forks tell what each kept, and each goes on behind its fork.
 struct FollowerRestart {
     private let context: LogContext
     private let tail: Tail
@@ -15,7 +15,7 @@ struct FollowerRestart {
         self.tail = tail
     }
 
-    /// - Parameter new: What the connection entered; nothing happens when the tail is in it already.
+    /// `new`: What the connection entered; nothing happens when the tail is in it already.
     func restart(in new: String, on connection: PostgresConnection) throws(PostgresError) {
         guard !tail.suspend(for: new).isEmpty else { return }
         context.logger.notice(
@@ -43,7 +43,8 @@ struct FollowerRestart {
         let result = try connection.query(
             """
             SELECT u.id, r.fork FROM unnest($2::int[], $3::text[]) u(id, old)
-            CROSS JOIN LATERAL sluice.resume($1::text, u.id, u.old, $4::bigint) r WHERE r.fork IS NOT NULL
+            CROSS JOIN LATERAL sluice.resume($1::text, u.id, u.old, $4::bigint) r
+            WHERE r.fork IS NOT NULL
             """,
             [
                 .text(new), .int4Array(topics),

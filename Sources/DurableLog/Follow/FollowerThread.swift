@@ -2,16 +2,20 @@ internal import EventModel
 internal import Logging
 internal import PostgresBridge
 
-/// The follower's thread: LISTEN as a hint, the journal each second as the truth, pages for what is missing (DESIGN 3).
+/// The follower's thread: LISTEN as a hint, the journal each second as the truth, pages for what is
+/// missing (DESIGN 3).
 ///
-/// Never inside a transaction: a listener that idles in one stops PostgreSQL from cleaning the notification queue.
+/// Never inside a transaction: a listener that idles in one stops PostgreSQL from cleaning the
+/// notification queue.
 final class FollowerThread {
     private static let pollInterval = Duration.seconds(1)
-    /// A new follower polls faster for its first two seconds: an announce may have come just before its LISTEN.
+    /// A new follower polls faster for its first two seconds: an announce may have come just before
+    /// its LISTEN.
     private static let firstPollInterval = Duration.milliseconds(100)
     private static let firstPolls = 20
     /// The journal is kept for an hour only; what was missed for longer is told by the heads alone.
     private static let headsInterval = Duration.seconds(60)
+    private static let pagesPerTurn = 8
     private static let selfTestInterval = Duration.seconds(10)
 
     private let follower: LogFollower
@@ -60,6 +64,7 @@ final class FollowerThread {
         let late = waiting.filter { $0.deadline <= now }
         waiting.removeAll { $0.deadline <= now }
         for request in late {
+            tail.abandonStart(of: request.topics)
             request.completion(.failure(LogContext.unavailable("The database cannot be reached.")))
         }
     }
@@ -111,11 +116,12 @@ final class FollowerThread {
                 try testNotifications(connection, channel)
                 nextTest = now + Self.selfTestInterval
             }
-            // Another part of this node entered another incarnation: this connection is of the old one.
+            // Another part of this node entered another incarnation: this connection is of the old
+            // one.
             guard context.incarnation.current == entered else { return }
             try readHoles(connection, entered)
-            _ = try connection.wait(
-                follower.wakeup, timeout: max(nextPoll - ContinuousClock.now, .zero))
+            let pause = tail.hasHole ? .zero : max(nextPoll - ContinuousClock.now, .zero)
+            _ = try connection.wait(follower.wakeup, timeout: pause)
         }
     }
 
@@ -155,7 +161,7 @@ final class FollowerThread {
     // MARK: Notes
 
     private func collectNotes() {
-        for note in follower.takeNotes().notes {
+        for note in follower.takeNotes() {
             switch note {
             case .follow(let request): waiting.append(request)
             case .unfollow(let topics): unfollow(topics)
@@ -173,8 +179,8 @@ final class FollowerThread {
     private func obeyNotes(
         _ connection: PostgresConnection, _ entered: String
     ) throws(PostgresError) {
-        let (notes, isCatalogDirty) = follower.takeNotes()
-        if isCatalogDirty { try journal.readCatalog(on: connection) }
+        if follower.takeCatalogChange() { try journal.readCatalog(on: connection) }
+        let notes = follower.takeNotes()
         for (index, note) in notes.enumerated() {
             switch note {
             case .follow(let request): waiting.append(request)
@@ -186,9 +192,10 @@ final class FollowerThread {
         try answerWaiting(connection, entered, leaving: [])
     }
 
-    /// - Parameter rest: Notes that would be lost with the connection; they are kept for the next one.
+    /// `rest`: Notes that would be lost with the connection; they are kept for the next one.
     private func answerWaiting(
-        _ connection: PostgresConnection, _ entered: String, leaving rest: ArraySlice<LogFollower.Note>
+        _ connection: PostgresConnection, _ entered: String,
+        leaving rest: ArraySlice<LogFollower.Note>
     ) throws(PostgresError) {
         guard !waiting.isEmpty else { return }
         do throws(PostgresError) {
@@ -226,7 +233,9 @@ final class FollowerThread {
     private func readHoles(
         _ connection: PostgresConnection, _ entered: String
     ) throws(PostgresError) {
-        while let (topicID, after) = tail.nextHole(), !follower.isStopped {
+        // Bounded, so that a long way to the head does not keep new followers waiting.
+        for _ in 1...Self.pagesPerTurn {
+            guard let (topicID, after) = tail.nextHole(), !follower.isStopped else { return }
             let page = try PageReading.page(
                 of: topicID, after: after, events: context.limits.pageEventsMax,
                 bytes: JournalReader.holeBytesMax, in: entered, on: connection)

@@ -14,8 +14,10 @@ package struct JournalPositions: Sendable {
         known[writer] = max(seq, known[writer] ?? -1)
     }
 
-    /// An announce came. It may be the first after one that was lost, so it only counts as the direct successor; otherwise the
-    /// next poll reads the rows in between.
+    /// An announce came.
+    ///
+    /// It may be the first after one that was lost, so it only counts as the direct successor;
+    /// otherwise the next poll reads the rows in between.
     package mutating func announced(writer: Int64, seq: Int64) {
         if known[writer] == seq - 1 { known[writer] = seq }
     }

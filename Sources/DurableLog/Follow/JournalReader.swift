@@ -1,7 +1,8 @@
 internal import EventModel
 internal import PostgresBridge
 
-/// Learns from the journal, announces and the catalog which topics have new heads, and tells the tail.
+/// Learns from the journal, announces and the catalog which topics have new heads, and tells the
+/// tail.
 ///
 /// Confined to the follower's thread.
 struct JournalReader {
@@ -20,7 +21,9 @@ struct JournalReader {
         self.tail = tail
     }
 
-    /// A new node, or a new connection: where the journal stands now. The heads, which are read behind it, tell the rest.
+    /// A new node, or a new connection: where the journal stands now.
+    ///
+    /// The heads, which are read behind it, tell the rest.
     mutating func begin(
         in incarnation: String, on connection: PostgresConnection
     ) throws(PostgresError) {
@@ -89,7 +92,8 @@ struct JournalReader {
         return rows.values.contains { $0 >= Self.rowsMax }
     }
 
-    /// A topic that is not known is looked up before its row is used: a pattern must not miss its first event.
+    /// A topic that is not known is looked up before its row is used: a pattern must not miss its
+    /// first event.
     private func tell(
         _ heads: [(Int32, Offset)], on connection: PostgresConnection
     ) throws(PostgresError) {

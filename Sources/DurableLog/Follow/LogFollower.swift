@@ -3,7 +3,8 @@ internal import Logging
 internal import PostgresBridge
 internal import Synchronization
 
-/// Keeps the tail up to date: the LISTEN connection with its thread, and the notes that others leave for it.
+/// Keeps the tail up to date: the LISTEN connection with its thread, and the notes that others
+/// leave for it.
 final class LogFollower: Sendable {
     enum Note: Sendable {
         case follow(FollowRequest)
@@ -41,7 +42,7 @@ final class LogFollower: Sendable {
         inbox.withLock { $0.isStopped = true }
         wakeup.signal()
         thread.withLock { $0 }?.join()
-        for case .follow(let request) in takeNotes().notes {
+        for case .follow(let request) in takeNotes() {
             request.completion(.failure(LogContext.unavailable("The log is closed.")))
         }
     }
@@ -57,13 +58,18 @@ final class LogFollower: Sendable {
         wakeup.signal()
     }
 
-    func takeNotes() -> (notes: [Note], isCatalogDirty: Bool) {
+    func takeNotes() -> [Note] {
         inbox.withLock { inbox in
-            defer {
-                inbox.notes = []
-                inbox.isCatalogDirty = false
-            }
-            return (inbox.notes, inbox.isCatalogDirty)
+            defer { inbox.notes = [] }
+            return inbox.notes
+        }
+    }
+
+    /// Whether the catalog has changed here since this was asked last.
+    func takeCatalogChange() -> Bool {
+        inbox.withLock { inbox in
+            defer { inbox.isCatalogDirty = false }
+            return inbox.isCatalogDirty
         }
     }
 

@@ -4,8 +4,9 @@ internal import Synchronization
 
 /// The followed topics of one node, each behind its gate, and the sink that is told in order.
 ///
-/// Everything that reaches the sink does so under one lock: own appends on the append thread, what other nodes appended on the
-/// follower's. The sink and the completions of `follow` must not call back into the tail; the log's methods only leave notes.
+/// Everything that reaches the sink does so under one lock: own appends on the append thread, what
+/// other nodes appended on the follower's. The sink and the completions of `follow` must not call
+/// back into the tail; the log's methods only leave notes.
 final class Tail: Sendable {
     fileprivate struct Followed {
         var topic: TopicName
@@ -39,7 +40,9 @@ final class Tail: Sendable {
 
     // MARK: What was heard
 
-    /// Own events that were committed. `true`: a hole before them has to be read.
+    /// Own events that were committed.
+    ///
+    /// `true`: a hole before them has to be read.
     func appended(
         _ appended: [AppendDeal.Appended], in incarnation: String, writer: Int64, seq: Int64
     ) -> Bool {
@@ -79,6 +82,8 @@ final class Tail: Sendable {
         }
     }
 
+    var hasHole: Bool { state.withLock { !$0.needy.isEmpty } }
+
     /// A page behind a hole was read: what it lacks is not in the log any more.
     func filled(_ topicID: Int32, after: Offset, _ page: TopicPage, in incarnation: String) {
         state.withLock { state in
@@ -101,7 +106,9 @@ final class Tail: Sendable {
     /// Ids of the topics that are followed, or about to be.
     var topicIDs: [Int32] { state.withLock { Array($0.followed.keys) } }
 
-    /// Registers topics, so that their events are held from now on. Returns those whose heads have to be read.
+    /// Registers topics, so that their events are held from now on.
+    ///
+    /// Returns those whose heads have to be read.
     func register(_ topics: [TopicName: Int32]) -> [Int32] {
         state.withLock { state in
             topics.compactMap { name, id in
@@ -114,7 +121,8 @@ final class Tail: Sendable {
         }
     }
 
-    /// The heads of registered topics were read, and then the requests are answered, before anything else is told.
+    /// The heads of registered topics were read, and then the requests are answered, before
+    /// anything else is told.
     func start(_ ends: [TopicEnds], answering requests: [FollowRequest]) {
         state.withLock { state in
             var ready: [(Int32, [Event])] = []
@@ -130,6 +138,17 @@ final class Tail: Sendable {
             for (topicID, events) in ready {
                 state.tell(events, of: topicID)
                 state.checkHole(of: topicID)
+            }
+        }
+    }
+
+    /// A request for these topics was refused: those that it was the first to ask for are not
+    /// followed.
+    func abandonStart(of topics: [TopicName]) {
+        state.withLock { state in
+            for topic in topics {
+                guard let id = state.ids[topic], state.isAboutToStart(id) else { continue }
+                state.drop(topic)
             }
         }
     }
@@ -177,8 +196,10 @@ final class Tail: Sendable {
 
     // MARK: Incarnations
 
-    /// The log is in this incarnation: if it is another one, its events are held from now on. Returns the topics that have to be
-    /// restarted, also those of an earlier attempt that was cut off.
+    /// The log is in this incarnation: if it is another one, its events are held from now on.
+    ///
+    /// Returns the topics that have to be restarted, also those of an earlier attempt that was cut
+    /// off.
     func suspend(for incarnation: String) -> [Int32: Suspension] {
         state.withLock { state in
             if state.incarnation != incarnation { state.suspendAll() }
@@ -187,7 +208,8 @@ final class Tail: Sendable {
         }
     }
 
-    /// Events that the old incarnation had and that survived: told before the restart, as what they were.
+    /// Events that the old incarnation had and that survived: told before the restart, as what they
+    /// were.
     func tellSurvivors(_ events: [Event], of topicID: Int32) {
         state.withLock { state in
             guard let followed = state.followed[topicID], let suspension = followed.suspension,
@@ -240,7 +262,8 @@ extension Tail.State {
         for (id, followed) in followed {
             self.followed[id]?.gate = TailGate()
             if followed.suspension == nil, let last = followed.gate.last {
-                self.followed[id]?.suspension = Tail.Suspension(incarnation: incarnation, last: last)
+                self.followed[id]?.suspension = Tail.Suspension(
+                    incarnation: incarnation, last: last)
             }
         }
     }

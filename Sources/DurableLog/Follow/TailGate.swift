@@ -1,12 +1,16 @@
 package import EventModel
 
-/// Lets the events of one followed topic through once and in order, whatever source they come from (DESIGN 3, "Following").
+/// Lets the events of one followed topic through once and in order, whatever source they come from
+/// (DESIGN 3, "Following").
 ///
-/// Sources are this node's own appends, announces, the journal and pages. What is not above the last event that went through
-/// is dropped; what is right behind it goes through; what leaves a hole is held, and the hole is asked for. Before `start`,
-/// everything is held, because where the topic begins for this node is not known yet.
+/// Sources are this node's own appends, announces, the journal and pages. What is not above the
+/// last event that went through is dropped; what is right behind it goes through; what leaves a
+/// hole is held, and the hole is asked for. Before `start`, everything is held, because where the
+/// topic begins for this node is not known yet.
 package struct TailGate: Sendable {
-    /// Bytes that are held while a hole is read. Over it they are dropped: the hole's pages bring them again.
+    /// Bytes that are held while a hole is read.
+    ///
+    /// Over it they are dropped: the hole's pages bring them again.
     package static let heldBytesMax = 1 << 20
 
     /// The last offset that went through; `nil` before `start`.
@@ -25,13 +29,17 @@ package struct TailGate: Sendable {
         return last
     }
 
-    /// The topic goes on behind `offset`. Returns what may go through now.
+    /// The topic goes on behind `offset`.
+    ///
+    /// Returns what may go through now.
     package mutating func start(behind offset: Offset) -> [Event] {
         last = offset
         return release()
     }
 
-    /// Committed events, dense. Returns what may go through now.
+    /// Committed events, dense.
+    ///
+    /// Returns what may go through now.
     package mutating func arrived(_ events: [Event]) -> [Event] {
         guard let first = events.first, let final = events.last else { return [] }
         head = max(head, final.offset)
@@ -50,7 +58,9 @@ package struct TailGate: Sendable {
     /// The log has events up to this offset.
     package mutating func heard(head: Offset) { self.head = max(self.head, head) }
 
-    /// Nothing up to this offset can be read any more. Returns what may go through now.
+    /// Nothing up to this offset can be read any more.
+    ///
+    /// Returns what may go through now.
     package mutating func skip(to offset: Offset) -> [Event] {
         guard let last, offset > last else { return [] }
         self.last = offset

@@ -3,10 +3,11 @@ internal import Logging
 internal import PostgresBridge
 internal import Synchronization
 
-/// The steps that keep the log in order, on a thread and a connection of their own: the outbox of SQL publishers, retention,
-/// the journal's and the keys' age.
+/// The steps that keep the log in order, on a thread and a connection of their own: the outbox of
+/// SQL publishers, retention, the journal's and the keys' age.
 ///
-/// Every node takes part; each step's advisory lock, taken for its transaction, lets one of them do it (DESIGN 3).
+/// Every node takes part; each step's advisory lock, taken for its transaction, lets one of them do
+/// it (DESIGN 3).
 final class Housekeeper: Sendable {
     private let context: LogContext
     private let wakeup = PostgresWakeup()
@@ -66,7 +67,8 @@ final class Housekeeper: Sendable {
     }
 }
 
-/// Runs a housekeeping statement: a refusal ends this try and nothing else, because the step comes again.
+/// Runs a housekeeping statement: a refusal ends this try and nothing else, because the step comes
+/// again.
 func keeping<Value>(
     _ what: String, _ context: LogContext, _ body: () throws(PostgresError) -> Value
 ) throws(PostgresError) -> Value? {

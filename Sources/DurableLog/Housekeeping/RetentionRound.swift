@@ -1,7 +1,8 @@
 internal import EventModel
 internal import PostgresBridge
 
-/// Deletes what retention, a purge or a topic's deletion has released, in bounded steps with pauses.
+/// Deletes what retention, a purge or a topic's deletion has released, in bounded steps with
+/// pauses.
 struct RetentionRound {
     private static let interval = Duration.seconds(5)
     /// The time for steps between two drains of the outbox.
@@ -35,12 +36,15 @@ struct RetentionRound {
         let result = try keeping("retention", context) { () throws(PostgresError) in
             try connection.query(
                 """
-                SELECT t.topic_id FROM sluice.topics t CROSS JOIN sluice.settings s WHERE NOT t.ephemeral AND CASE
-                  WHEN t.deleted_at IS NOT NULL THEN EXISTS (SELECT FROM sluice.events v WHERE v.topic_id = t.topic_id)
+                SELECT t.topic_id FROM sluice.topics t CROSS JOIN sluice.settings s
+                WHERE NOT t.ephemeral AND CASE
+                  WHEN t.deleted_at IS NOT NULL
+                    THEN EXISTS (SELECT FROM sluice.events v WHERE v.topic_id = t.topic_id)
                   ELSE coalesce(t.retain_age, s.default_retain_age, '-1 s') <> '-1 s'
                     OR coalesce(t.retain_count, s.default_retain_count, -1) <> -1
                     OR coalesce(t.retain_bytes, s.default_retain_bytes, -1) <> -1
-                    OR t.purged_below > coalesce((SELECT first_off FROM sluice.tail(t.topic_id)), 1) END
+                    OR t.purged_below > coalesce(
+                      (SELECT first_off FROM sluice.tail(t.topic_id)), 1) END
                 """)
         }
         guard let result else { return [] }

@@ -1,13 +1,16 @@
 internal import PostgresBridge
 internal import Synchronization
 
-/// The life of the log that this node believes in, shared by its connections (DESIGN 5, "Incarnations").
+/// The life of the log that this node believes in, shared by its connections (DESIGN 5,
+/// "Incarnations").
 ///
-/// Each connection enters it when it begins; the server tells which incarnation is in force and refuses to be an old primary.
+/// Each connection enters it when it begins; the server tells which incarnation is in force and
+/// refuses to be an old primary.
 final class LogIncarnation: Sendable {
     private struct State {
         var current: String?
-        /// Every incarnation that this node has seen: a server that does not know them all is stale.
+        /// Every incarnation that this node has seen: a server that does not know them all is
+        /// stale.
         var seen: [String] = []
         var system: Int64?
         var timeline: Int32?
@@ -17,11 +20,15 @@ final class LogIncarnation: Sendable {
 
     /// Asks the server for its incarnation and makes it this node's.
     ///
-    /// - Throws: SL002 for a stale primary, SL003 for a standby: close the connection and try again later.
+    /// - Throws: SL002 for a stale primary, SL003 for a standby: close the connection and try again
+    ///   later.
     func enter(_ connection: PostgresConnection) throws(PostgresError) -> String {
         let before = state.withLock { $0 }
         let result = try connection.query(
-            "SELECT incarnation, system, timeline FROM sluice.incarnation($1::text[], $2::bigint, $3::int)",
+            """
+            SELECT incarnation, system, timeline
+            FROM sluice.incarnation($1::text[], $2::bigint, $3::int)
+            """,
             [
                 .textArray(before.seen),
                 before.system.map { .int8($0) } ?? .null,
@@ -29,8 +36,11 @@ final class LogIncarnation: Sendable {
             ], timeout: LogContext.controlTimeout)
         let incarnation = result.text(0, 0)
         state.withLock { state in
-            // What was entered meanwhile, on a newer connection, is not overwritten by an old answer.
-            guard !state.seen.contains(incarnation) || state.current == before.current else { return }
+            // What was entered meanwhile, on a newer connection, is not overwritten by an old
+            // answer.
+            guard !state.seen.contains(incarnation) || state.current == before.current else {
+                return
+            }
             if !state.seen.contains(incarnation) { state.seen.append(incarnation) }
             state.current = incarnation
             state.system = result.int8(0, 1)

@@ -10,7 +10,9 @@ package struct Migration: Sendable {
         sql = String(decoding: bytes, as: UTF8.self)
     }
 
-    /// Every step, in order. A new file gets a line here; old ones never change.
+    /// Every step, in order.
+    ///
+    /// A new file gets a line here; old ones never change.
     package static let all = [
         Migration(1, "create_log", PackageResources._001_create_log_sql),
         Migration(2, "create_tokens", PackageResources._002_create_tokens_sql),

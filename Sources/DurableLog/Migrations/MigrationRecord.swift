@@ -24,8 +24,10 @@ struct MigrationRecord {
         guard exists.bool(0, 0) else { return record }
         let result = try connection.query(
             """
-            SELECT m.version, m.applied_at, m.checksum = encode(sha256(convert_to(u.text, 'UTF8')), 'hex')
-            FROM sluice.migrations m LEFT JOIN unnest($1::int[], $2::text[]) u(version, text) USING (version)
+            SELECT m.version, m.applied_at,
+              m.checksum = encode(sha256(convert_to(u.text, 'UTF8')), 'hex')
+            FROM sluice.migrations m
+            LEFT JOIN unnest($1::int[], $2::text[]) u(version, text) USING (version)
             """,
             [
                 .int4Array(Migration.all.map { Int32($0.version) }),
@@ -44,14 +46,16 @@ struct MigrationRecord {
         if let newest = rows.keys.max(), newest > Migration.current {
             return .failure(
                 Self.refusal(
-                    "The database has migration \(newest), this program ends at \(Migration.current).",
+                    "The database has migration \(newest), this program ends at "
+                        + "\(Migration.current).",
                     remedy: "Start the newer program that migrated it."))
         }
         for migration in Migration.all where rows[migration.version]?.isSame == false {
             return .failure(
                 Self.refusal(
                     "Migration \(migration.file) is not what the database was made with.",
-                    remedy: "Start a released program; a migration that was applied never changes."))
+                    remedy: "Start a released program; a migration that was applied never changes.")
+            )
         }
         return .success(
             Migration.all.map {
@@ -66,7 +70,9 @@ struct MigrationRecord {
         return error
     }
 
-    /// Applies one step, unless the database has it. `true`: applied now.
+    /// Applies one step, unless the database has it.
+    ///
+    /// `true`: applied now.
     static func apply(
         _ migration: Migration, on connection: PostgresConnection
     ) throws(PostgresError) -> Result<Bool, BrokerError> {
@@ -75,7 +81,9 @@ struct MigrationRecord {
             // Whoever waits here finds the step applied when the lock comes free.
             _ = try connection.query("SELECT pg_advisory_xact_lock(4743, 0)")
             let status = try read(on: connection).status()
-            let isMissing = status.map { $0.first { $0.migration.version == migration.version }?.applied == nil }
+            let isMissing = status.map {
+                $0.first { $0.migration.version == migration.version }?.applied == nil
+            }
             guard case .success(true) = isMissing else {
                 _ = try connection.query("ROLLBACK")
                 return isMissing

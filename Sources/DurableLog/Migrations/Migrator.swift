@@ -4,8 +4,9 @@ package import PostgresBridge
 
 /// Brings a database's schema to this program's.
 ///
-/// Each step is a transaction under an advisory lock, recorded with its checksum in `sluice.migrations`; several nodes may
-/// start at once, and whoever comes second finds the work done.
+/// Each step is a transaction under an advisory lock, recorded with its checksum in
+/// `sluice.migrations`; several nodes may start at once, and whoever comes second finds the work
+/// done.
 package struct Migrator: Sendable {
     /// A step and whether the database has it.
     package struct Status: Sendable {
@@ -20,7 +21,8 @@ package struct Migrator: Sendable {
     package init(_ configuration: PostgresConfiguration, logger: Logger) {
         var configuration = configuration
         configuration.applicationName += " migrate"
-        // Whoever holds the lock of a table for long must not make every publisher queue behind a step.
+        // Whoever holds the lock of a table for long must not make every publisher queue behind a
+        // step.
         configuration.settings.append(("lock_timeout", "60s"))
         self.configuration = configuration
         self.logger = logger
@@ -28,7 +30,8 @@ package struct Migrator: Sendable {
 
     /// Every step of this program, and when it was applied.
     ///
-    /// - Throws: `database_unavailable`; also when the database is newer than this program, or a step was changed.
+    /// - Throws: `database_unavailable`; also when the database is newer than this program, or a
+    ///   step was changed.
     package func status() async throws(BrokerError) -> [Status] {
         try await onThread { connection throws(PostgresError) in
             let applied = try MigrationRecord.read(on: connection)
@@ -57,9 +60,10 @@ package struct Migrator: Sendable {
 
     /// libpq blocks, so it gets a thread of its own.
     private func onThread<Value: Sendable>(
-        _ body: @escaping @Sendable (PostgresConnection) throws(PostgresError) -> Result<
-            Value, BrokerError
-        >
+        _ body:
+            @escaping @Sendable (PostgresConnection) throws(PostgresError) -> Result<
+                Value, BrokerError
+            >
     ) async throws(BrokerError) -> Value {
         let configuration = configuration
         let result: Result<Value, BrokerError> = await withCheckedContinuation { continuation in
@@ -71,7 +75,8 @@ package struct Migrator: Sendable {
                 } catch {
                     continuation.resume(
                         returning: .failure(
-                            BrokerError(.databaseUnavailable, "The schema cannot be read: \(error).")))
+                            BrokerError(
+                                .databaseUnavailable, "The schema cannot be read: \(error).")))
                 }
             }
         }

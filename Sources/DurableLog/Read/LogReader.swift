@@ -11,7 +11,9 @@ final class LogReader: Sendable {
     /// Questions that wait for a thread.
     static let questionsMax = 20_000
 
-    /// Something to ask the database. It is repeated after a lost connection, so it must not write, or only what may be repeated.
+    /// Something to ask the database.
+    ///
+    /// It is repeated after a lost connection, so it must not write, or only what may be repeated.
     struct Question: Sendable {
         /// Answers its asker; throws only what another connection may mend.
         var ask: @Sendable (PostgresConnection, _ incarnation: String) throws(PostgresError) -> Void
@@ -64,7 +66,9 @@ final class LogReader: Sendable {
         semaphore.signal()
     }
 
-    /// The next question; waits for it. `nil`: stop.
+    /// The next question; waits for it.
+    ///
+    /// `nil`: stop.
     func next() -> Question? {
         while true {
             semaphore.wait()
@@ -95,7 +99,8 @@ private final class ReaderThread {
         connection?.close()
     }
 
-    /// Asks on this thread's connection; a lost one is replaced, for as long as the question may wait.
+    /// Asks on this thread's connection; a lost one is replaced, for as long as the question may
+    /// wait.
     private func answer(_ question: LogReader.Question) {
         var pause = ReconnectPause()
         var attempts = 0
@@ -156,5 +161,7 @@ final class SharedPages: Sendable {
     }
 
     /// The read begins: who asks from now on may expect newer events, so it asks anew.
-    func close(_ key: Key) -> [Completion] { waiting.withLock { $0.removeValue(forKey: key) ?? [] } }
+    func close(_ key: Key) -> [Completion] {
+        waiting.withLock { $0.removeValue(forKey: key) ?? [] }
+    }
 }

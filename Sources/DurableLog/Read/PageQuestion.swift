@@ -10,7 +10,8 @@ extension LogReader {
         guard pages.join(key, completion) else { return }
         ask(
             Question { [self] connection, incarnation throws(PostgresError) in
-                // The askers stay together until there is an answer for them: the read may have to be repeated.
+                // The askers stay together until there is an answer for them: the read may have to
+                // be repeated.
                 let page = try read(key, connection, incarnation)
                 let answer = page.map { .success($0) } ?? Self.noPage(of: topic)
                 for completion in pages.close(key) { completion(answer) }

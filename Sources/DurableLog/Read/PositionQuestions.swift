@@ -11,7 +11,8 @@ extension LogReader {
                 let ids = try TopicLookup.ids(of: topics, in: incarnation, context, on: connection)
                 let result = try connection.query(
                     """
-                    SELECT u.id, sluice.offset_at($1::text, u.id, $3::timestamptz) FROM unnest($2::int[]) u(id)
+                    SELECT u.id, sluice.offset_at($1::text, u.id, $3::timestamptz)
+                    FROM unnest($2::int[]) u(id)
                     """,
                     [
                         .text(incarnation), .int4Array(ids.values.map(\.id)),
@@ -22,7 +23,9 @@ extension LogReader {
                     offsets[result.int4(row, 0)] = result.int8(row, 1)
                 }
                 completion(.success(ids.compactMapValues { offsets[$0.id] }))
-            } fail: { completion(.failure($0)) })
+            } fail: {
+                completion(.failure($0))
+            })
     }
 
     func resume(
@@ -31,7 +34,8 @@ extension LogReader {
     ) {
         ask(
             Question { [self] connection, incarnation throws(PostgresError) in
-                // Cursors come from clients, and the node may be behind the one that they come from: names anew.
+                // Cursors come from clients, and the node may be behind the one that they come
+                // from: names anew.
                 let result = try connection.query(
                     CatalogReading.byName,
                     CatalogReading.parameters(Array(cursors.keys), in: incarnation),
@@ -39,7 +43,9 @@ extension LogReader {
                 let entries = CatalogReading.entries(in: result)
                 let answers = try resume(cursors, entries, incarnation, connection)
                 completion(.success(answers))
-            } fail: { completion(.failure($0)) })
+            } fail: {
+                completion(.failure($0))
+            })
     }
 
     private func resume(
@@ -61,7 +67,8 @@ extension LogReader {
         }
         let result = try connection.query(
             """
-            SELECT u.o, r.goes_on, r.fork FROM unnest($2::int[], $3::text[], $4::bigint[]) WITH ORDINALITY u(id, old, after, o)
+            SELECT u.o, r.goes_on, r.fork
+            FROM unnest($2::int[], $3::text[], $4::bigint[]) WITH ORDINALITY u(id, old, after, o)
             CROSS JOIN LATERAL sluice.resume($1::text, u.id, u.old, u.after) r
             """,
             [

@@ -2,7 +2,9 @@ package import AccessControl
 package import EventModel
 internal import PostgresBridge
 
-/// Tokens in `sluice.tokens`. They do not belong to an incarnation: a failover keeps them.
+/// Tokens in `sluice.tokens`.
+///
+/// They do not belong to an incarnation: a failover keeps them.
 extension PostgresLog: TokenStore {
     private static let nameBytesMax = 200
 
@@ -56,7 +58,9 @@ extension PostgresLog: TokenStore {
                     "SELECT \(Self.columns) FROM sluice.tokens WHERE id = $1::text", [.text(id)],
                     timeout: LogContext.controlTimeout)
                 completion(.success(result.rowCount == 0 ? nil : Self.record(in: result, 0)))
-            } fail: { completion(.failure($0)) })
+            } fail: {
+                completion(.failure($0))
+            })
     }
 
     private static let columns = "id, name, hash, created_at, expires_at, revoked_at"

@@ -33,7 +33,7 @@ package struct JSONScanner {
     package mutating func value() throws(BrokerError) -> Range<Int> {
         let start = position
         switch peek() {
-        case UInt8(ascii: "{"): try object { scanner, _ throws(BrokerError) in _ = try scanner.value() }
+        case UInt8(ascii: "{"): try members { scanner, _ throws(BrokerError) in _ = try scanner.value() }
         case UInt8(ascii: "["): try array()
         case UInt8(ascii: "\""): _ = try string()
         case UInt8(ascii: "t"): try literal("true")
@@ -46,7 +46,19 @@ package struct JSONScanner {
     }
 
     /// Reads an object, and calls `member` with each key's range (with its quotes) where its value begins.
+    ///
+    /// It is an envelope and no level of its own: an event that is as deep as allowed fits into a message.
     package mutating func object(
+        _ member: (inout JSONScanner, Range<Int>) throws(BrokerError) -> Void
+    ) throws(BrokerError) {
+        try members { scanner, key throws(BrokerError) in
+            scanner.depth -= 1
+            try member(&scanner, key)
+            scanner.depth += 1
+        }
+    }
+
+    private mutating func members(
         _ member: (inout JSONScanner, Range<Int>) throws(BrokerError) -> Void
     ) throws(BrokerError) {
         try enter(UInt8(ascii: "{"), "expected an object")

@@ -40,6 +40,16 @@ enum Destination: Equatable {
         }
     }
 
+    /// A refusal as this destination words it: publishes are told that nothing is in the log.
+    func worded(_ refusal: BrokerError) -> BrokerError {
+        var refusal = refusal
+        switch self {
+        case .publish, .publishMany: refusal.committed = .no
+        case .connect, .stream, .open, .router: break
+        }
+        return refusal
+    }
+
     /// The topic in `/v1/topics/{topic}/events`.
     private static func eventsTopic(_ path: Substring) -> Substring? {
         let (front, back) = ("/v1/topics/", "/events")

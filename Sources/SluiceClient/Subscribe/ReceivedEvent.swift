@@ -18,4 +18,20 @@ public struct ReceivedEvent: Equatable, Sendable {
     public var data: [UInt8]
     /// The broker's whole message, a JSON object.
     public var message: [UInt8]
+
+    /// Makes an event, for tests of what handles events.
+    public init(
+        topic: String, offset: Int64, cursor: String, time: String, key: String? = nil,
+        eventID: String? = nil, attributes: [UInt8]? = nil, data: [UInt8], message: [UInt8]
+    ) {
+        self.topic = topic
+        self.offset = offset
+        self.cursor = cursor
+        self.time = time
+        self.key = key
+        self.eventID = eventID
+        self.attributes = attributes
+        self.data = data
+        self.message = message
+    }
 }

@@ -24,7 +24,8 @@ package struct ReconnectBackoff: Sendable {
         lasted: Duration?, asked: Duration?, jitter: inout some RandomNumberGenerator
     ) -> Duration {
         if let lasted, lasted >= Self.soundAfter { ceiling = Self.first }
-        let share = Double.random(in: 0.5...1, using: &jitter)
+        // 53 bits of chance are a number from 0 up to 1.
+        let share = 0.5 + Double(jitter.next() >> 11) * 0x1p-54
         let wait = ceiling * share
         ceiling = min(ceiling * 2, Self.longest)
         guard let asked, asked > .zero else { return wait }

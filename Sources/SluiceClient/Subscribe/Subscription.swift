@@ -158,7 +158,8 @@ public struct Subscription: AsyncSequence, Sendable {
                 lasted: began.map { .now - $0 }, asked: asked, jitter: &random)
             began = nil
             self.wait = wait
-            return .notice(.disconnected(reason: reason, retryIn: wait), message: nil)
+            let shown = reason.hasSuffix(".") ? String(reason.dropLast()) : reason
+            return .notice(.disconnected(reason: shown, retryIn: wait), message: nil)
         }
     }
 }

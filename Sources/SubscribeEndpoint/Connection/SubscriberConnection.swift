@@ -147,6 +147,7 @@ extension SubscriberConnection: SubscriberOutput {
                 stream.send(UnsafeRawBufferPointer(rebasing: fanOut.record[..<count]))
                 hasSent = true
                 moved += count
+                if subscriber.backlog.isEmpty, !subscriber.isReplaying { return }
             } else {
                 subscriber.refill()
                 if subscriber.backlog.isEmpty { return }

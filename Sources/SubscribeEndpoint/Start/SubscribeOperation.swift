@@ -20,6 +20,8 @@ final class SubscribeOperation {
     private let completion: (Result<[FollowerStart], BrokerError>) -> Void
     private var topics: [TopicName] = []
     private var starts: [TopicName: FollowerStart] = [:]
+    /// The topics' epochs when the log was asked; an answer is worth nothing in another incarnation.
+    private var epochs: [TopicName: Epoch] = [:]
     /// Questions to the log that are open.
     private var openCount = 0
     private var failure: BrokerError?
@@ -53,16 +55,18 @@ final class SubscribeOperation {
 
     private func begin(now: Timestamp) {
         let feeds = topics.compactMap { fanOut.shard.feed(of: $0) }
+        starts = [:]
+        epochs = Dictionary(uniqueKeysWithValues: feeds.map { ($0.topic, $0.epoch) })
         let plan = StartPlan(
             positions: feeds.map(\.position), from: question.from, cursors: question.cursors)
         for (topic, cursor) in plan.cursors { start(topic, after: cursor, reset: nil) }
         openCount = 1
-        if !plan.toResume.isEmpty { resume(plan.toResume) }
+        if !plan.toResume.isEmpty { resume(plan.toResume, now) }
         if !plan.toSearch.isEmpty, let time = question.from.time(now: now) {
-            search(plan.toSearch, time)
+            search(plan.toSearch, time, now)
         }
-        if let (topic, offset) = plan.toCheck { check(topic, offset) }
-        answered()
+        if let (topic, offset) = plan.toCheck { check(topic, offset, now) }
+        answered(now: now)
     }
 
     private func start(_ topic: TopicName, after cursor: Offset, reset: ResetReason?) {
@@ -70,8 +74,8 @@ final class SubscribeOperation {
         starts[topic] = FollowerStart(feed: feed, cursor: cursor, reset: reset)
     }
 
-    private func resume(_ cursors: [TopicName: Cursor]) {
-        log.resume(cursors, completion: answer { operation, resumptions in
+    private func resume(_ cursors: [TopicName: Cursor], _ now: Timestamp) {
+        log.resume(cursors, completion: answer(now) { operation, resumptions in
             for (topic, resumption) in resumptions {
                 switch resumption {
                 case .goesOn:
@@ -83,14 +87,14 @@ final class SubscribeOperation {
         })
     }
 
-    private func search(_ topics: [TopicName], _ time: Timestamp) {
-        log.offsets(of: topics, at: time, completion: answer { operation, offsets in
+    private func search(_ topics: [TopicName], _ time: Timestamp, _ now: Timestamp) {
+        log.offsets(of: topics, at: time, completion: answer(now) { operation, offsets in
             for (topic, offset) in offsets { operation.start(topic, after: offset - 1, reset: nil) }
         })
     }
 
-    private func check(_ topic: TopicName, _ offset: Offset) {
-        log.page(of: topic, after: offset - 1, events: 1, bytes: 1, completion: answer {
+    private func check(_ topic: TopicName, _ offset: Offset, _ now: Timestamp) {
+        log.page(of: topic, after: offset - 1, events: 1, bytes: 1, completion: answer(now) {
             operation, page in
             let latest = page.position.latest
             if offset <= latest + 1 {
@@ -105,7 +109,7 @@ final class SubscribeOperation {
 
     /// A completion that comes back to the loop.
     private func answer<Answer: Sendable>(
-        _ take: @escaping (SubscribeOperation, Answer) -> Void
+        _ now: Timestamp, _ take: @escaping (SubscribeOperation, Answer) -> Void
     ) -> @Sendable (Result<Answer, BrokerError>) -> Void {
         openCount += 1
         let bound = NIOLoopBound((self, take), eventLoop: fanOut.eventLoop)
@@ -116,20 +120,22 @@ final class SubscribeOperation {
                 case .success(let answer): take(operation, answer)
                 case .failure(let error): operation.failure = error
                 }
-                operation.answered()
+                operation.answered(now: now)
             }
         }
     }
 
-    private func answered() {
+    private func answered(now: Timestamp) {
         openCount -= 1
         guard openCount == 0 else { return }
-        if let failure {
-            completion(.failure(failure))
-        } else {
-            // A topic that was deleted since then begins anew when it comes back.
-            completion(.success(starts.values.filter { fanOut.shard.feed(of: $0.feed.topic) === $0.feed }))
+        if let failure { return completion(.failure(failure)) }
+        let hasRestarted = epochs.contains { topic, epoch in
+            fanOut.shard.feed(of: topic).map { $0.epoch != epoch } ?? false
         }
+        if hasRestarted { return begin(now: now) }
+        // A topic that was deleted since then begins anew when it comes back.
+        completion(
+            .success(starts.values.filter { fanOut.shard.feed(of: $0.feed.topic) === $0.feed }))
     }
 }
 

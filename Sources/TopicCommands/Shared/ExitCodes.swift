@@ -4,7 +4,7 @@ internal import EventModel
 internal import SluiceClient
 
 /// What a command's end says to scripts (PROTOCOL 6).
-package enum ExitStatus: Int32, Sendable {
+package enum CommandStatus: Int32, Sendable {
     case done = 0
     case failed = 1
     case usage = 2
@@ -15,11 +15,11 @@ package enum ExitStatus: Int32, Sendable {
 
 /// A failure that is told on the terminal: what happened and what to do.
 struct CommandFailure: Error, Equatable {
-    var status: ExitStatus
+    var status: CommandStatus
     var message: String
     var remedy: String
 
-    init(_ status: ExitStatus, _ message: String, remedy: String) {
+    init(_ status: CommandStatus, _ message: String, remedy: String) {
         self.status = status
         self.message = message
         self.remedy = remedy
@@ -44,7 +44,7 @@ extension CommandFailure {
     }
 
     private init(_ error: SluiceError) {
-        let status: ExitStatus =
+        let status: CommandStatus =
             switch error.kind {
             case .unreachable: .unreachable
             case .refused: .refused

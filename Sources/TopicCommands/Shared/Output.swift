@@ -33,7 +33,7 @@ struct Output {
                 poll(&waiting, 1, -1)
             } else if errno != EINTR {
                 // 'sluice subscribe … | head' took what it wanted; that is no failure.
-                exit(errno == EPIPE ? ExitStatus.done.rawValue : ExitStatus.failed.rawValue)
+                exit(errno == EPIPE ? CommandStatus.done.rawValue : CommandStatus.failed.rawValue)
             }
         }
     }

@@ -78,7 +78,8 @@ import Testing
             "7:100-100 30:5-7@99")
         #expect(brief(deal) == [["5-6"], ["100-100"], ["7-7"]])
         let appended = deal.appended.map { run in
-            "\(run.topicID): \(run.events.map { "\($0.offset)=\($0.text)" }) \(run.events[0].time.microseconds)"
+            let events = run.events.map { "\($0.offset)=\($0.text)" }
+            return "\(run.topicID): \(events) \(run.events[0].time.microseconds)"
         }
         #expect(
             appended == [

@@ -48,7 +48,8 @@ final class LogNode: Sendable {
         try await LogNode(cluster.freshDatabase(), limits: limits)
     }
 
-    /// Everything that the log keeps of a topic, as texts; fails the test unless the offsets are dense.
+    /// Everything that the log keeps of a topic, as texts; fails the test unless the offsets are
+    /// dense.
     func texts(of topic: TopicName) async throws -> [String] {
         let events = try await log.allEvents(of: topic)
         #expect(events.map(\.offset) == Array(1..<Offset(events.count + 1)))
@@ -67,7 +68,7 @@ struct Session {
     @discardableResult
     func ask(_ sql: String) throws -> PostgresResult { try connection.query(sql) }
 
-    /// Ends the backends of a node's part, e.g. `node append`; returns how many there were.
+    /// Ends the backends of a node's part, such as `node append`; returns how many there were.
     func terminate(_ name: String) throws -> Int {
         try ask(
             """

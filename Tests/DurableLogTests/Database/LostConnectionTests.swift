@@ -131,7 +131,8 @@ import Testing
 }
 
 enum LoadChecks {
-    /// Acknowledged events are in the log at their offsets, nothing is there twice, and the sink got all of it in order.
+    /// Acknowledged events are in the log at their offsets, nothing is there twice, and the sink
+    /// got all of it in order.
     static func check(
         _ node: LogNode, _ topic: TopicName, _ publishers: [Publisher], mayBeUnknown: Bool
     ) async throws {

@@ -41,6 +41,7 @@ import Testing
         let before = try await node.log.append(["1"], to: topic).get()[0]
         try await node.log.follow([topic], sink: node.sink)
         try cluster.killServer()
+        try await eventually("not ready") { !node.log.isReady }
         let refused = await node.log.append(["2"], to: topic)
         #expect(refused.brief == ["database_unavailable"])
         #expect(refused.error?.committed == .no)
@@ -49,7 +50,6 @@ import Testing
             try await node.log.page(of: topic, after: 0)
         }
         #expect(error?.code == .databaseUnavailable)
-        try await eventually("not ready") { !node.log.isReady }
         try cluster.restart()
         try await eventually("ready") { node.log.isReady }
         let after = try await node.log.append(["2"], to: topic).get()[0]

@@ -93,7 +93,9 @@ import Testing
             }
             arrivals.shuffle(using: &random)
             for arrival in arrivals { through += gate.arrived(events(arrival)).map(\.offset) }
-            while let hole = gate.hole { through += gate.arrived(events(hole + 1...hole + 3)).map(\.offset) }
+            while let hole = gate.hole {
+                through += gate.arrived(events(hole + 1...hole + 3)).map(\.offset)
+            }
             #expect(through == Array(1...Offset(through.count)), "seed \(seed)")
         }
     }

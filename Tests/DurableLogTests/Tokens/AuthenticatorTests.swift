@@ -101,7 +101,9 @@ import Testing
         store.isHolding.withLock { $0 = true }
         let authenticator = authenticator()
         let answers = Mutex(0)
-        for _ in 1...10 { authenticator.authenticate(token.text) { _ in answers.withLock { $0 += 1 } } }
+        for _ in 1...10 {
+            authenticator.authenticate(token.text) { _ in answers.withLock { $0 += 1 } }
+        }
         #expect(answers.withLock { $0 } == 0)
         store.release()
         #expect(answers.withLock { $0 } == 10)

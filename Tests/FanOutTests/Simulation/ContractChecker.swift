@@ -57,7 +57,8 @@ struct ContractChecker {
         if let cursor = cursors[topic] {
             if from != cursor.offset + 1 { violations.append("not behind \(cursor)") }
             if let old = SimulatedEpoch(cursor.epoch), let new = SimulatedEpoch(epoch),
-                new.topicID != old.topicID || new.incarnation < old.incarnation {
+                new.topicID != old.topicID || new.incarnation < old.incarnation
+            {
                 violations.append("of another epoch than \(cursor)")
             }
         } else if from != 1 {
@@ -80,7 +81,9 @@ struct ContractChecker {
     }
 
     private mutating func reset(_ topic: TopicName, to cursor: Cursor?, _ reason: ResetReason) {
-        if subscription(of: topic) == nil { violations.append("nothing is subscribed to the topic") }
+        if subscription(of: topic) == nil {
+            violations.append("nothing is subscribed to the topic")
+        }
         let old = cursors[topic]
         switch reason {
         case .deleted:
@@ -138,7 +141,9 @@ struct ContractChecker {
     private mutating func finish(_ topic: TopicName, log: SimulatedLog) {
         guard let life = log.life(of: topic) else { return }
         let offset = cursors[topic]?.offset ?? 0
-        if offset != life.latest { violations.append("\(topic) ends at \(offset), not \(life.latest)") }
+        if offset != life.latest {
+            violations.append("\(topic) ends at \(offset), not \(life.latest)")
+        }
         for (offset, serial) in delivered[topic] ?? [:]
         where offset > life.latest || life.serials[Int(offset - 1)] != serial {
             violations.append("\(topic) \(offset) is not the event that the log has")

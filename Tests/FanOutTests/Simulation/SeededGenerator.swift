@@ -1,4 +1,5 @@
-/// Chance that can be repeated: SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).
+/// Chance that can be repeated: SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number
+/// Generators, 2014).
 struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
 

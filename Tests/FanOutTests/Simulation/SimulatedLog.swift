@@ -1,7 +1,8 @@
 internal import EventModel
 internal import FanOut
 
-/// A log in memory with everything that can happen to one, and the queue through which it tells a loop.
+/// A log in memory with everything that can happen to one, and the queue through which it tells a
+/// loop.
 struct SimulatedLog {
     /// What the loop is told, in order.
     enum Message {

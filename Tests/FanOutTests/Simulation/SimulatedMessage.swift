@@ -69,7 +69,9 @@ enum SimulatedMessage {
             else { return nil }
             self = .notice(.gap(topic: topic, epoch: epoch, from: from, to: to, reason: reason))
         case "reset":
-            guard let topic = topic(), let reason = ResetReason(rawValue: words[3]) else { return nil }
+            guard let topic = topic(), let reason = ResetReason(rawValue: words[3]) else {
+                return nil
+            }
             self = .notice(.reset(topic: topic, cursor: Cursor(words[2]), reason: reason))
         case "subscribed":
             guard let id = Int64(words[1]) else { return nil }

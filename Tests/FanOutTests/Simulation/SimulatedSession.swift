@@ -77,11 +77,14 @@ final class SimulatedSession: SubscriberOutput {
 
     // MARK: The session
 
-    /// Subscribes to patterns that do not overlap with those it has; `cursors` of an earlier session are resumed from.
+    /// Subscribes to patterns that do not overlap with those it has; `cursors` of an earlier
+    /// session are resumed from.
     func subscribe(resuming cursors: [TopicName: Cursor]) {
         let chosen = (0..<random.pick(1...2)).map { _ in random.pick(Simulation.patterns) }
         let others = taken.values.joined()
-        guard !chosen.contains(where: { one in others.contains { $0.overlaps(one) } }) else { return }
+        guard !chosen.contains(where: { one in others.contains { $0.overlaps(one) } }) else {
+            return
+        }
         let id = nextID
         nextID += 1
         patterns[id] = chosen
@@ -117,8 +120,10 @@ final class SimulatedSession: SubscriberOutput {
         for var pending in pending {
             let topics = pending.topics.filter { world.known.contains($0) }
             let feeds = topics.compactMap { world.shard.feed(of: $0) }
-            if let starts = pending.starts, starts.map({ ObjectIdentifier($0.feed) })
-                == feeds.map(ObjectIdentifier.init) {
+            if let starts = pending.starts,
+                starts.map({ ObjectIdentifier($0.feed) })
+                    == feeds.map(ObjectIdentifier.init)
+            {
                 join(pending.subscription, starts, pending.start)
                 continue
             }
@@ -157,7 +162,9 @@ final class SimulatedSession: SubscriberOutput {
         for fixed in starts {
             let topic = fixed.feed.topic
             told[topic] = Cursor(epoch: fixed.feed.epoch, offset: fixed.cursor)
-            if case .cursors(let cursors) = start, fixed.reset != nil { told[topic] = cursors[topic] }
+            if case .cursors(let cursors) = start, fixed.reset != nil {
+                told[topic] = cursors[topic]
+            }
         }
         _ = subscriber.sendControl(SimulatedMessage.subscribed(id, told).encoded())
         world.shard.join(subscription, starts)

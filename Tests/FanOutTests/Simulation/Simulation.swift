@@ -1,8 +1,8 @@
 internal import EventModel
 internal import FanOut
 
-/// One loop's fan-out in a world that is drawn from a seed: a log to which everything happens, reads and follows that take
-/// their time or fail, and sessions that come, block and go.
+/// One loop's fan-out in a world that is drawn from a seed: a log to which everything happens,
+/// reads and follows that take their time or fail, and sessions that come, block and go.
 final class Simulation: FanOutActor {
     static let topics = ["a.1", "a.2", "a.3", "b.1", "b.2", "c"].compactMap { try? TopicName($0) }
     static let patterns = ["a.1", "a.2", "b.1", "c", "a.*", "b.*", "*.1", "*.2", ">"]
@@ -60,7 +60,9 @@ final class Simulation: FanOutActor {
     // MARK: FanOutActor
 
     func scheduleFlush() { isFlushScheduled = true }
-    func follow(_ topics: [TopicName]) { requests.append(.follow(topics.sorted { $0.text < $1.text })) }
+    func follow(_ topics: [TopicName]) {
+        requests.append(.follow(topics.sorted { $0.text < $1.text }))
+    }
     func read(_ topic: TopicName, after: Offset) {
         // Sorted, because sessions ask in no order.
         let read = Read(topic: topic, after: after)
@@ -90,7 +92,9 @@ final class Simulation: FanOutActor {
     }
 
     private func sessionStep() {
-        guard !sessions.isEmpty, !(sessions.count < 4 && random.chance(20)) else { return connect() }
+        guard !sessions.isEmpty, !(sessions.count < 4 && random.chance(20)) else {
+            return connect()
+        }
         let session = random.pick(sessions)
         switch random.pick(1...10) {
         case 1...3: session.subscribe(resuming: [:])
@@ -170,7 +174,9 @@ final class Simulation: FanOutActor {
     private func readPage() {
         guard !reads.isEmpty else { return }
         var read = reads.remove(at: random.pick(0...reads.count - 1))
-        if isEnding || !random.chance(15) { read.page = log.page(of: read.topic, after: read.after) }
+        if isEnding || !random.chance(15) {
+            read.page = log.page(of: read.topic, after: read.after)
+        }
         pages.append(read)
     }
 

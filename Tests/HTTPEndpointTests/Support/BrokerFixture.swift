@@ -29,7 +29,7 @@ struct BrokerFixture {
         broker = HTTPBroker(
             log: log, authenticate: authenticate, upgrades: RefusingUpgrades(), limits: limits,
             sha256: fakeDigest, now: { Timestamp(microseconds: 1_000_000_000) },
-            requestID: { "r_1" }, logger: Logger(label: "test"))
+            requestID: { "r_1" }, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 
     /// What an answer comes to, with its headers in order.

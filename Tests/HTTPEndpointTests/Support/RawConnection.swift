@@ -11,7 +11,7 @@ func talk(_ broker: HTTPBroker, _ text: String) async throws -> String {
     let group = MultiThreadedEventLoopGroup.singleton
     let server = TransportServer(
         group: group, listeners: [ListenAddress(isTLS: false, host: "127.0.0.1", port: 0)],
-        service: broker, tls: nil, logger: Logger(label: "test"))
+        service: broker, tls: nil, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     let port = try server.start()[0].port
     let received = Received()
     let channel = try await ClientBootstrap(group: group)

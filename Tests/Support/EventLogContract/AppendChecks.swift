@@ -18,7 +18,8 @@ extension EventLogContract {
                 data: Array(#"{ "é" : 1.0e400, "b":"\u0000\ud800", "a":[ ] }"#.utf8), key: "k ö",
                 eventID: "id/1", attributes: Array(#"{"source": "x"}"#.utf8))
             let bare = NewEvent(data: Array("null".utf8))
-            _ = await log.append(AppendRequest(parts: [.init(topic: topic, events: [event, bare])]))
+            _ = await log.append(
+                AppendRequest(parts: [.init(topic: topic, events: [event, bare])]))
             let events = try await log.allEvents(of: topic)
             #expect(events.map(\.content) == [event, bare])
         },

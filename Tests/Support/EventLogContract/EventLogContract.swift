@@ -1,7 +1,8 @@
 package import EventModel
 import Testing
 
-/// What every event log promises, as checks that run on any: `for check in EventLogContract.checks`.
+/// What every event log promises, as checks that run on any: `for check in
+/// EventLogContract.checks`.
 ///
 /// Each check uses topics of its own, so they may share a log.
 package struct EventLogContract: Sendable, CustomStringConvertible, CustomTestStringConvertible {
@@ -24,7 +25,8 @@ package struct EventLogContract: Sendable, CustomStringConvertible, CustomTestSt
 }
 
 extension Result where Success == [AppendReceipt], Failure == BrokerError {
-    /// The spans of the receipts, for comparison: `1-2`, and `=1-2` for a repeat; or the error's code.
+    /// The spans of the receipts, for comparison: `1-2`, and `=1-2` for a repeat; or the error's
+    /// code.
     package var brief: [String] {
         switch self {
         case .success(let receipts):

@@ -2,9 +2,11 @@ import Dispatch
 package import EventModel
 import Synchronization
 
-/// An event log in memory, with the semantics of the durable one, for tests of what is built on logs.
+/// An event log in memory, with the semantics of the durable one, for tests of what is built on
+/// logs.
 ///
-/// State changes in the order of the calls; completions and the sink are called on one queue, in the order of the changes.
+/// State changes in the order of the calls; completions and the sink are called on one queue, in
+/// the order of the changes.
 package final class MemoryLog: EventLog {
     struct State {
         var sink: (any TailSink)?
@@ -21,7 +23,7 @@ package final class MemoryLog: EventLog {
     let createsTopics: Bool
     private let now: @Sendable () -> Timestamp
 
-    /// - Parameter now: The clock; by default each append is a millisecond later than the one before.
+    /// `now`: The clock; by default each append is a millisecond later than the one before.
     package init(createsTopics: Bool = true, now: (@Sendable () -> Timestamp)? = nil) {
         self.createsTopics = createsTopics
         let steps = Steps()

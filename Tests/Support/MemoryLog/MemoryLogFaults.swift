@@ -1,7 +1,8 @@
 package import EventModel
 import Synchronization
 
-/// What happens to a log: retention, purges, deletion, a database that is away, another incarnation.
+/// What happens to a log: retention, purges, deletion, a database that is away, another
+/// incarnation.
 extension MemoryLog {
     /// While it is not available, appends and reads are answered `database_unavailable`.
     package func setAvailable(_ isAvailable: Bool) {
@@ -35,7 +36,7 @@ extension MemoryLog {
 
     /// The log begins another incarnation, and what stood above a fork is lost.
     ///
-    /// - Parameter fork: Of topics that lost something; the others keep all.
+    /// `fork`: Of topics that lost something; the others keep all.
     package func restart(fork: [TopicName: Offset] = [:]) {
         state.withLock { state in
             let number = state.incarnations.count

@@ -22,7 +22,9 @@ struct MemoryTopic {
     /// By the number of an incarnation: the last offset when it began.
     var forks: [Int: Offset] = [:]
 
-    /// Appends a part, or says why not. Times never fall within a topic.
+    /// Appends a part, or says why not.
+    ///
+    /// Times never fall within a topic.
     mutating func append(
         _ part: AppendRequest.Part, epoch: Epoch, at now: Timestamp, checksHead: Bool
     ) throws(BrokerError) -> (receipt: AppendReceipt, events: [Event]) {

@@ -1,0 +1,64 @@
+import BrokerRuntime
+import EventModel
+import PostgresBridge
+import PostgresCluster
+import SessionProtocol
+import Testing
+
+extension EndToEnd {
+    @Suite("Two brokers on one database") struct SeveralBrokersTests {
+        @Test func `deliver what is published at the other one, and from SQL`() async throws {
+            let database = try PostgresCluster.shared.freshDatabase()
+            // Both create the schema at once.
+            async let starting = TestBroker.start { configuration in
+                configuration.databaseURL = database
+                configuration.node = "one"
+            }
+            let second = try await TestBroker.start { configuration in
+                configuration.databaseURL = database
+                configuration.node = "two"
+            }
+            let first = try await starting
+            let base = freshTopic("shared")
+
+            let session = try await TestSocket.open(second, token: first.token)
+            guard case .welcome = try await session.message() else {
+                throw TimedOut(what: "welcome")
+            }
+            session.send(#"{"type":"subscribe","id":1,"topic":"\#(base).>"}"#)
+            _ = try await session.messages { $0 == .live(id: 1) }
+
+            let here = TestHTTP(first)
+            let there = TestHTTP(second)
+            try await here.publish("\(base).a", numbers: 1...3)
+            #expect(try await session.data(3) == ["1", "2", "3"])
+            for number in 4...40 {
+                try await (number % 2 == 0 ? here : there)
+                    .publish("\(base).a", numbers: number...number)
+            }
+            #expect(try await session.data(37) == (4...40).map { "\($0)" })
+
+            let user = try PostgresConnection(PostgresConfiguration(conninfo: database))
+            defer { user.close() }
+            try user.script(
+                """
+                BEGIN;
+                SELECT sluice.publish('\(base).b', '{"x": 1}'::json);
+                SELECT sluice.publish('\(base).b', '{"x":2}'::jsonb);
+                SELECT sluice.publish('\(base).b', '[3 ]');
+                COMMIT;
+                BEGIN; SELECT sluice.publish('\(base).b', '"never"'::json); ROLLBACK;
+                """)
+            let events = try await session.events(3)
+            #expect(events.map(\.topic.text) == Array(repeating: "\(base).b", count: 3))
+            #expect(events.map(\.event.offset) == [1, 2, 3])
+            #expect(
+                events.map(\.event.content.data.text) == [#"{"x": 1}"#, #"{"x": 2}"#, "[3 ]"])
+
+            try await first.stop()
+            try await there.publish("\(base).a", numbers: 41...41)
+            #expect(try await session.data(1) == ["41"])
+            try await second.stop()
+        }
+    }
+}

@@ -1,0 +1,77 @@
+import EventModel
+import SessionProtocol
+import Testing
+
+extension EndToEnd {
+    @Suite("A broker that shuts down") struct ShutdownTests {
+        @Test func `tells its clients to come back, and then nothing is missing`() async throws {
+            let broker = try await TestBroker.start()
+            let topic = freshTopic()
+            let session = try await TestSocket.session(broker)
+            session.send(#"{"type":"subscribe","id":1,"topic":"\#(topic)"}"#)
+            _ = try await session.messages { $0 == .live(id: 1) }
+            let stream = try await TestSocket.open(
+                broker, "/v1/topics/\(topic)/events", subprotocols: [], token: broker.token)
+            _ = try await stream.messages { $0 == .live(id: nil) }
+            try await TestHTTP(broker).publish(topic, numbers: 1...3)
+            let cursor = try await session.events(3)[2].cursor
+
+            async let stopped: Void = broker.stop()
+            for client in [session, stream] {
+                let messages = try await client.messages { message in
+                    if case .closing = message { true } else { false }
+                }
+                guard case .closing(let closing) = messages.last else { continue }
+                #expect(closing.code == 4001)
+                #expect(closing.reason == "drain")
+                #expect(closing.reconnectAfter ?? .zero > .zero)
+                #expect(try await client.close() == (4001, "drain"))
+            }
+            try await stopped
+
+            let next = try await TestBroker.start(in: broker.directory)
+            #expect(next.token == broker.token)
+            try await TestHTTP(next).publish(topic, numbers: 4...6)
+            let again = try await TestSocket.session(next)
+            again.send(
+                #"{"type":"subscribe","id":1,"topic":"\#(topic)","cursors":{"\#(topic)":"\#(cursor)"}}"#
+            )
+            #expect(try await again.data(3) == ["4", "5", "6"])
+            try await next.stop()
+        }
+    }
+
+    @Suite("A broker that can't start") struct StartTests {
+        @Test func `because another one has its data directory says so`() async throws {
+            let broker = try await TestBroker.shared
+            let run = try await SluiceProgram(broker).run(
+                "serve", "--data-dir", broker.directory, "--listen", "https://127.0.0.1:0",
+                "--connection-file", broker.directory + "/other.json")
+            #expect(run.status == 1, "\(run.errors)")
+            #expect(run.errors.contains(broker.directory), "\(run.errors)")
+            #expect(run.errors.contains("remedy:"), "\(run.errors)")
+            #expect(try await TestHTTP(broker).get("/readyz").status == 200)
+        }
+
+        @Test func `because it would be open to everybody says so`() async throws {
+            let program = SluiceProgram(connectionFile: "/nonexistent/connection.json")
+            let run = try await program.run(
+                "serve", "--auth", "none", "--listen", "https://0.0.0.0:0", "--data-dir",
+                program.home + "/data")
+            #expect(run.status == 2, "\(run.errors)")
+            #expect(run.errors.contains("remedy:"), "\(run.errors)")
+            #expect(run.errors.contains("auth"), "\(run.errors)")
+        }
+
+        @Test func `because its port is taken says so`() async throws {
+            let broker = try await TestBroker.shared
+            let program = SluiceProgram(connectionFile: "/nonexistent/connection.json")
+            let run = try await program.run(
+                "serve", "--listen", "https://127.0.0.1:\(broker.port)", "--data-dir",
+                TestDirectories.make(), "--connection-file", program.home + "/connection.json")
+            #expect(run.status == 1, "\(run.errors)")
+            #expect(run.errors.contains("\(broker.port)"), "\(run.errors)")
+            #expect(run.errors.contains("--listen"), "\(run.errors)")
+        }
+    }
+}

@@ -1,0 +1,127 @@
+import EventModel
+import NIOCore
+import SessionProtocol
+import Transport
+import WebSocketCodec
+
+/// What comes over a WebSocket.
+enum SocketInput: Sendable {
+    case message(BrokerMessage, bytes: [UInt8])
+    case ping
+    case pong
+    /// The close frame.
+    case closed(code: UInt16?, reason: String)
+    /// The connection is over; the last that comes.
+    case ended
+}
+
+/// A WebSocket's end at the socket, confined to its event loop.
+final class TestSocketHandler: StreamHandler {
+    let stream: StreamConnection
+    private var receiver = WebSocketReceiver(role: .client, messageBytesMax: 64 << 20)
+    private var inputs = CircularBuffer<SocketInput>()
+    private var waiter: EventLoopPromise<SocketInput>?
+    private var isOver = false
+
+    init(_ stream: StreamConnection) { self.stream = stream }
+
+    func take(within patience: TimeAmount) -> EventLoopFuture<SocketInput> {
+        if let input = inputs.popFirst() { return stream.eventLoop.makeSucceededFuture(input) }
+        if isOver { return stream.eventLoop.makeSucceededFuture(.ended) }
+        let promise = stream.eventLoop.makePromise(of: SocketInput.self)
+        waiter = promise
+        let timer = stream.eventLoop.assumeIsolated().scheduleTask(in: patience) {
+            guard let waiter = self.waiter else { return }
+            self.waiter = nil
+            waiter.fail(TimedOut(what: "the socket's next message"))
+        }
+        promise.futureResult.assumeIsolated().whenComplete { _ in timer.cancel() }
+        return promise.futureResult
+    }
+
+    private func put(_ input: SocketInput) {
+        if let waiter {
+            self.waiter = nil
+            waiter.succeed(input)
+        } else {
+            inputs.append(input)
+        }
+    }
+
+    func send(_ bytes: [UInt8]) {
+        guard stream.isOpen else { return }
+        // Unsafe memory: the stream reads the bytes during the call and keeps a copy of what it can't write.
+        bytes.withUnsafeBytes { stream.send($0) }
+    }
+
+    // Unsafe memory: the transport lends its buffer for the call, and the codec reads it there.
+    func received(_ bytes: UnsafeRawBufferPointer) {
+        var events: [WebSocketEvent] = []
+        receiver.receive(bytes, into: &events)
+        for event in events { received(event) }
+    }
+
+    private func received(_ event: WebSocketEvent) {
+        switch event {
+        case .text(let bytes):
+            do {
+                guard let message = try BrokerMessage.decode(bytes) else {
+                    return put(.closed(code: nil, reason: "unknown message \(bytes.text)"))
+                }
+                put(.message(message, bytes: bytes))
+            } catch {
+                put(.closed(code: nil, reason: "\(error) in \(bytes.text.prefix(300))"))
+            }
+        case .binary: put(.closed(code: nil, reason: "a binary message"))
+        case .ping(let payload):
+            send(
+                WebSocketFrame.encodeMasked(
+                    opcode: .pong, payload: payload, maskingKey: .random(in: .min ... .max)))
+            put(.ping)
+        case .pong: put(.pong)
+        case .close(let code, let reason):
+            send(
+                WebSocketFrame.encodeMasked(
+                    opcode: .close, payload: WebSocketFrame.closePayload(code: code),
+                    maskingKey: .random(in: .min ... .max)))
+            put(.closed(code: code, reason: reason))
+        case .failed(let fault): put(.closed(code: nil, reason: "broken: \(fault.reason)"))
+        }
+    }
+
+    func writable() {}
+
+    func inputEnded() { stream.close() }
+
+    func closed() {
+        isOver = true
+        put(.ended)
+    }
+}
+
+@available(*, unavailable) extension TestSocketHandler: Sendable {}
+
+/// Holds every stream of events to DESIGN 2.2.
+struct SocketCheck {
+    /// A lossless restart of the database changes epochs without a reset (DESIGN 5), so only offsets are compared.
+    let crossesIncarnations: Bool
+    private var check = DeliveryCheck()
+    private var offsets: [TopicName: Offset] = [:]
+
+    init(crossesIncarnations: Bool) { self.crossesIncarnations = crossesIncarnations }
+
+    struct OutOfOrder: Error {
+        let topic: TopicName
+        let offset: Offset
+        let last: Offset
+    }
+
+    mutating func received(_ message: BrokerMessage) throws {
+        guard crossesIncarnations else { return try check.received(message) }
+        guard case .event(let event) = message else { return }
+        let offset = event.event.offset
+        if let last = offsets.updateValue(offset, forKey: event.topic), offset != last + 1 {
+            throw OutOfOrder(topic: event.topic, offset: offset, last: last)
+        }
+    }
+}

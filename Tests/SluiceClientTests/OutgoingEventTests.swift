@@ -1,0 +1,68 @@
+import Testing
+
+@testable import SluiceClient
+
+@Suite("An event to publish") struct OutgoingEventTests {
+    private func line(_ event: OutgoingEvent) -> String {
+        var bytes: [UInt8] = []
+        event.appendLine(to: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    @Test func `becomes a line with its data last and untouched`() {
+        let event = OutgoingEvent(
+            topic: "a.b", data: Array(#"{"n": 1.50e+3,"s":"\ud800é"}"#.utf8), key: "k\"1",
+            eventID: "e", attributes: Array(#"{"x":"y"}"#.utf8))
+        #expect(
+            line(event) == #"{"topic":"a.b","key":"k\"1","event_id":"e","attributes":{"x":"y"},"#
+                + #""data":{"n": 1.50e+3,"s":"\ud800é"}}"# + "\n")
+    }
+
+    @Test func `keeps to one line whatever line ends its data has`() {
+        let text = line(OutgoingEvent(topic: "a", data: Array("[1,\r\n 2]".utf8)))
+        #expect(text == "{\"topic\":\"a\",\"data\":[1,   2]}\n")
+    }
+
+    @Test func `is checked as the broker would`() throws {
+        let event = OutgoingEvent(topic: "a", data: Array("\n 1 ".utf8))
+        #expect(try event.checked().data == Array("1".utf8))
+        let bad = OutgoingEvent(topic: "a", data: Array("{'a':1}".utf8))
+        let error = #expect(throws: SluiceError.self) { try bad.checked() }
+        #expect(error?.code == "invalid_json")
+        #expect(error?.message.contains("byte 1") == true)
+    }
+
+    @Test func `says key and id in header fields only where these can hold them`() {
+        let plain = OutgoingEvent(topic: "a", data: [0x31], key: "k-1", eventID: "e/1")
+        #expect(plain.headers?.map { "\($0): \($1)" } == ["Sluice-Key: k-1", "Sluice-Event-Id: e/1"])
+        #expect(OutgoingEvent(topic: "a", data: [0x31], key: "clé").headers == nil)
+        #expect(OutgoingEvent(topic: "a", data: [0x31], key: " k").headers == nil)
+        #expect(OutgoingEvent(topic: "a", data: [0x31], attributes: [0x7B, 0x7D]).headers == nil)
+    }
+}
+
+@Suite("The settings of a new topic") struct NewTopicTests {
+    @Test func `that are not given are the server's`() throws {
+        #expect(
+            String(decoding: try NewTopic().body(), as: UTF8.self)
+                == #"{"durable":true,"retain":{"age":null,"count":null,"bytes":null},"description":""}"#
+        )
+    }
+
+    @Test func `are sent as the protocol wants them`() throws {
+        let topic = NewTopic(
+            retainAge: "7d", retainCount: "unlimited", retainBytes: "1GiB", description: "a \"b\"")
+        #expect(
+            String(decoding: try topic.body(), as: UTF8.self)
+                == #"{"durable":true,"retain":{"age":"7d","count":"unlimited","bytes":1073741824},"#
+                + #""description":"a \"b\""}"#)
+    }
+
+    @Test(arguments: [
+        NewTopic(retainAge: "7"), NewTopic(retainCount: "0"), NewTopic(retainCount: "many"),
+        NewTopic(retainBytes: "1GB"),
+    ]) func `that can't be read are refused`(topic: NewTopic) {
+        let error = #expect(throws: SluiceError.self) { try topic.body() }
+        #expect(error?.kind == .invalid)
+    }
+}

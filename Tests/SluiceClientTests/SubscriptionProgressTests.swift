@@ -1,0 +1,120 @@
+import EventModel
+import Testing
+
+@testable import SluiceClient
+
+@Suite("A subscription over its connections") struct SubscriptionProgressTests {
+    private let welcome = """
+        {"type":"welcome","protocol":"sluice.v1","session":"s_1","node":"n","version":"1",\
+        "time":"2026-01-01T00:10:00.000000Z","heartbeat_ms":20000,"expires":null,"limits":{\
+        "message_bytes":1,"event_bytes":1,"subscriptions":1,"topics_per_subscribe":1,"filter_bytes":1}}
+        """
+
+    private func event(_ offset: Int) -> String {
+        #"{"type":"event","topic":"a.b","offset":\#(offset),"cursor":"k3f9-\#(offset)","#
+            + #""time":"2026-01-01T00:10:01.000000Z","data":[1, 2]}"#
+    }
+
+    private func progress(from start: StartPosition = .latest) throws -> SubscriptionProgress {
+        SubscriptionProgress(patterns: [try TopicPattern("a.>")], start: start)
+    }
+
+    private func steps(
+        _ progress: inout SubscriptionProgress, _ messages: String...
+    ) throws -> [SubscriptionProgress.Step] {
+        var steps: [SubscriptionProgress.Step] = []
+        for message in messages { try progress.received(Array(message.utf8), into: &steps) }
+        return steps
+    }
+
+    private func sent(_ steps: [SubscriptionProgress.Step]) -> [String] {
+        steps.compactMap { step in
+            if case .send(let text) = step { String(decoding: text, as: UTF8.self) } else { nil }
+        }
+    }
+
+    @Test func `subscribes when it is welcome, and watches the heartbeat`() throws {
+        var progress = try progress()
+        let steps = try steps(&progress, welcome)
+        #expect(steps.first == .heartbeat(.seconds(20)))
+        let request = try JSONFields(Array(try #require(sent(steps).first).utf8))
+        #expect(request.text("type") == "subscribe")
+        #expect(request.text("topic") == "a.>")
+        #expect(request.raw("cursors") == nil)
+    }
+
+    @Test func `gives events with their exact data and the whole message`() throws {
+        var progress = try progress()
+        let text = event(7)
+        let steps = try steps(&progress, text)
+        guard case .item(.event(let received)) = try #require(steps.first) else {
+            Issue.record("no event: \(steps)")
+            return
+        }
+        #expect(received.offset == 7)
+        #expect(received.cursor == "k3f9-7")
+        #expect(received.data == Array("[1, 2]".utf8))
+        #expect(received.message == Array(text.utf8))
+    }
+
+    @Test func `goes on behind the last event on the next connection`() throws {
+        var progress = try progress()
+        _ = try steps(
+            &progress, welcome, #"{"type":"subscribed","id":1,"topics":{}}"#, event(7), event(8))
+        progress.connected()
+        let resumed = try steps(&progress, welcome)
+        let request = try JSONFields(Array(try #require(sent(resumed).first).utf8))
+        #expect(request.object("cursors")?.text("a.b") == "k3f9-8")
+        // Topics that were not seen begin a minute before the first welcome, so that none is missed.
+        #expect(request.text("from") == "time:2026-01-01T00:09:00.000000Z")
+    }
+
+    @Test func `repeats its first start when the connection broke before the subscription stood`()
+        throws
+    {
+        var progress = try progress(from: .last(3))
+        let first = sent(try steps(&progress, welcome))
+        progress.connected()
+        #expect(sent(try steps(&progress, welcome)) == first)
+    }
+
+    @Test func `tells gaps, resets, lag and live`() throws {
+        var progress = try progress()
+        let steps = try steps(
+            &progress,
+            #"{"type":"gap","topic":"a.b","from":1,"to":3,"cursor":"k3f9-3","reason":"retention"}"#,
+            #"{"type":"reset","topic":"a.b","cursor":"m1-0","reason":"recreated"}"#,
+            #"{"type":"lagging","id":1,"behind":12}"#, #"{"type":"live","id":1}"#)
+        let notices = steps.compactMap { step -> SubscriptionNotice? in
+            if case .item(.notice(let notice, _)) = step { notice } else { nil }
+        }
+        #expect(
+            notices == [
+                .gap(topic: "a.b", from: 1, to: 3, reason: "retention"),
+                .reset(topic: "a.b", reason: "recreated"), .lagging(behind: 12), .live,
+            ])
+    }
+
+    @Test func `ignores messages of later versions`() throws {
+        var progress = try progress()
+        #expect(try steps(&progress, #"{"type":"weather","sun":true}"#).isEmpty)
+    }
+
+    @Test func `ends with the broker's error; one that is worth another try says so`() throws {
+        var progress = try progress()
+        let final = #expect(throws: SluiceError.self) {
+            try steps(
+                &progress,
+                #"{"type":"error","id":1,"to":"subscribe","code":"forbidden","message":"m","remedy":"r"}"#
+            )
+        }
+        #expect(final == SluiceError(.refused, code: "forbidden", "m", remedy: "r"))
+        let passing = #expect(throws: SluiceError.self) {
+            try steps(
+                &progress,
+                #"{"type":"error","id":1,"to":"subscribe","code":"database_unavailable","#
+                    + #""message":"m","remedy":"r","retry_after_ms":500}"#)
+        }
+        #expect(passing?.retryAfter == .milliseconds(500))
+    }
+}

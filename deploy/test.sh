@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Checks the format, builds everything, and runs all tests; installs what is missing before.
+#   deploy/test.sh
+#   TEST_MINUTES=40 deploy/test.sh     on a slow machine
+set -eu
+cd "$(dirname "$0")/.."
+. deploy/setup.sh
+
+[ $# -eq 0 ] || fail "test.sh takes no arguments, but '$1' was given." "Run deploy/test.sh alone."
+minutes=${TEST_MINUTES:-20}
+
+check_format() {
+    swift format lint --strict --configuration .swift-format --recursive --parallel \
+        Sources Tests Package.swift
+}
+
+run_tests() {
+    local code=0
+    timeout -k 10 "$((minutes * 60))" swift test --skip-build || code=$?
+    [ $code -ne 124 ] || fail "The tests did not end within $minutes minutes." \
+        "See the last test that began above; TEST_MINUTES allows more."
+    return $code
+}
+
+prepare
+timed "checking the format" check_format
+timed "building everything and the tests (some minutes the first time)" \
+    swift build --build-tests --explicit-target-dependency-import-check error
+timed "running the tests (at most $minutes minutes)" run_tests
+say "all is well after $SECONDS s"
