@@ -68,7 +68,8 @@ let package = Package(
         .target(
             name: "Transport",
             dependencies: [
-                "EventModel", "WebSocketCodec", "OpenSSLBridge", nioCore, nioPosix, nioHTTP1, logging,
+                "EventModel", "WebSocketCodec", "OpenSSLBridge", nioCore, nioPosix, nioHTTP1,
+                logging,
             ],
             swiftSettings: settings),
         .target(
@@ -106,7 +107,8 @@ let package = Package(
         .target(
             name: "TopicCommands",
             dependencies: [
-                "EventModel", "SluiceClient", "BrokerRuntime", "DurableLog", "AccessControl", arguments,
+                "EventModel", "SluiceClient", "BrokerRuntime", "DurableLog", "AccessControl",
+                arguments,
                 logging,
             ],
             swiftSettings: settings),
@@ -116,12 +118,19 @@ let package = Package(
         .target(
             name: "PostgresCluster", dependencies: ["ManagedPostgres", "PostgresBridge", logging],
             path: "Tests/Support/PostgresCluster", swiftSettings: settings),
-        .testTarget(name: "EventModelTests", dependencies: ["EventModel"], swiftSettings: settings),
-        .testTarget(
-            name: "WebSocketCodecTests", dependencies: ["WebSocketCodec", "EventModel"],
+        .target(
+            name: "RepeatableChance", path: "Tests/Support/RepeatableChance",
             swiftSettings: settings),
         .testTarget(
-            name: "SessionProtocolTests", dependencies: ["SessionProtocol", "EventModel"],
+            name: "EventModelTests", dependencies: ["EventModel", "RepeatableChance"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "WebSocketCodecTests",
+            dependencies: ["WebSocketCodec", "EventModel", "RepeatableChance"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "SessionProtocolTests",
+            dependencies: ["SessionProtocol", "EventModel", "RepeatableChance"],
             swiftSettings: settings),
         .testTarget(
             name: "PostgresBridgeTests", dependencies: ["PostgresBridge", "PostgresCluster"],
@@ -130,7 +139,8 @@ let package = Package(
             name: "ManagedPostgresTests",
             dependencies: ["ManagedPostgres", "PostgresBridge", logging], swiftSettings: settings),
         .testTarget(
-            name: "FanOutTests", dependencies: ["FanOut", "EventModel"], swiftSettings: settings),
+            name: "FanOutTests", dependencies: ["FanOut", "EventModel", "RepeatableChance"],
+            swiftSettings: settings),
         .testTarget(
             name: "OpenSSLBridgeTests", dependencies: ["OpenSSLBridge"], swiftSettings: settings),
         .testTarget(

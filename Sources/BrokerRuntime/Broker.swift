@@ -54,7 +54,8 @@ package struct Broker: Service {
     private func serve(_ database: Database, on loops: MultiThreadedEventLoopGroup) async throws {
         let log = PostgresLog(
             configuration: database.configuration, listenConninfo: configuration.listenURL,
-            limits: configuration.limits, createsTopics: configuration.createsTopics, logger: logger)
+            limits: configuration.limits, createsTopics: configuration.createsTopics, logger: logger
+        )
         let hub = try FanOutHub(
             loops: Array(loops.makeIterator()), log: log, limits: configuration.limits)
         log.start(sink: hub)

@@ -1,6 +1,5 @@
 internal import AccessControl
 internal import EventModel
-internal import OpenSSLBridge
 
 /// The token of this machine's command line: made at the first start, found in the connection file afterwards.
 struct FirstToken {
@@ -8,17 +7,14 @@ struct FirstToken {
     /// Made by this start; only then is it shown.
     let isNew: Bool
 
-    /// - Parameter kept: The token of the connection file, if there is one.
+    /// Keeps the connection file's token if it is still good, and makes one otherwise.
     static func prepare(
         kept: String?, store: any TokenStore, authenticator: Authenticator
     ) async throws(BrokerError) -> FirstToken {
         if let kept, await isValid(kept, authenticator) {
             return FirstToken(text: kept, isNew: false)
         }
-        var generator = SystemRandomNumberGenerator()
-        let token = Token(using: &generator)
-        try await store.create(
-            id: token.id, name: "first", hash: Digest.sha256(token.secret.utf8), expires: nil)
+        let token = try await Token.create(name: "first", expires: nil, in: store)
         return FirstToken(text: token.text, isNew: true)
     }
 

@@ -29,7 +29,9 @@ public struct BrokerAddress: Hashable, Sendable, CustomStringConvertible {
             host = String(rest[..<colon])
             portText = rest[colon...]
         }
-        let hostIsSound = host.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && !"/?#@[]".utf8.contains($0) }
+        let hostIsSound = host.utf8.allSatisfy {
+            $0 > 0x20 && $0 < 0x7F && !"/?#@[]".utf8.contains($0)
+        }
         guard !host.isEmpty, hostIsSound else { throw Self.refused(text) }
         if portText.isEmpty {
             port = isTLS ? 443 : 80

@@ -31,11 +31,13 @@ public final class SluiceClient: Sendable {
     /// - Returns: Where it was appended.
     /// - Throws: `SluiceError`; with `retryAfter` the same request may be sent again.
     public func publish(
-        _ event: OutgoingEvent, idempotencyKey: String? = nil, retryingFor patience: Duration = .zero
+        _ event: OutgoingEvent, idempotencyKey: String? = nil,
+        retryingFor patience: Duration = .zero
     ) async throws -> PublishResult {
         let event = try event.checked()
         guard let labels = event.headers else {
-            return try await publish([event], idempotencyKey: idempotencyKey, retryingFor: patience)[0]
+            return try await publish(
+                [event], idempotencyKey: idempotencyKey, retryingFor: patience)[0]
         }
         var headers = labels + [("Content-Type", "application/json")]
         if let key = idempotencyKey ?? (event.eventID == nil ? Self.randomKey() : nil) {
@@ -45,7 +47,8 @@ public final class SluiceClient: Sendable {
         let body = try await retrying(for: patience) { [headers] in
             try await self.caller.call(.POST, path, headers: headers, body: event.data)
         }
-        guard let fields = try? JSONFields(body), let result = PublishResult(fields, json: body) else {
+        guard let fields = try? JSONFields(body), let result = PublishResult(fields, json: body)
+        else {
             throw SluiceError.notSluice(connector.configuration.address, "no result of a publish")
         }
         return result

@@ -2,7 +2,8 @@ import FoundationEssentials
 import Testing
 
 @Suite("The picture of the way of an event") struct WayOfAnEventTests {
-    private static let repository = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+    private static let repository = #filePath.split(separator: "/").dropLast(3).joined(
+        separator: "/")
 
     /// What stands in backticks and looks like a path of a source file.
     private static func files(named page: String) throws -> [String] {

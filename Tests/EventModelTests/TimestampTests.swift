@@ -1,3 +1,4 @@
+import RepeatableChance
 import EventModel
 import Foundation
 import Testing

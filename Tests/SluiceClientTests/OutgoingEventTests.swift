@@ -34,7 +34,8 @@ import Testing
 
     @Test func `says key and id in header fields only where these can hold them`() {
         let plain = OutgoingEvent(topic: "a", data: [0x31], key: "k-1", eventID: "e/1")
-        #expect(plain.headers?.map { "\($0): \($1)" } == ["Sluice-Key: k-1", "Sluice-Event-Id: e/1"])
+        #expect(
+            plain.headers?.map { "\($0): \($1)" } == ["Sluice-Key: k-1", "Sluice-Event-Id: e/1"])
         #expect(OutgoingEvent(topic: "a", data: [0x31], key: "clé").headers == nil)
         #expect(OutgoingEvent(topic: "a", data: [0x31], key: " k").headers == nil)
         #expect(OutgoingEvent(topic: "a", data: [0x31], attributes: [0x7B, 0x7D]).headers == nil)

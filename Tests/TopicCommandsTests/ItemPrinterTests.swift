@@ -7,7 +7,8 @@ import Testing
     private func event(_ offset: Int64, data: String = "{}") -> SubscriptionItem {
         .event(
             ReceivedEvent(
-                topic: "a.b", offset: offset, cursor: "k-\(offset)", time: "t", data: Array(data.utf8),
+                topic: "a.b", offset: offset, cursor: "k-\(offset)", time: "t",
+                data: Array(data.utf8),
                 message: Array(#"{"type":"event","data":\#(data)}"#.utf8)))
     }
 
@@ -17,7 +18,8 @@ import Testing
         var printer = ItemPrinter(isJSON: false, remaining: nil)
         printer.print([
             event(1, data: "[1,\n2]"),
-            .notice(.gap(topic: "a.b", from: 2, to: 4, reason: "retention"), message: [0x7B, 0x7D]),
+            .notice(
+                .gap(topic: "a.b", from: 2, to: 4, reason: "retention"), message: [0x7B, 0x7D]),
         ])
         #expect(text(printer.takeOutput()) == "a.b  1  [1, 2]\n")
         #expect(text(printer.takeErrors()) == "gap: a.b 2 to 4 will not come (retention)\n")

@@ -20,7 +20,8 @@ import Testing
     }
 
     @Test func `without a topic is an object with topic and data`() throws {
-        let line = #"{"key":"k","data" : {"n":1.50 } , "topic":"a.b","event_id":"e","attributes":{"x":"y"}}"#
+        let line =
+            #"{"key":"k","data" : {"n":1.50 } , "topic":"a.b","event_id":"e","attributes":{"x":"y"}}"#
         #expect(
             try event(line)
                 == OutgoingEvent(
@@ -37,7 +38,8 @@ import Testing
     @Test func `that 'subscribe --json' printed is published again without what the broker added`()
         throws
     {
-        let line = #"{"type":"event","topic":"a.b","offset":7,"cursor":"k3f9-7","#
+        let line =
+            #"{"type":"event","topic":"a.b","offset":7,"cursor":"k3f9-7","#
             + #""time":"2026-01-01T00:00:00.000000Z","key":"k","data":[1, 2]}"#
         #expect(
             try event(line) == OutgoingEvent(topic: "a.b", data: Array("[1, 2]".utf8), key: "k"))

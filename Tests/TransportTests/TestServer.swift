@@ -16,9 +16,13 @@ enum Wire: Sendable, CaseIterable {
 /// Certificates for all tests of this run, made once.
 enum TestCertificates {
     static let local: LocalCertificates? = {
-        let path = NSTemporaryDirectory() + "sluice-transport-tests-\(getpid())"
-        return try? LocalCertificates.prepare(in: path)
+        atexit { try? FileManager.default.removeItem(atPath: TestCertificates.directory) }
+        return try? LocalCertificates.prepare(in: directory)
     }()
+
+    private static var directory: String {
+        NSTemporaryDirectory() + "sluice-transport-tests-\(getpid())"
+    }
 
     struct Missing: Error {}
 

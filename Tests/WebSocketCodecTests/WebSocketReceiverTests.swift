@@ -1,3 +1,4 @@
+import RepeatableChance
 import Testing
 import WebSocketCodec
 

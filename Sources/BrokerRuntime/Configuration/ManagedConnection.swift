@@ -8,6 +8,7 @@ package enum ManagedConnection {
     /// `postgres/socket_directory` names.
     ///
     /// - Parameter dataDirectory: The broker's.
+    /// - Returns: What libpq takes.
     /// - Throws: When no server has left its socket there.
     package static func conninfo(
         dataDirectory: String

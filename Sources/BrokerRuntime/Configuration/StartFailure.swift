@@ -17,7 +17,8 @@ package struct StartFailure: Error, Equatable, Sendable {
             remedy = "Free the address or choose another one with --listen."
         case let error as TLSError:
             message = "\(error)"
-            remedy = "Check the files of --cert and --key, or leave both out for a local certificate."
+            remedy =
+                "Check the files of --cert and --key, or leave both out for a local certificate."
         default: return nil
         }
     }

@@ -17,9 +17,7 @@ package struct BrokerError: Error, Equatable, Sendable, CustomStringConvertible 
     /// The topic's head, with `head_moved`.
     package var head: Cursor?
 
-    /// - Parameters:
-    ///   - remedy: The catalogue's if absent.
-    ///   - retryAfter: One second if absent and the code is worth another try.
+    /// The remedy is the catalogue's unless another is given; `retryAfter` is one second if the code is worth another try.
     package init(
         _ code: ErrorCode, _ message: String, remedy: String? = nil, at: InputPlace? = nil,
         retryAfter: Duration? = nil

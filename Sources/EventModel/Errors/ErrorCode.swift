@@ -40,7 +40,7 @@ package enum ErrorCode: String, CaseIterable, Sendable {
     case messageTooLarge = "message_too_large"
     case ephemeralTopic = "ephemeral_topic"
 
-    /// The HTTP status of an answer with this code. Codes that only sessions use have the nearest one.
+    /// The HTTP status of an answer with this code; codes that only sessions use have the nearest one.
     package var httpStatus: Int {
         switch self {
         case .invalidJSON, .invalidUTF8, .invalidTopic, .invalidPattern, .invalidStart,
@@ -115,13 +115,15 @@ package enum ErrorCode: String, CaseIterable, Sendable {
         case .invalidJSON: "Send one JSON text (RFC 8259), at most 512 levels deep."
         case .invalidUTF8: "Encode the text as UTF-8."
         case .invalidTopic: "Use 1 to 200 bytes: segments of A-Z a-z 0-9 _ - joined by dots."
-        case .invalidPattern: "Use a topic name in which '*' stands for one segment and a final '>' for the rest."
+        case .invalidPattern:
+            "Use a topic name in which '*' stands for one segment and a final '>' for the rest."
         case .invalidStart:
             "Use latest, earliest, last:10, offset:17, after:CURSOR, time:2026-01-01T00:00:00Z or ago:15m."
         case .invalidFilter: "Correct the filter."
         case .invalidRequest: "Correct the request as the message says."
         case .unknownField: "Remove the field or correct its name."
-        case .unauthorized: "Send 'Authorization: Bearer TOKEN'; 'sluice token create' makes a token."
+        case .unauthorized:
+            "Send 'Authorization: Bearer TOKEN'; 'sluice token create' makes a token."
         case .forbidden: "Use a token that allows it."
         case .originRefused: "List the origin in the broker's configuration."
         case .notFound: "Check the path; GET /v1/errors lists the codes, the README the routes."
@@ -135,23 +137,27 @@ package enum ErrorCode: String, CaseIterable, Sendable {
         case .headMoved: "Read the topic up to its head, then decide again."
         case .eventTooLarge: "Send less, or raise the limit in the broker's configuration."
         case .bodyTooLarge: "Split the request, or raise the limit in the broker's configuration."
-        case .unsupportedMediaType: "Send application/json (one event) or application/x-ndjson (one per line)."
+        case .unsupportedMediaType:
+            "Send application/json (one event) or application/x-ndjson (one per line)."
         case .idempotencyConflict: "Use a new key for a new body."
         case .upgradeRequired: "Connect with a WebSocket client (wss)."
-        case .rateLimited, .publisherOverloaded: "Wait as Retry-After says, then send the same request again."
+        case .rateLimited, .publisherOverloaded:
+            "Wait as Retry-After says, then send the same request again."
         case .headersTooLarge: "Send fewer or shorter headers."
         case .internal: "Try again; if it stays, report the request_id and the broker's log."
         case .databaseUnavailable: "Wait as Retry-After says, then send the same request again."
-        case .outcomeUnknown: "Send the same request with the same Idempotency-Key again, or read the topic."
+        case .outcomeUnknown:
+            "Send the same request with the same Idempotency-Key again, or read the topic."
         case .draining, .brokerFull: "Connect again, to another node if there is one."
         case .grantRevoked: "Ask for a token that allows it."
-        case .subscriptionLimit: "Use patterns, unsubscribe what is not needed, or open a second session."
+        case .subscriptionLimit:
+            "Use patterns, unsubscribe what is not needed, or open a second session."
         case .messageTooLarge: "Send smaller messages."
         case .ephemeralTopic: "Start at 'latest'."
         }
     }
 
-    /// Can the same request succeed later, without a change?
+    /// Whether the same request may succeed later, without a change.
     package var isRetryable: Bool {
         switch self {
         case .rateLimited, .publisherOverloaded, .databaseUnavailable, .outcomeUnknown, .draining,

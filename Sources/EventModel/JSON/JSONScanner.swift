@@ -10,7 +10,7 @@ package struct JSONScanner {
     private let end: Int
     private var depth = 0
 
-    /// - Parameter range: The part of `bytes` to scan; all of it if absent.
+    /// Scans a part of `bytes`, or all of it.
     package init(_ bytes: [UInt8], in range: Range<Int>? = nil) {
         self.bytes = bytes
         position = range?.lowerBound ?? 0
@@ -33,7 +33,8 @@ package struct JSONScanner {
     package mutating func value() throws(BrokerError) -> Range<Int> {
         let start = position
         switch peek() {
-        case UInt8(ascii: "{"): try members { scanner, _ throws(BrokerError) in _ = try scanner.value() }
+        case UInt8(ascii: "{"):
+            try members { scanner, _ throws(BrokerError) in _ = try scanner.value() }
         case UInt8(ascii: "["): try array()
         case UInt8(ascii: "\""): _ = try string()
         case UInt8(ascii: "t"): try literal("true")
@@ -101,7 +102,9 @@ package struct JSONScanner {
 
     private mutating func leave() { depth -= 1 }
 
-    /// Reads a string and gives its range, with its quotes. Lone surrogates in escapes are allowed (RFC 8259 8.2).
+    /// Reads a string and gives its range, with its quotes.
+    ///
+    /// Lone surrogates in escapes are allowed (RFC 8259 8.2).
     package mutating func string() throws(BrokerError) -> Range<Int> {
         let start = position
         position += 1

@@ -1,18 +1,23 @@
 extension JSONScanner {
     /// The text of a string that `string()` found, with its escapes resolved.
     ///
-    /// - Parameter field: Names the string in the error.
+    /// The error names the string as `field`.
+    ///
+    /// - Returns: The text.
     /// - Throws: `invalid_json` for NUL and lone surrogates, which `key`, `event_id` and attributes may not hold (PROTOCOL 1.8).
     package func text(of range: Range<Int>, field: String) throws(BrokerError) -> String {
         let inner = bytes[range.lowerBound + 1..<range.upperBound - 1]
-        guard inner.contains(UInt8(ascii: "\\")) else { return String(decoding: inner, as: UTF8.self) }
+        guard inner.contains(UInt8(ascii: "\\")) else {
+            return String(decoding: inner, as: UTF8.self)
+        }
         var units = StringUnits(bytes: bytes, position: inner.startIndex, end: inner.endIndex)
         var text: [UInt8] = []
         while units.position < units.end {
             let start = units.position
             guard let isFine = units.appendNext(to: &text), isFine else {
                 throw BrokerError(
-                    .invalidJSON, "\(quoted(field)) holds NUL or a lone surrogate at byte \(start).",
+                    .invalidJSON,
+                    "\(quoted(field)) holds NUL or a lone surrogate at byte \(start).",
                     remedy: "Send text without \\u0000 and with surrogates in pairs.",
                     at: InputPlace(byte: start, field: field))
             }
@@ -27,7 +32,9 @@ private struct StringUnits {
     var position: Int
     let end: Int
 
-    /// Appends the next character. `false`: NUL or a lone surrogate.
+    /// Appends the next character.
+    ///
+    /// `false`: NUL or a lone surrogate.
     mutating func appendNext(to text: inout [UInt8]) -> Bool? {
         guard bytes[position] == UInt8(ascii: "\\") else {
             text.append(bytes[position])

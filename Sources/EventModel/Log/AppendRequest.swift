@@ -1,10 +1,12 @@
 /// What one publisher wants appended: all of it in one commit, or nothing (but for repeats).
 package struct AppendRequest: Sendable {
-    /// In the order of the request. Neighbouring parts of one topic are appended one behind the other.
+    /// In the order of the request.
+    ///
+    /// Neighbouring parts of one topic are appended one behind the other.
     package var parts: [Part]
-    /// May topics that do not exist yet be created?
+    /// Whether topics that do not exist yet may be created.
     package var createsTopics: Bool
-    /// Who asks: shares of the queue before the log are counted by it. Empty: anonymous.
+    /// Who asks, for shares of the queue before the log; empty: anonymous.
     package var publisher: String
 
     /// Events of one topic that stand or fall with one condition.

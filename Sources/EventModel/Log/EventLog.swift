@@ -64,7 +64,9 @@ package protocol EventLog: Sendable {
 /// How an append is answered: one receipt a part, in order.
 package typealias AppendCompletion = @Sendable (Result<[AppendReceipt], BrokerError>) -> Void
 
-/// What a log tells the fan-out. One sink a node; calls are serialised, come on any thread and must not block.
+/// What a log tells the fan-out.
+///
+/// One sink a node; calls are serialised, come on any thread and must not block.
 package protocol TailSink: Sendable {
     /// Committed events of one followed topic. The first is the one behind the last told (or behind `latest` of `follow`).
     func appended(_ events: [Event], to topic: TopicName, epoch: Epoch)
@@ -107,7 +109,9 @@ package struct EventPage: Sendable {
     package var position: TopicPosition
     /// What is missing below this was purged; above it, retention took it.
     package var purgedBelow: Offset
-    /// Dense. The first is `after + 1`, or `earliest` when that is higher.
+    /// Without holes.
+    ///
+    /// The first is `after + 1`, or `earliest` when that is higher.
     package var events: [Event]
 
     package init(position: TopicPosition, purgedBelow: Offset, events: [Event]) {

@@ -1,6 +1,6 @@
-/// An event's position in its topic: 1, 2, 3 … dense, in commit order. 0 stands before the first.
+/// An event's position in its topic: 1, 2, 3 … dense, in commit order.
 ///
-/// At most 2^53 - 1 on the wire (PROTOCOL 1.2).
+/// 0 stands before the first. /// At most 2^53 - 1 on the wire (PROTOCOL 1.2).
 package typealias Offset = Int64
 
 /// Identifies one life of a topic's offsets: the log's incarnation and the topic's own id.
@@ -53,7 +53,9 @@ package struct Cursor: Hashable, Sendable, CustomStringConvertible {
 
     /// Parses `"<epoch>-<offset>"`; `nil` if it is not of that form.
     package init?(_ text: some StringProtocol) {
-        guard let dash = text.lastIndex(of: "-"), let epoch = Epoch(text[..<dash]) else { return nil }
+        guard let dash = text.lastIndex(of: "-"), let epoch = Epoch(text[..<dash]) else {
+            return nil
+        }
         let digits = text[text.index(after: dash)...]
         guard let offset = Self.offset(digits) else { return nil }
         self.init(epoch: epoch, offset: offset)

@@ -13,7 +13,7 @@ package enum StartPosition: Hashable, Sendable {
     /// The same, counted back from the broker's clock.
     case ago(Duration)
 
-    /// Parses the wire form, e.g. `last:10` or `time:2026-01-01T00:00:00Z`.
+    /// Parses the wire form, like `last:10` or `time:2026-01-01T00:00:00Z`.
     ///
     /// - Throws: `invalid_start` with the forms there are.
     package init(_ text: some StringProtocol) throws(BrokerError) {

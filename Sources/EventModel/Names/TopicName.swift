@@ -1,6 +1,6 @@
 /// The name of a topic: 1 to 200 bytes, segments of `[A-Za-z0-9_-]+` joined by `.` (DESIGN 1).
 package struct TopicName: Hashable, Sendable, CustomStringConvertible {
-    /// The name as text, e.g. `orders.eu.created`.
+    /// The name as text, like `orders.eu.created`.
     package let text: String
 
     package var description: String { text }
@@ -31,10 +31,12 @@ package struct TopicName: Hashable, Sendable, CustomStringConvertible {
                 throw BrokerError(
                     code, "\(quoted(text)) has an empty segment.",
                     remedy: "Remove the leading, trailing or doubled dot. "
-                        + "In a shell, quote patterns: '\(text.hasSuffix(".") ? text + ">" : text)'.")
+                        + "In a shell, quote patterns: '\(text.hasSuffix(".") ? text + ">" : text)'."
+                )
             }
             guard segmentIsValid(segment) else {
-                throw BrokerError(code, "Segment \(quoted(segment)) of \(quoted(text)) is not valid.")
+                throw BrokerError(
+                    code, "Segment \(quoted(segment)) of \(quoted(text)) is not valid.")
             }
         }
     }
@@ -53,7 +55,8 @@ package struct TopicName: Hashable, Sendable, CustomStringConvertible {
 package func quoted(_ text: some StringProtocol) -> String {
     var shown = ""
     for scalar in text.unicodeScalars.prefix(80) {
-        shown.unicodeScalars.append(scalar.value < 0x20 || scalar.value == 0x7f ? "\u{fffd}" : scalar)
+        shown.unicodeScalars.append(
+            scalar.value < 0x20 || scalar.value == 0x7f ? "\u{fffd}" : scalar)
     }
     return "'\(shown)\(text.unicodeScalars.count > 80 ? "…" : "")'"
 }

@@ -47,7 +47,7 @@ package struct TopicPattern: Hashable, Sendable, CustomStringConvertible {
         exactName = name
     }
 
-    /// Does the topic belong to the pattern?
+    /// Tells whether the topic belongs to the pattern.
     ///
     /// A reserved topic is matched only if the pattern's first segment is the literal `sluice` (PROTOCOL 1.6).
     package func matches(_ name: TopicName) -> Bool {

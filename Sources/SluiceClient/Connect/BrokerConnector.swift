@@ -24,7 +24,8 @@ final class BrokerConnector: Sendable {
         } catch {
             throw SluiceError(
                 .failed, code: "tls", "The authorities can't be used: \(error).",
-                remedy: "Check the file that --ca-file, SLUICE_CA_FILE or the connection file names.")
+                remedy:
+                    "Check the file that --ca-file, SLUICE_CA_FILE or the connection file names.")
         }
     }
 

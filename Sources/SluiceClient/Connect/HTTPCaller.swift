@@ -12,11 +12,15 @@ actor HTTPCaller {
 
     init(_ connector: BrokerConnector) { self.connector = connector }
 
-    /// Sends a request and gives the answer's body.
+    /// Sends a request.
     ///
     /// - Parameters:
-    ///   - method: GET, or one whose repetition does no harm if `isRepeatable`.
+    ///   - method: What to do.
+    ///   - path: With the query.
+    ///   - headers: Besides Host, Authorization and User-Agent.
+    ///   - body: With its media type in `headers`.
     ///   - isRepeatable: Whether it may be sent again when a connection that was kept turns out to be closed.
+    /// - Returns: The answer's body.
     /// - Throws: The broker's error, or `unreachable`.
     func call(
         _ method: HTTPMethod, _ path: String, headers: [(String, String)] = [],
@@ -70,7 +74,8 @@ extension SluiceError {
         guard let fields = try? JSONFields(body), let code = fields.text("code") else {
             let isRetryable = head.status.code == 503 || head.status.code == 429
             self.init(
-                .failed, code: "http_\(head.status.code)", "The answer was HTTP \(head.status.code).",
+                .failed, code: "http_\(head.status.code)",
+                "The answer was HTTP \(head.status.code).",
                 remedy: "Check the address, and what stands between you and the broker.",
                 retryAfter: isRetryable ? retryAfter ?? .seconds(1) : nil)
             return

@@ -44,7 +44,9 @@ final class SessionMailbox: Sendable {
         return isFull
     }
 
-    /// Says how the session ended; the first reason counts. Messages before it are still delivered.
+    /// Says how the session ended; the first reason counts.
+    ///
+    /// Messages before it are still delivered.
     func finish(_ end: End) {
         let waiter = state.withLock { state in
             state.end = state.end ?? end
@@ -53,8 +55,11 @@ final class SessionMailbox: Sendable {
         waiter?.resume()
     }
 
-    /// Waits for messages or the end. One taker at a time.
+    /// Waits for messages or the end.
     ///
+    /// One taker at a time.
+    ///
+    /// - Returns: Messages first, then the end.
     /// - Throws: `CancellationError`.
     func take() async throws -> Delivery {
         while true {

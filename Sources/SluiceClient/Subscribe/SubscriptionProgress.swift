@@ -1,7 +1,9 @@
 internal import EventModel
 internal import SessionProtocol
 
-/// What a subscription has got so far and says next, over all its connections. Pure.
+/// What a subscription has got so far and says next, over all its connections.
+///
+/// Pure.
 struct SubscriptionProgress {
     /// What a message of the broker leads to.
     enum Step: Equatable {

@@ -2,7 +2,7 @@ internal import EventModel
 
 /// What a topic is created with; what is `nil` has the server's default.
 public struct NewTopic: Equatable, Sendable {
-    /// How long events are kept, e.g. `7d`, or `unlimited`.
+    /// How long events are kept, like `7d`, or `unlimited`.
     public var retainAge: String?
     /// How many events are kept, or `unlimited`.
     public var retainCount: String?

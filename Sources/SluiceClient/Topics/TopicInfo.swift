@@ -26,7 +26,9 @@ public struct TopicInfo: Equatable, Sendable {
     public var json: [UInt8]
 
     init?(_ json: [UInt8]) {
-        guard let fields = try? JSONFields(json), let name = fields.text("topic") else { return nil }
+        guard let fields = try? JSONFields(json), let name = fields.text("topic") else {
+            return nil
+        }
         self.name = name
         let retain = fields.object("retain")
         isDurable = fields.flag("durable") ?? true

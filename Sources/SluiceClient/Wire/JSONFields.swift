@@ -64,7 +64,9 @@ package struct JSONFields {
     /// A string, or a number as it is written; `nil` for null.
     package func textOrNumber(_ name: String) -> String? {
         if let text = text(name) { return text }
-        guard let range = ranges[name], let first = range.first.map({ bytes[$0] }) else { return nil }
+        guard let range = ranges[name], let first = range.first.map({ bytes[$0] }) else {
+            return nil
+        }
         let isNumber = first == UInt8(ascii: "-") || (0x30...0x39).contains(first)
         return isNumber ? String(decoding: bytes[range], as: UTF8.self) : nil
     }
@@ -86,7 +88,9 @@ package struct JSONFields {
 
     /// The array was checked when the object was read, so elements and commas alternate.
     private func elements(_ name: String) -> [Range<Int>] {
-        guard let range = ranges[name], bytes[range.lowerBound] == UInt8(ascii: "[") else { return [] }
+        guard let range = ranges[name], bytes[range.lowerBound] == UInt8(ascii: "[") else {
+            return []
+        }
         var found: [Range<Int>] = []
         var position = range.lowerBound + 1
         while position < range.upperBound - 1 {

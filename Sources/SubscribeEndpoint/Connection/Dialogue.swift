@@ -1,6 +1,8 @@
 internal import SessionProtocol
 
-/// What the messages of one connection mean: the session, or the single-topic stream. Confined to the connection's loop.
+/// What the messages of one connection mean: the session, or the single-topic stream.
+///
+/// Confined to the connection's loop.
 protocol Dialogue: AnyObject {
     func received(text: [UInt8])
     func receivedBinary()

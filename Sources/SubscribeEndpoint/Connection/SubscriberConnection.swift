@@ -71,7 +71,7 @@ package final class SubscriberConnection {
         subscriber?.subscriptions.first { $0.id == id }
     }
 
-    /// Is it still a subscription of this connection?
+    /// Whether it is still a subscription of this connection.
     func has(_ subscription: Subscription) -> Bool {
         subscriber?.subscriptions.contains { $0 === subscription } ?? false
     }
@@ -153,7 +153,7 @@ extension SubscriberConnection: SubscriberOutput {
                 if subscriber.backlog.isEmpty { return }
             }
         }
-        if moved >= Self.flushBytesMax { fanOut.shard.flushNextTurn(subscriber) }
+        if moved >= Self.flushBytesMax { fanOut.flushLater(subscriber) }
     }
 }
 
@@ -171,7 +171,9 @@ extension SubscriberConnection: StreamHandler {
         case .text(let bytes): if handshake.isOpen { dialogue?.received(text: bytes) }
         case .binary: if handshake.isOpen { dialogue?.receivedBinary() }
         case .ping(let payload):
-            if handshake.isOpen { sendControl(WebSocketFrame.encode(opcode: .pong, payload: payload)) }
+            if handshake.isOpen {
+                sendControl(WebSocketFrame.encode(opcode: .pong, payload: payload))
+            }
         case .pong: break  // Any byte shows that the peer lives.
         case .close(let code, _):
             endSubscriptions()

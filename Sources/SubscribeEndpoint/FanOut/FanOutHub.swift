@@ -11,13 +11,15 @@ internal import WebSocketCodec
 package final class FanOutHub: TailSink {
     /// The loops' numbers that follow each topic.
     private let interest = Mutex<[TopicName: Set<Int>]>([:])
-    /// Following and unfollowing reach the log in the order in which `interest` changed. Taken before the log's own lock;
+    /// Following and unfollowing reach the log in the order in which `interest` changed.
+    ///
+    /// Taken before the log's own lock;
     /// `interest` is taken inside of both.
     private let ordering = Mutex<Void>(())
     private let loops: [NIOLoopBound<LoopFanOut>]
     private let log: any EventLog
 
-    /// - Parameter loops: All event loops, in the order of their numbers. Not to be called on one of them.
+    /// Takes all event loops, in the order of their numbers; not to be called on one of them.
     package init(loops: [any EventLoop], log: any EventLog, limits: Limits) throws {
         self.log = log
         self.loops = try loops.map { loop in
@@ -70,7 +72,8 @@ package final class FanOutHub: TailSink {
         forEachLoop { $0.shard.restarted(position, fork: fork) }
     }
 
-    private static func encode(_ event: Event, of topic: TopicName, epoch: Epoch) -> EncodedMessage {
+    private static func encode(_ event: Event, of topic: TopicName, epoch: Epoch) -> EncodedMessage
+    {
         let message = EventMessage.encode(topic: topic, epoch: epoch, event: event)
         return EncodedMessage(offset: event.offset, frame: WebSocketFrame.encode(text: message))
     }
@@ -116,7 +119,8 @@ package final class FanOutHub: TailSink {
     /// Reads and encodes a page on the log's thread; the loop's shard is told on its loop.
     func read(_ topic: TopicName, after: Offset, limits: Limits, onLoop number: Int) {
         let loop = loops[number]
-        log.page(of: topic, after: after, events: limits.pageEventsMax, bytes: limits.pageBytesMax) {
+        log.page(of: topic, after: after, events: limits.pageEventsMax, bytes: limits.pageBytesMax)
+        {
             result in
             let page = (try? result.get()).map { page in
                 ReplayPage(

@@ -14,6 +14,8 @@ package final class LoopFanOut {
     private var number = 0
     /// How exactly heartbeats, pings and timeouts are kept.
     private static let tickInterval = TimeAmount.seconds(1)
+    /// What a subscriber that could take more leaves to the others.
+    private static let turn = TimeAmount.microseconds(200)
     /// The most plaintext of one TLS record (RFC 8446 5.1).
     private static let recordBytesMax = 16 * 1024
 
@@ -81,6 +83,15 @@ package final class LoopFanOut {
         // Backwards, because whoever leaves is replaced by the last.
         for place in connections.indices.reversed() where place < connections.count {
             connections[place].tick(now: now)
+        }
+    }
+
+    /// Flushes again when others had their turn.
+    ///
+    /// NIO polls its sockets only when no task is left, so a task that queues itself again would starve them.
+    func flushLater(_ subscriber: Subscriber) {
+        eventLoop.assumeIsolated().scheduleTask(in: Self.turn) {
+            self.shard.flushNextTurn(subscriber)
         }
     }
 

@@ -14,7 +14,7 @@ final class SessionDialogue: Dialogue {
     private var publisher: SessionPublisher?
     private var tokenID = ""
 
-    /// - Parameter admission: What the upgrade's own credentials came to.
+    /// Makes the session; `admission` is what the upgrade's own credentials came to.
     init(
         _ connection: SubscriberConnection, services: SubscribeServices, admission: SessionAdmission
     ) {

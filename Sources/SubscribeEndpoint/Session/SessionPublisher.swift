@@ -15,7 +15,7 @@ final class SessionPublisher {
     private var waiting = Deque<(request: PublishRequest, publisher: String)>()
     private var isAsking = false
 
-    /// - Parameter answer: Called on the loop, once for each publish.
+    /// Calls `answer` on the loop, once for each publish.
     init(
         log: any EventLog, createsTopics: Bool, eventLoop: any EventLoop,
         answer: @escaping (Int64, Result<AppendReceipt, BrokerError>) -> Void

@@ -26,7 +26,7 @@ final class SubscribeOperation {
     private var openCount = 0
     private var failure: BrokerError?
 
-    /// - Parameter completion: Called once on the loop: starts of all topics that exist.
+    /// Calls `completion` once, on the loop, with the starts of all topics that exist.
     init(
         _ question: Question, fanOut: LoopFanOut, log: any EventLog,
         completion: @escaping (Result<[FollowerStart], BrokerError>) -> Void
@@ -75,36 +75,45 @@ final class SubscribeOperation {
     }
 
     private func resume(_ cursors: [TopicName: Cursor], _ now: Timestamp) {
-        log.resume(cursors, completion: answer(now) { operation, resumptions in
-            for (topic, resumption) in resumptions {
-                switch resumption {
-                case .goesOn:
-                    operation.start(topic, after: cursors[topic]?.offset ?? 0, reset: nil)
-                case .reset(let fork, let reason):
-                    operation.start(topic, after: fork, reset: reason)
+        log.resume(
+            cursors,
+            completion: answer(now) { operation, resumptions in
+                for (topic, resumption) in resumptions {
+                    switch resumption {
+                    case .goesOn:
+                        operation.start(topic, after: cursors[topic]?.offset ?? 0, reset: nil)
+                    case .reset(let fork, let reason):
+                        operation.start(topic, after: fork, reset: reason)
+                    }
                 }
-            }
-        })
+            })
     }
 
     private func search(_ topics: [TopicName], _ time: Timestamp, _ now: Timestamp) {
-        log.offsets(of: topics, at: time, completion: answer(now) { operation, offsets in
-            for (topic, offset) in offsets { operation.start(topic, after: offset - 1, reset: nil) }
-        })
+        log.offsets(
+            of: topics, at: time,
+            completion: answer(now) { operation, offsets in
+                for (topic, offset) in offsets {
+                    operation.start(topic, after: offset - 1, reset: nil)
+                }
+            })
     }
 
     private func check(_ topic: TopicName, _ offset: Offset, _ now: Timestamp) {
-        log.page(of: topic, after: offset - 1, events: 1, bytes: 1, completion: answer(now) {
-            operation, page in
-            let latest = page.position.latest
-            if offset <= latest + 1 {
-                operation.start(topic, after: offset - 1, reset: nil)
-            } else {
-                operation.failure = BrokerError(
-                    .invalidStart, "\(topic) ends at offset \(latest); \(offset) is beyond the next.",
-                    remedy: "Start at an offset up to \(latest + 1), or at 'latest'.")
-            }
-        })
+        log.page(
+            of: topic, after: offset - 1, events: 1, bytes: 1,
+            completion: answer(now) {
+                operation, page in
+                let latest = page.position.latest
+                if offset <= latest + 1 {
+                    operation.start(topic, after: offset - 1, reset: nil)
+                } else {
+                    operation.failure = BrokerError(
+                        .invalidStart,
+                        "\(topic) ends at offset \(latest); \(offset) is beyond the next.",
+                        remedy: "Start at an offset up to \(latest + 1), or at 'latest'.")
+                }
+            })
     }
 
     /// A completion that comes back to the loop.

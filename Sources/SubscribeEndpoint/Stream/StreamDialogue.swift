@@ -15,9 +15,8 @@ final class StreamDialogue: Dialogue {
 
     /// Begins delivery.
     ///
-    /// - Parameters:
-    ///   - start: Where; `nil` if the topic did not exist when the start was fixed.
-    ///   - isGone: The client has a cursor of a topic that does not exist any more.
+    /// `start` is `nil` if the topic did not exist when the start was fixed; `isGone` says that the client then has a
+    /// cursor of a topic that does not exist any more.
     func opened(topic: TopicName, start: FollowerStart?, isGone: Bool) {
         guard let connection,
             let subscription = connection.makeSubscription(

@@ -57,9 +57,7 @@ package struct SubscribeEndpoint: Sendable {
 
     // MARK: GET /v1/topics/{topic}/events
 
-    /// A stream of one topic; called on the connection's loop.
-    ///
-    /// - Parameter items: The query, decoded.
+    /// A stream of one topic, with the decoded query; called on the connection's loop.
     package func stream(
         _ topic: TopicName, items: [(name: String, value: String)], _ head: HTTPRequestHead,
         from connection: ConnectionInfo

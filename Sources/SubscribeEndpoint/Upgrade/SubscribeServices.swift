@@ -11,9 +11,9 @@ package struct SubscribeServices: Sendable {
     package let authenticate: Authenticate?
     /// Pages of these origins may connect, beside those of the broker's own host; `*` for all.
     package let origins: [String]
-    /// May publishing create topics?
+    /// Whether publishing may create topics.
     package let createsTopics: Bool
-    /// Names a session, e.g. `s_8f3k`.
+    /// Names a session, like `s_8f3k`.
     package let makeSessionName: @Sendable () -> String
 
     /// Checks a token; answers once, on any thread.

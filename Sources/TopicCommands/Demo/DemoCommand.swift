@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import BrokerRuntime
 internal import SluiceClient
 
-/// `sluice demo`
+/// The command `sluice demo`.
 struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo",
@@ -19,7 +19,9 @@ struct DemoCommand: AsyncParsableCommand {
 
     @OptionGroup var connection: ConnectionOptions
 
-    @Option(help: ArgumentHelp("End after this many seconds; without it, Ctrl-C ends it.", valueName: "number"))
+    @Option(
+        help: ArgumentHelp(
+            "End after this many seconds; without it, Ctrl-C ends it.", valueName: "number"))
     var count: Int?
 
     func run() async throws {

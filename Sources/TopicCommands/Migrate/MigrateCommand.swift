@@ -3,7 +3,7 @@ internal import BrokerRuntime
 internal import DurableLog
 internal import EventModel
 
-/// `sluice migrate`
+/// The command `sluice migrate`.
 struct MigrateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "migrate",

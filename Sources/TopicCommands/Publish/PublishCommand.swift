@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import EventModel
 internal import SluiceClient
 
-/// `sluice publish`
+/// The command `sluice publish`.
 struct PublishCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "publish",
@@ -32,7 +32,8 @@ struct PublishCommand: AsyncParsableCommand {
     var topic: String?
 
     @Argument(
-        help: ArgumentHelp("The event, a JSON text; after -- if it begins with '-'.", valueName: "json"))
+        help: ArgumentHelp(
+            "The event, a JSON text; after -- if it begins with '-'.", valueName: "json"))
     var data: String?
 
     @Option(help: ArgumentHelp("Read from a file instead of standard input.", valueName: "file"))
@@ -41,7 +42,8 @@ struct PublishCommand: AsyncParsableCommand {
     @Flag(help: "One event a line.")
     var ndjson = false
 
-    @Option(help: ArgumentHelp("The events' key, which groups them for conflation.", valueName: "text"))
+    @Option(
+        help: ArgumentHelp("The events' key, which groups them for conflation.", valueName: "text"))
     var key: String?
 
     @Option(
@@ -66,7 +68,8 @@ struct PublishCommand: AsyncParsableCommand {
             throw ValidationError("--ndjson reads lines from a file or standard input, not <json>.")
         }
         if ndjson, eventID != nil {
-            throw ValidationError("--event-id is for one event; in lines it is the member 'event_id'.")
+            throw ValidationError(
+                "--event-id is for one event; in lines it is the member 'event_id'.")
         }
         if !ndjson, topic == nil { throw ValidationError("Name the topic, or use --ndjson.") }
     }

@@ -34,7 +34,8 @@ struct PublishLine {
     }
 
     private static let known: Set<String> = [
-        "topic", "data", "event", "key", "event_id", "attributes", "type", "offset", "cursor", "time",
+        "topic", "data", "event", "key", "event_id", "attributes", "type", "offset", "cursor",
+        "time",
     ]
 
     private static func refuseUnknown(_ names: [String]) throws(SluiceError) {

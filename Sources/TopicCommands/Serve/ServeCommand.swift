@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import BrokerRuntime
 internal import Logging
 
-/// `sluice serve`
+/// The command `sluice serve`.
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve",
@@ -23,7 +23,8 @@ struct ServeCommand: AsyncParsableCommand {
             \(ConfigurationKey.reference(host: .current()))
             """)
 
-    @Option(help: ArgumentHelp("A file with 'key = value' lines (SLUICE_CONFIG).", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("A file with 'key = value' lines (SLUICE_CONFIG).", valueName: "file"))
     var config: String?
 
     @Flag(help: "Print what is in force and where it was said, without secrets, and end.")

@@ -32,6 +32,8 @@ struct ConnectionOptions: ParsableArguments {
     /// - Parameters:
     ///   - host: The environment.
     ///   - timeout: How long connecting and waiting for an answer may take.
+    /// - Returns: The client, not connected yet.
+    /// - Throws: When nothing says where the broker is, or what does can't be used.
     func client(
         host: HostFacts = .current(), timeout: Duration = .seconds(30)
     ) throws -> SluiceClient {
@@ -50,7 +52,8 @@ struct ConnectionOptions: ParsableArguments {
         guard let text = url ?? environment["SLUICE_URL"] ?? known?.url else {
             throw CommandFailure(
                 .unreachable, "It is not known where the broker is.",
-                remedy: "Start one with 'sluice serve', or say --url https://HOST:PORT or SLUICE_URL.")
+                remedy:
+                    "Start one with 'sluice serve', or say --url https://HOST:PORT or SLUICE_URL.")
         }
         let isFromFile = text == known?.url
         return ClientConfiguration(

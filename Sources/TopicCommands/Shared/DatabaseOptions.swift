@@ -19,7 +19,8 @@ struct DatabaseOptions: ParsableArguments {
             valueName: "directory"))
     var dataDir: String?
 
-    @Option(help: ArgumentHelp("The broker's configuration file (SLUICE_CONFIG).", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("The broker's configuration file (SLUICE_CONFIG).", valueName: "file"))
     var config: String?
 
     /// The connection string and the node's name, read as `serve` reads them.

@@ -34,7 +34,9 @@ final class InputFile {
         return poll(&waiting, 1, 0) > 0
     }
 
-    /// What can be read now, at most 256 KiB; empty at the end. Waits until there is something.
+    /// What can be read now, at most 256 KiB; empty at the end.
+    ///
+    /// Waits until there is something.
     func read() throws(CommandFailure) -> [UInt8] {
         var buffer = [UInt8](repeating: 0, count: 256 << 10)
         while true {

@@ -5,7 +5,8 @@ func checkedPatterns(_ texts: [String]) throws(CommandFailure) -> [String] {
     for text in texts {
         if text.hasSuffix(".") {
             throw CommandFailure(
-                .usage, "\(quoted(text)) ends with a dot: the shell took the '>' for a redirection.",
+                .usage,
+                "\(quoted(text)) ends with a dot: the shell took the '>' for a redirection.",
                 remedy: "Quote the pattern: '\(text)>'.")
         }
         do throws(BrokerError) {
@@ -22,7 +23,8 @@ func checkedTopic(_ text: String) throws(CommandFailure) -> String {
     guard !text.hasSuffix(".") else {
         throw CommandFailure(
             .usage, "\(quoted(text)) ends with a dot: the shell took the '>' for a redirection.",
-            remedy: "Name one topic here; patterns are for 'subscribe' and 'topic list', in quotes: "
+            remedy:
+                "Name one topic here; patterns are for 'subscribe' and 'topic list', in quotes: "
                 + "quote the pattern '\(text)>'.")
     }
     do throws(BrokerError) {

@@ -13,7 +13,8 @@ struct Table {
 
     /// Adds a row, one cell a column; line ends and other control characters become spaces.
     mutating func add(_ cells: [String]) {
-        precondition(cells.count == columns.count, "bug: \(cells.count) cells, \(columns.count) columns")
+        precondition(
+            cells.count == columns.count, "bug: \(cells.count) cells, \(columns.count) columns")
         rows.append(cells.map(Self.printable))
     }
 

@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import EventModel
 internal import SluiceClient
 
-/// `sluice subscribe`
+/// The command `sluice subscribe`.
 struct SubscribeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "subscribe",
@@ -25,7 +25,8 @@ struct SubscribeCommand: AsyncParsableCommand {
 
     @OptionGroup var connection: ConnectionOptions
 
-    @Argument(help: ArgumentHelp("Topics and patterns; together one subscription.", valueName: "pattern"))
+    @Argument(
+        help: ArgumentHelp("Topics and patterns; together one subscription.", valueName: "pattern"))
     var patterns: [String]
 
     @Option(help: ArgumentHelp("Where to start.", valueName: "start"))

@@ -1,6 +1,6 @@
 internal import ArgumentParser
 
-/// `sluice token`
+/// The command `sluice token`.
 struct TokenCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "token",

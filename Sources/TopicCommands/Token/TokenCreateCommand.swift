@@ -3,7 +3,7 @@ internal import ArgumentParser
 internal import BrokerRuntime
 internal import EventModel
 
-/// `sluice token create`
+/// The command `sluice token create`.
 struct TokenCreateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "create",
@@ -36,7 +36,8 @@ struct TokenCreateCommand: AsyncParsableCommand {
         if json { return Output.standard.write(Self.json(token, name: name, expires: expires)) }
         Output.standard.line(token.text)
         let end = expires.map { "until \(shortTime($0.description))" } ?? "until it is revoked"
-        Output.error.line("Token \(token.id) for \(quoted(name)), valid \(end). Keep it: it is shown only now.")
+        Output.error.line(
+            "Token \(token.id) for \(quoted(name)), valid \(end). Keep it: it is shown only now.")
     }
 
     static func json(_ token: Token, name: String, expires: Timestamp?) -> [UInt8] {

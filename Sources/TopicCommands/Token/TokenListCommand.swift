@@ -2,7 +2,7 @@ internal import AccessControl
 internal import ArgumentParser
 internal import EventModel
 
-/// `sluice token list`
+/// The command `sluice token list`.
 struct TokenListCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list",
@@ -30,7 +30,8 @@ struct TokenListCommand: AsyncParsableCommand {
 
     static func table(_ tokens: [TokenRecord], now: Timestamp) -> Table {
         var table = Table([
-            ("ID", .left), ("STATE", .left), ("CREATED", .left), ("EXPIRES", .left), ("NAME", .left),
+            ("ID", .left), ("STATE", .left), ("CREATED", .left), ("EXPIRES", .left),
+            ("NAME", .left),
         ])
         for token in tokens {
             let hasExpired = token.expires.map { $0 <= now } ?? false

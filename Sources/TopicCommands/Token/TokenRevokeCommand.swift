@@ -2,7 +2,7 @@ internal import AccessControl
 internal import ArgumentParser
 internal import EventModel
 
-/// `sluice token revoke`
+/// The command `sluice token revoke`.
 struct TokenRevokeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "revoke",
@@ -14,7 +14,8 @@ struct TokenRevokeCommand: AsyncParsableCommand {
 
     @OptionGroup var database: DatabaseOptions
 
-    @Argument(help: ArgumentHelp("The id of 'sluice token list', or a whole token.", valueName: "id"))
+    @Argument(
+        help: ArgumentHelp("The id of 'sluice token list', or a whole token.", valueName: "id"))
     var id: String
 
     func run() async throws {

@@ -1,6 +1,6 @@
 internal import ArgumentParser
 
-/// `sluice topic`
+/// The command `sluice topic`.
 struct TopicCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "topic",

@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import SluiceClient
 
-/// `sluice topic create`
+/// The command `sluice topic create`.
 struct TopicCreateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "create",

@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import SluiceClient
 
-/// `sluice topic describe`
+/// The command `sluice topic describe`.
 struct TopicDescribeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "describe",

@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import SluiceClient
 
-/// `sluice topic list`
+/// The command `sluice topic list`.
 struct TopicListCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list",

@@ -1,3 +1,5 @@
+import RepeatableChance
+
 internal import EventModel
 internal import FanOut
 
