@@ -20,7 +20,8 @@ struct Database: Sendable {
             settings.databaseURL == nil
             ? ManagedPostgres(
                 directory: settings.dataDirectory, binaries: settings.postgresBinaries,
-                logger: logger)
+                // One request may name 10,000 topics, and each takes a lock.
+                extraSettings: ["max_locks_per_transaction": "512"], logger: logger)
             : nil
         let conninfo: String
         if let managed {

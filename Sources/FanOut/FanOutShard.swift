@@ -106,9 +106,16 @@ package final class FanOutShard {
     }
 
     /// Events below `earliest` are not to be read any more.
+    ///
+    /// Where that is beyond what was fanned out, the topic goes on there, and its live followers ask
+    /// the log for what they will not get.
     package func purged(_ topic: TopicName, earliest: Offset) {
         guard let feed = feeds[topic] else { return }
         cacheOrder.forget(bytes: feed.purge(below: earliest))
+        guard feed.skip(to: earliest - 1) else { return }
+        for follower in feed.followers where follower.isLive {
+            follower.subscription.subscriber.topicOvertaken(follower)
+        }
     }
 
     /// The topic goes on in another incarnation of the log, behind `fork`.

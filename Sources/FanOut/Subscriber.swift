@@ -302,6 +302,14 @@ package final class Subscriber {
         tellLive(subscription)
     }
 
+    /// Retention was faster than the fan-out: a page will tell the gap.
+    func topicOvertaken(_ follower: Follower) {
+        guard follower.cursor < follower.feed.head else { return }
+        startReplaying(follower)
+        tellLagging(follower.subscription)
+        shard.markDirty(self)
+    }
+
     /// The topic goes on behind `fork` in another incarnation.
     ///
     /// What was consumed above it is not in the log.

@@ -77,6 +77,15 @@ package final class TopicFeed {
         return size
     }
 
+    /// Goes on behind `offset`, whose events and those before it the log does not keep any more.
+    ///
+    /// - Returns: `false` if they were fanned out before.
+    func skip(to offset: Offset) -> Bool {
+        guard offset > head else { return false }
+        head = offset
+        return true
+    }
+
     /// Goes on in another incarnation of the log, behind `fork`.
     func restart(_ position: TopicPosition, fork: Offset) {
         ended.append((epoch, fork))

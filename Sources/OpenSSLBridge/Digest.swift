@@ -38,9 +38,3 @@ package func randomBytes(_ count: Int) -> [UInt8] {
     precondition(isRandom, "OpenSSL's random generator failed")
     return bytes
 }
-
-/// Whether two secrets are equal, in a time that depends on their lengths alone.
-package func areEqualInConstantTime(_ first: [UInt8], _ second: [UInt8]) -> Bool {
-    guard first.count == second.count else { return false }
-    return CRYPTO_memcmp(first, second, first.count) == 0
-}

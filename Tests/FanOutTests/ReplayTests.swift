@@ -175,4 +175,19 @@ internal import Testing
         loop.answer(topics[0], after: 0, 1...2, latest: 9)
         #expect(loop.takeReads() == [.init(topic: topics[2], after: 0)])
     }
+
+    @Test func `goes on where retention overtook the fan-out, behind a gap`() throws {
+        let topic = try TopicName("orders")
+        let client = TestClient(on: loop)
+        let feed = loop.follows(topic, latest: 5)
+        _ = try loop.subscribed(client, patterns: ["orders"], at: [(feed, 5)])
+        loop.shard.purged(topic, earliest: 9)
+        loop.append(9...9, to: topic)
+        #expect(loop.takeReads() == [.init(topic: topic, after: 5)])
+        loop.answer(topic, after: 5, 9...9, latest: 9, earliest: 9)
+        #expect(
+            client.received() == [
+                "live 1", "lagging 1 3", "gap orders 6-8 retention", "orders 9", "live 1",
+            ])
+    }
 }

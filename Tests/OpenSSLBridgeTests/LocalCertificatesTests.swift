@@ -99,12 +99,6 @@ import Testing
         #expect(Digest.sha256(lazily) == Digest.sha256("abc".utf8))
     }
 
-    @Test func `compare whole values`() {
-        #expect(areEqualInConstantTime([1, 2], [1, 2]))
-        #expect(!areEqualInConstantTime([1, 2], [1, 3]))
-        #expect(!areEqualInConstantTime([1, 2], [1, 2, 3]))
-    }
-
     @Test func `are as many as asked for`() {
         #expect(randomBytes(0).isEmpty)
         #expect(randomBytes(32).count == 32)

@@ -78,6 +78,8 @@ package protocol TailSink: Sendable {
     func deleted(_ topic: TopicName)
 
     /// Everything below `earliest` is not to be read any more, from caches neither.
+    ///
+    /// When it is beyond what was told, the topic's next events begin there.
     func purged(_ topic: TopicName, earliest: Offset)
 
     /// The log began another incarnation (DESIGN 5): a followed topic goes on behind `fork`, with the position's epoch.
