@@ -121,6 +121,9 @@ let package = Package(
         .target(
             name: "RepeatableChance", path: "Tests/Support/RepeatableChance",
             swiftSettings: settings),
+        .target(
+            name: "DeliveryContract", dependencies: ["EventModel", "SessionProtocol"],
+            path: "Tests/Support/DeliveryContract", swiftSettings: settings),
         .testTarget(
             name: "EventModelTests", dependencies: ["EventModel", "RepeatableChance"],
             swiftSettings: settings),
@@ -130,7 +133,9 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "SessionProtocolTests",
-            dependencies: ["SessionProtocol", "EventModel", "RepeatableChance"],
+            dependencies: [
+                "SessionProtocol", "EventModel", "RepeatableChance", "DeliveryContract",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "PostgresBridgeTests", dependencies: ["PostgresBridge", "PostgresCluster"],
@@ -145,7 +150,10 @@ let package = Package(
             name: "OpenSSLBridgeTests", dependencies: ["OpenSSLBridge"], swiftSettings: settings),
         .testTarget(
             name: "TransportTests",
-            dependencies: ["Transport", "OpenSSLBridge", nioCore, nioPosix, nioHTTP1, logging],
+            dependencies: [
+                "Transport", "OpenSSLBridge", "RepeatableChance", nioCore, nioPosix, nioHTTP1,
+                logging,
+            ],
             swiftSettings: settings),
         .target(
             name: "MemoryLog", dependencies: ["EventModel"], path: "Tests/Support/MemoryLog",
@@ -157,7 +165,7 @@ let package = Package(
             name: "DurableLogTests",
             dependencies: [
                 "DurableLog", "EventModel", "AccessControl", "PostgresBridge", "PostgresCluster",
-                "MemoryLog", "EventLogContract", logging,
+                "MemoryLog", "EventLogContract", "RepeatableChance", logging,
             ],
             swiftSettings: settings),
         .testTarget(
@@ -165,6 +173,14 @@ let package = Package(
             dependencies: [
                 "HTTPEndpoint", "MemoryLog", "EventModel", "AccessControl", "SessionProtocol",
                 "Transport", nioCore, nioPosix, nioHTTP1, logging,
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "SubscribeEndpointTests",
+            dependencies: [
+                "SubscribeEndpoint", "MemoryLog", "FanOut", "EventModel", "AccessControl",
+                "SessionProtocol", "WebSocketCodec", "OpenSSLBridge", "Transport", nioCore,
+                nioPosix, nioHTTP1, logging,
             ],
             swiftSettings: settings),
         .testTarget(
@@ -185,7 +201,9 @@ let package = Package(
             dependencies: [
                 "BrokerRuntime", "SluiceClient", "TopicCommands", "EventModel", "SessionProtocol",
                 "WebSocketCodec", "OpenSSLBridge", "Transport", "PostgresBridge",
-                "ManagedPostgres", "PostgresCluster", "sluice", nioCore, nioPosix, nioHTTP1,
+                "ManagedPostgres", "PostgresCluster", "RepeatableChance", "DeliveryContract",
+                "sluice",
+                nioCore, nioPosix, nioHTTP1,
                 lifecycle, logging,
             ],
             swiftSettings: settings),

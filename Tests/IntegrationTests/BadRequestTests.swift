@@ -1,3 +1,4 @@
+import RepeatableChance
 import EventModel
 import NIOCore
 import NIOHTTP1
@@ -33,6 +34,9 @@ extension EndToEnd {
             try await http.publish(topic, event).expectProblem(413, .eventTooLarge)
             let body = [UInt8](repeating: 0x20, count: (16 << 20) + 1)
             try await http.publish(topic, body).expectProblem(413, .bodyTooLarge)
+            let lines = Array(repeating: "1", count: 10_001)
+            try await http.publish(topic, lines: lines).expectProblem(413, .bodyTooLarge)
+            #expect(try await http.publish(topic, lines: lines.dropLast()).status == 201)
             let most = SampleEvents.text(bytes: 1 << 20, using: &random)
             #expect(try await http.publish(topic, most).status == 201)
         }

@@ -1,3 +1,4 @@
+import RepeatableChance
 import EventModel
 import Foundation
 import SessionProtocol
@@ -103,9 +104,9 @@ private func expect(_ events: [EventMessage], toBe samples: [SampleEvent]) throw
         let events = byTopic[topic] ?? []
         #expect(events.map(\.event.offset) == (1...Offset(samples.count)).map { $0 }, "\(topic)")
         for (event, sample) in zip(events, samples) where event.event.content.data != sample.data {
-            let data = event.event.content.data
+            let (came, sent) = (event.event.content.data.text, sample.data.text)
             Issue.record(
-                "\(topic) \(event.event.offset): \(data.prefix(200).map { $0 }.text) instead of \(sample.data.prefix(200).map { $0 }.text)"
+                "\(topic) \(event.event.offset): \(came.prefix(200)) instead of \(sent.prefix(200))"
             )
         }
     }

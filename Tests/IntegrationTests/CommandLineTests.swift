@@ -138,7 +138,9 @@ extension EndToEnd {
         @Test func `tells which migrations are applied`() async throws {
             let status = try await program.run("migrate", "--status")
             #expect(status.status == 0, "\(status.errors)")
-            #expect(status.lines.contains { $0.hasPrefix("0001_create_log.sql  2") })
+            #expect(
+                status.lines.contains { $0.hasPrefix("0001_create_log.sql  ") && $0.hasSuffix("Z") }
+            )
             let again = try await program.run("migrate")
             #expect(again.lines == ["the schema is up to date"], "\(again.errors)")
         }

@@ -1,3 +1,4 @@
+import RepeatableChance
 import BrokerRuntime
 import EventModel
 import Glibc
@@ -13,29 +14,36 @@ extension EndToEnd {
             async throws
         {
             let broker = try await TestBroker.start()
-            let http = TestHTTP(broker)
-            let topic = freshTopic("managed")
-            let session = try await TestSocket.session(broker, crossesIncarnations: true)
-            session.send(#"{"type":"subscribe","id":1,"topic":"\#(topic)"}"#)
+            let base = freshTopic("managed")
+            let topics = (1...3).map { "\(base).\($0)" }
+            let session = try await TestSocket.session(broker)
+            session.send(#"{"type":"subscribe","id":1,"topic":"\#(base).*"}"#)
             _ = try await session.messages { $0 == .live(id: 1) }
-            for number in 1...20 { try await publish(number, topic, http) }
 
-            let postmaster = try #require(broker.postmaster)
-            let publisher = Task {
-                for number in 21...120 { try await publish(number, topic, http) }
+            let publishers = topics.map { topic in
+                Task {
+                    let http = TestHTTP(broker)
+                    for number in 1...200 { try await publish(number, topic, http) }
+                }
             }
-            kill(postmaster, SIGKILL)
-            try await eventually("another postmaster") {
-                broker.postmaster.map { $0 != postmaster } ?? false
+            for part in 1...2 {
+                _ = try await session.events(100 * part)
+                let postmaster = try #require(broker.postmaster)
+                kill(postmaster, SIGKILL)
+                try await eventually("another postmaster") {
+                    broker.postmaster.map { $0 != postmaster } ?? false
+                }
             }
-            try await publisher.value
-            for number in 121...140 { try await publish(number, topic, http) }
+            for publisher in publishers { try await publisher.value }
+            let last = try await session.events(300)
+            for topic in topics {
+                #expect(last.last { $0.topic.text == topic }?.event.offset == 200)
+            }
 
-            #expect(try await session.data(140) == (1...140).map { "\($0)" })
+            let http = TestHTTP(broker)
             try await eventually("readiness") { try await http.get("/readyz").status == 200 }
-            let late = try await TestSocket.session(broker)
-            late.send(#"{"type":"subscribe","id":1,"topic":"\#(topic)","from":"earliest"}"#)
-            #expect(try await late.data(140) == (1...140).map { "\($0)" })
+            let expected = (1...200).map { "\($0)" }
+            for topic in topics { #expect(try await http.log(of: topic) == expected) }
             try await broker.stop()
         }
 
@@ -59,7 +67,7 @@ extension EndToEnd {
             let http = TestHTTP(broker)
             let topic = freshTopic("outage")
             try await http.publish(topic, numbers: 1...3)
-            let session = try await TestSocket.session(broker, crossesIncarnations: true)
+            let session = try await TestSocket.session(broker)
             session.send(#"{"type":"subscribe","id":1,"topic":"\#(topic)","from":"earliest"}"#)
             #expect(try await session.data(3) == ["1", "2", "3"])
             #expect(try await session.message() == .live(id: 1))
@@ -95,7 +103,7 @@ extension EndToEnd {
             }
             let http = TestHTTP(broker)
             let topic = freshTopic("lagging")
-            let session = try await TestSocket.session(broker, crossesIncarnations: true)
+            let session = try await TestSocket.session(broker)
             session.send(#"{"type":"subscribe","id":1,"topic":"\#(topic)"}"#)
             _ = try await session.messages { $0 == .live(id: 1) }
             session.pause()

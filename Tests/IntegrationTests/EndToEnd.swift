@@ -1,6 +1,6 @@
 import Testing
 
-/// The product as a user meets it: real TLS, real sockets, a real PostgreSQL, and nothing in between.
+/// The product as a user meets it: real TLS, real sockets, a real PostgreSQL.
 ///
 /// One after the other: each test measures itself against deadlines, and two cores are soon busy.
 @Suite(.serialized) enum EndToEnd {}

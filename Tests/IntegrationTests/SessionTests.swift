@@ -1,3 +1,4 @@
+import RepeatableChance
 import EventModel
 import SessionProtocol
 import SluiceClient
@@ -65,7 +66,7 @@ extension EndToEnd {
         @Test(
             arguments: [
                 ("latest", []), ("earliest", ["1", "2", "3", "4"]), ("last:2", ["3", "4"]),
-                ("last:0", []), ("last:99", ["1", "2", "3", "4"]), ("offset:2", ["2", "3", "4"]),
+                ("last:99", ["1", "2", "3", "4"]), ("offset:2", ["2", "3", "4"]),
                 ("offset:5", []), ("ago:1h", ["1", "2", "3", "4"]),
                 ("time:2020-01-01T00:00:00Z", ["1", "2", "3", "4"]),
             ] as [(String, [String])])
@@ -151,6 +152,7 @@ extension EndToEnd {
             let base = freshTopic()
             let session = try await TestSocket.session(broker)
             _ = try await subscribe(session, #""topic":"\#(base).*""#, id: 7)
+            #expect(try await session.message() == .live(id: 7))
             session.send(#"{"type":"subscribe","id":8,"topic":"\#(base).eu"}"#)
             let error = try await session.error()
             #expect(error.code == "overlap")
@@ -233,7 +235,7 @@ extension EndToEnd {
             (#"{"type":"unsubscribe","id":5}"#, "invalid_request"),
             (#"{"type":"dance","id":5}"#, "invalid_request"),
             (#"{"type":"ping","id":1"#, "invalid_json"),
-            (#"[]"#, "invalid_request"),
+            (#"[]"#, "invalid_json"),
         ])
         func `answers what is wrong, and goes on`(message: String, code: String) async throws {
             let session = try await TestSocket.session(broker)
@@ -243,6 +245,24 @@ extension EndToEnd {
             #expect(!error.remedy.isEmpty)
             session.send(#"{"type":"ping","id":2}"#)
             guard case .pong = try await session.message() else { throw TimedOut(what: "pong") }
+        }
+
+        @Test func `refuses an event over the limit, and takes one that just fits`() async throws {
+            var random = SeededGenerator()
+            let topic = freshTopic()
+            let session = try await TestSocket.session(broker)
+            for (id, bytes) in [(1, (1 << 20) + 1), (2, 1 << 20)] {
+                let data = SampleEvents.text(bytes: bytes, using: &random).text
+                session.send(
+                    #"{"type":"publish","id":\#(id),"topic":"\#(topic)","data":\#(data)}"#)
+            }
+            let error = try await session.error()
+            #expect(error.code == "event_too_large")
+            #expect(error.id == 1)
+            guard case .published(let published) = try await session.message() else {
+                throw TimedOut(what: "published")
+            }
+            #expect(published.id == 2)
         }
 
         @Test func `refuses an offset beyond the next one`() async throws {

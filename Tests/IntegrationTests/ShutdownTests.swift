@@ -41,6 +41,25 @@ extension EndToEnd {
         }
     }
 
+    @Suite("A broker that shuts down while a client does not read")
+    struct StuckShutdownTests {
+        @Test func `does not wait for it longer than for the others`() async throws {
+            let broker = try await TestBroker.start()
+            let topic = freshTopic()
+            let stuck = try await TestSocket.session(broker)
+            stuck.send(#"{"type":"subscribe","id":1,"topic":"\#(topic)"}"#)
+            _ = try await stuck.messages { $0 == .live(id: 1) }
+            stuck.pause()
+            let http = TestHTTP(broker)
+            let event = [UInt8](repeating: UInt8(ascii: "1"), count: 1 << 20)
+            for _ in 1...16 { #expect(try await http.publish(topic, event).status == 201) }
+            let began = ContinuousClock.now
+            try await broker.stop()
+            #expect(ContinuousClock.now - began < .seconds(15))
+            stuck.resume()
+        }
+    }
+
     @Suite("A broker that can't start") struct StartTests {
         @Test func `because another one has its data directory says so`() async throws {
             let broker = try await TestBroker.shared

@@ -1,3 +1,4 @@
+import RepeatableChance
 import BrokerRuntime
 import EventModel
 import SessionProtocol

@@ -1,3 +1,4 @@
+import DeliveryContract
 import EventModel
 import SessionProtocol
 import Testing

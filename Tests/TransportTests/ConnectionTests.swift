@@ -1,3 +1,4 @@
+import RepeatableChance
 import Foundation
 import NIOCore
 import NIOHTTP1
@@ -93,7 +94,7 @@ import Transport
     /// at once; whoever sends on would send one client's bytes to another, here in clear.
     @Test func `never get what was meant for an earlier one with their descriptor`() throws {
         let seed = UInt64.random(in: 0 ... .max)
-        var chance = SplitMix(seed: seed)
+        var chance = SeededGenerator(seed: seed)
         let server = try TestServer(
             TestService(admission: { head, _ in
                 .upgrade(.test { PumpingHandler($0, tag: UInt8(head.uri.dropFirst()) ?? 0) })
@@ -135,18 +136,4 @@ private final class PumpingHandler: StreamHandler {
     func inputEnded() { stream.send(bytes) }
 
     func closed() { stream.send(bytes) }
-}
-
-private struct SplitMix {
-    var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
-    }
 }

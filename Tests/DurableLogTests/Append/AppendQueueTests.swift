@@ -1,3 +1,4 @@
+import RepeatableChance
 import DurableLog
 import EventLogContract
 import EventModel
@@ -69,7 +70,7 @@ import Testing
 
     @Test func `keeps the order of each topic in any mixture`() throws {
         let seed = UInt64.random(in: 0...UInt64.max)
-        var random = SeededGenerator(seed)
+        var random = SeededGenerator(seed: seed)
         var queue = AppendQueue(eventsMax: 100_000, bytesMax: 64 << 20)
         let topics = try (0..<6).map { try TopicName("t\($0)") }
         for number in 0..<400 {
@@ -145,20 +146,5 @@ import Testing
         #expect(queue.takeAll().map(\.eventCount) == [1, 2])
         #expect(queue.isEmpty)
         #expect(queue.takeBatch().isEmpty)
-    }
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014): random tests print their seed and take it back.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(_ seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

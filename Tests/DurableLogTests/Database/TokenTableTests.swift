@@ -1,3 +1,4 @@
+import RepeatableChance
 import AccessControl
 import DurableLog
 import EventModel
@@ -6,7 +7,7 @@ import Testing
 @Suite("Tokens in the database") struct TokenTableTests {
     @Test func `are found, listed and revoked`() async throws {
         let node = try await LogNode.withFreshDatabase()
-        var random = SeededGenerator(1)
+        var random = SeededGenerator(seed: 1)
         let token = Token(using: &random)
         let hash = [UInt8](repeating: 7, count: 32)
         let expires = Timestamp(microseconds: 1_900_000_000_000_000)

@@ -1,3 +1,4 @@
+import RepeatableChance
 import DurableLog
 import EventModel
 import Testing
@@ -83,7 +84,7 @@ import Testing
 
     @Test func `lets each event through once, in any order of arrival`() {
         let seed = UInt64.random(in: 0...UInt64.max)
-        var random = SeededGenerator(seed)
+        var random = SeededGenerator(seed: seed)
         for _ in 1...200 {
             var gate = started(behind: 0)
             var through: [Offset] = []

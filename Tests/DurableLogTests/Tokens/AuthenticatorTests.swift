@@ -1,3 +1,4 @@
+import RepeatableChance
 import AccessControl
 import EventModel
 import Synchronization
@@ -8,7 +9,7 @@ import Testing
     let token: Token
 
     init() {
-        var random = SeededGenerator(1)
+        var random = SeededGenerator(seed: 1)
         token = Token(using: &random)
         store.records.withLock { $0[token.id] = Self.record(token) }
     }
@@ -56,7 +57,7 @@ import Testing
 
     @Test func `refuses a wrong secret, also of a token that it knows`() {
         let authenticator = authenticator()
-        var random = SeededGenerator(2)
+        var random = SeededGenerator(seed: 2)
         let other = Token(using: &random)
         let forged = "slc_\(token.id)_\(other.secret)"
         #expect(code(authenticator, forged) == "unauthorized")
@@ -68,7 +69,7 @@ import Testing
     @Test func `remembers unknown tokens for five seconds`() {
         let clock = SharedClock(.now)
         let authenticator = authenticator { clock.now }
-        var random = SeededGenerator(3)
+        var random = SeededGenerator(seed: 3)
         let unknown = Token(using: &random)
         for _ in 1...5 { #expect(code(authenticator, unknown.text) == "unauthorized") }
         #expect(store.lookups == 1)

@@ -1,9 +1,10 @@
+import RepeatableChance
 import AccessControl
 import Testing
 
 @Suite("A token") struct TokenTests {
     @Test func `is parsed as it was made`() throws {
-        var random = SeededGenerator(7)
+        var random = SeededGenerator(seed: 7)
         let token = Token(using: &random)
         #expect(token.text.utf8.count == 4 + 10 + 1 + 40)
         #expect(Token(token.text) == token)
@@ -24,7 +25,7 @@ import Testing
     }
 
     @Test func `does not show its secret`() {
-        var random = SeededGenerator(7)
+        var random = SeededGenerator(seed: 7)
         let token = Token(using: &random)
         #expect(!"\(token) \(String(reflecting: token))".contains(token.secret))
     }

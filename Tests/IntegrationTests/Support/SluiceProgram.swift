@@ -100,4 +100,7 @@ final class SluiceRun: Sendable {
     }
 
     func interrupt() { process.interrupt() }
+
+    /// SIGKILL: as a crash, it leaves no time for anything.
+    func crash() { kill(process.processIdentifier, SIGKILL) }
 }

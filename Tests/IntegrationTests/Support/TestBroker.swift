@@ -6,7 +6,9 @@ import PostgresBridge
 import ServiceLifecycle
 import Transport
 
-/// A broker of this process, on TLS and a free port, with a managed PostgreSQL unless it is given another one.
+/// A broker of this process, on TLS and a free port.
+///
+/// It has a managed PostgreSQL unless it is given another one.
 final class TestBroker: Sendable {
     let directory: String
     let port: Int

@@ -2,11 +2,11 @@ import Glibc
 import PostgresBridge
 import Synchronization
 
-/// The directories of this test process: short enough for sockets, and gone after its end, whatever the end was like.
+/// The directories of this test process: short enough for sockets, and gone after its end.
 enum TestDirectories {
     private static let count = Atomic(0)
 
-    /// A shell outlives this process, ends the servers whose brokers could not, and removes everything.
+    /// A shell outlives this process, ends servers whose brokers could not, and removes everything.
     private static let root: String = {
         let path = "/tmp/sluice-e2e-\(getpid())"
         mkdir(path, 0o755)

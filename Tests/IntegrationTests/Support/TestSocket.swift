@@ -1,3 +1,4 @@
+import DeliveryContract
 import EventModel
 import NIOCore
 import NIOHTTP1
@@ -11,7 +12,7 @@ import WebSocketCodec
 final class TestSocket: Sendable {
     private let eventLoop: any EventLoop
     private let handler: NIOLoopBound<TestSocketHandler>
-    private let check: Mutex<SocketCheck>
+    private let check: Mutex<DeliveryCheck>
     /// What the broker chose.
     let subprotocol: String?
 
@@ -26,7 +27,7 @@ final class TestSocket: Sendable {
     }
 
     private init(
-        _ handler: NIOLoopBound<TestSocketHandler>, check: SocketCheck, subprotocol: String?
+        _ handler: NIOLoopBound<TestSocketHandler>, check: DeliveryCheck, subprotocol: String?
     ) {
         eventLoop = handler.eventLoop
         self.handler = handler
@@ -40,12 +41,9 @@ final class TestSocket: Sendable {
     }
 
     /// Upgrades a new connection, with the token in its Authorization header.
-    ///
-    /// With `crossesIncarnations` the log may begin another incarnation, so that epochs change.
     static func open(
         _ broker: TestBroker, _ path: String = "/v1/connect",
-        subprotocols: [String] = ["sluice.v1"], token: String?, headers: [(String, String)] = [],
-        crossesIncarnations: Bool = false
+        subprotocols: [String] = ["sluice.v1"], token: String?, headers: [(String, String)] = []
     ) async throws -> TestSocket {
         let connection = try await TestHTTP.connect(broker)
         let request = WebSocketUpgradeRequest(nonce: randomBytes(16), subprotocols: subprotocols)
@@ -70,17 +68,14 @@ final class TestSocket: Sendable {
                 throw TimedOut(what: "the upgrade's handler")
             }
             return TestSocket(
-                handler, check: SocketCheck(crossesIncarnations: crossesIncarnations),
+                handler, check: DeliveryCheck(),
                 subprotocol: chosen)
         }
     }
 
     /// The broker's own token in the header; reads `welcome`.
-    static func session(
-        _ broker: TestBroker, crossesIncarnations: Bool = false
-    ) async throws -> TestSocket {
-        let socket = try await open(
-            broker, token: broker.token, crossesIncarnations: crossesIncarnations)
+    static func session(_ broker: TestBroker) async throws -> TestSocket {
+        let socket = try await open(broker, token: broker.token)
         guard case .welcome = try await socket.message() else { throw TimedOut(what: "welcome") }
         return socket
     }

@@ -50,7 +50,7 @@ final class TestSocketHandler: StreamHandler {
 
     func send(_ bytes: [UInt8]) {
         guard stream.isOpen else { return }
-        // Unsafe memory: the stream reads the bytes during the call and keeps a copy of what it can't write.
+        // Unsafe memory: the stream reads during the call, and copies what it can't write.
         bytes.withUnsafeBytes { stream.send($0) }
     }
 
@@ -100,28 +100,3 @@ final class TestSocketHandler: StreamHandler {
 }
 
 @available(*, unavailable) extension TestSocketHandler: Sendable {}
-
-/// Holds every stream of events to DESIGN 2.2.
-struct SocketCheck {
-    /// A lossless restart of the database changes epochs without a reset (DESIGN 5), so only offsets are compared.
-    let crossesIncarnations: Bool
-    private var check = DeliveryCheck()
-    private var offsets: [TopicName: Offset] = [:]
-
-    init(crossesIncarnations: Bool) { self.crossesIncarnations = crossesIncarnations }
-
-    struct OutOfOrder: Error {
-        let topic: TopicName
-        let offset: Offset
-        let last: Offset
-    }
-
-    mutating func received(_ message: BrokerMessage) throws {
-        guard crossesIncarnations else { return try check.received(message) }
-        guard case .event(let event) = message else { return }
-        let offset = event.event.offset
-        if let last = offsets.updateValue(offset, forKey: event.topic), offset != last + 1 {
-            throw OutOfOrder(topic: event.topic, offset: offset, last: last)
-        }
-    }
-}
