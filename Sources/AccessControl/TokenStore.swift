@@ -63,11 +63,3 @@ package struct Identity: Hashable, Sendable {
         self.expires = expires
     }
 }
-
-/// Who may use the broker at all.
-package enum AccessPolicy: String, Sendable {
-    /// Everybody who reaches it; for loopback only.
-    case open
-    /// Whoever has a token.
-    case tokens
-}

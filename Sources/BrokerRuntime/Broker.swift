@@ -107,7 +107,7 @@ package struct Broker: Service {
             : try await FirstToken.prepare(
                 kept: keptConnection?.token, store: log, authenticator: authenticator)
         let addresses = try await NIOThreadPool.singleton.runIfActive { try transport.start() }
-        try announce(addresses, token, certificates)
+        announce(addresses, token, certificates)
         try await gracefulShutdown()
         await drain(http, hub, transport)
     }
@@ -128,15 +128,19 @@ package struct Broker: Service {
 
     private func announce(
         _ addresses: [BoundAddress], _ token: FirstToken?, _ certificates: Certificates
-    ) throws {
-        let started = StartedBroker(
+    ) {
+        var started = StartedBroker(
             addresses: addresses, caFile: certificates.authority, token: token?.text,
             isNewToken: token?.isNew ?? false, connectionFile: configuration.connectionFile)
         if let path = configuration.connectionFile {
-            try ConnectionFile(
+            let file = ConnectionFile(
                 url: started.url, token: started.token, caFile: started.caFile, pid: getpid(),
-                dataDirectory: configuration.dataDirectory
-            ).write(path: path)
+                dataDirectory: configuration.dataDirectory)
+            do throws(ConfigurationError) { try file.write(path: path) } catch {
+                // The broker works without it; only the commands need flags then.
+                logger.warning("connection file not written", metadata: ["reason": "\(error)"])
+                started.connectionFile = nil
+            }
         }
         for address in addresses { logger.info("listening", metadata: ["address": "\(address)"]) }
         configuration.started?(started)

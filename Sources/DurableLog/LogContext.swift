@@ -85,9 +85,6 @@ struct ReconnectPause {
 }
 
 extension PostgresError {
-    /// Another incarnation began: the connection's is not the log's any more (SL001).
-    var isOtherIncarnation: Bool { sqlState == "SL001" }
-
     /// Does nothing but a new connection help? Lost, shut down (57P), read-only after a failover,
     /// another incarnation, a stale primary or a standby.
     var needsNewConnection: Bool {

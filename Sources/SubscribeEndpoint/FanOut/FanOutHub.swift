@@ -9,8 +9,9 @@ internal import WebSocketCodec
 ///
 /// One FIFO per loop (`EventLoop.execute`) carries events and joins alike, so a join at the head misses nothing (DESIGN 3).
 package final class FanOutHub: TailSink {
-    /// The loops' numbers that follow each topic.
-    private let interest = Mutex<[TopicName: Set<Int>]>([:])
+    /// Which loops follow each topic, by number: one for the loop's feed, and one for each question to follow it that is
+    /// under way.
+    private let interest = Mutex<[TopicName: [Int: Int]]>([:])
     /// Following and unfollowing reach the log in the order in which `interest` changed.
     ///
     /// Taken before the log's own lock;
@@ -43,13 +44,16 @@ package final class FanOutHub: TailSink {
     /// Ends the loops' clocks; nothing is fanned out behind it.
     package func stop() { forEachLoop { $0.stop() } }
 
+    /// How many topics the node's loops follow.
+    package var followedCount: Int { interest.withLock { $0.count } }
+
     // MARK: From the log to the loops
 
     package func appended(_ events: [Event], to topic: TopicName, epoch: Epoch) {
-        let followers = interest.withLock { $0[topic] ?? [] }
+        let followers = interest.withLock { $0[topic] ?? [:] }
         guard !followers.isEmpty else { return }
         let encoded = events.map { Self.encode($0, of: topic, epoch: epoch) }
-        for number in followers {
+        for number in followers.keys {
             let loop = loops[number]
             loop.eventLoop.execute { loop.value.shard.appended(encoded, to: topic) }
         }
@@ -60,8 +64,7 @@ package final class FanOutHub: TailSink {
     }
 
     package func deleted(_ topic: TopicName) {
-        interest.withLock { $0[topic] = nil }
-        forEachLoop { $0.shard.deleted(topic) }
+        forEachLoop { $0.deleted(topic) }
     }
 
     package func purged(_ topic: TopicName, earliest: Offset) {
@@ -88,25 +91,29 @@ package final class FanOutHub: TailSink {
         let loop = loops[number]
         ordering.withLock { _ in
             interest.withLock { interest in
-                for topic in topics { interest[topic, default: []].insert(number) }
+                for topic in topics { interest[topic, default: [:]][number, default: 0] += 1 }
             }
             log.follow(topics) { result in
-                loop.eventLoop.execute {
-                    if case .success(let positions) = result {
-                        loop.value.shard.followed(positions)
-                    }
+                loop.eventLoop.execute { [self] in
+                    let shard = loop.value.shard
+                    let unknown = topics.filter { shard.feed(of: $0) == nil }
+                    if case .success(let positions) = result { shard.followed(positions) }
+                    // The question is over; what it counted for stays with a feed that is new.
+                    let new = Set(unknown.filter { shard.feed(of: $0) != nil })
+                    unfollow(topics.filter { !new.contains($0) }, onLoop: number)
                     completion(loop.value, result)
                 }
             }
         }
     }
 
-    /// The loop does not follow these topics any more.
+    /// The loop has one reason less to follow each of these topics.
     func unfollow(_ topics: [TopicName], onLoop number: Int) {
         ordering.withLock { _ in
             let abandoned = interest.withLock { interest in
                 topics.filter { topic in
-                    interest[topic]?.remove(number)
+                    guard let count = interest[topic]?[number] else { return false }
+                    interest[topic]?[number] = count > 1 ? count - 1 : nil
                     guard interest[topic]?.isEmpty == true else { return false }
                     interest[topic] = nil
                     return true

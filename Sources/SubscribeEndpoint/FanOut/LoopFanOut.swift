@@ -12,6 +12,8 @@ package final class LoopFanOut {
     private var connections: [SubscriberConnection] = []
     private var hub: FanOutHub?
     private var number = 0
+    /// Set when the broker goes down.
+    private var drainTime: Duration?
     /// How exactly heartbeats, pings and timeouts are kept.
     private static let tickInterval = TimeAmount.seconds(1)
     /// What a subscriber that could take more leaves to the others.
@@ -66,15 +68,28 @@ package final class LoopFanOut {
     /// How many sessions and streams are open.
     package var connectionCount: Int { connections.count }
 
+    /// Bytes that wait for the sockets of all sessions and streams.
+    package var backlogBytes: Int { connections.reduce(0) { $0 + $1.backlogBytes } }
+
     /// Tells every client to come back after some while, not all after the same, and closes.
     package func drain(reconnectWithin: Duration) {
+        drainTime = reconnectWithin
         for connection in connections {
             let share = Double.random(in: 0.1...1)
             connection.drain(reconnectAfter: reconnectWithin * share)
         }
     }
 
+    /// The topic is gone, and this loop does not follow it any more.
+    func deleted(_ topic: TopicName) {
+        let wasFollowed = shard.feed(of: topic) != nil
+        shard.deleted(topic)
+        if wasFollowed { hub?.unfollow([topic], onLoop: number) }
+    }
+
     private func tick() {
+        // Whoever was on the way in when the others were told.
+        if let drainTime { drain(reconnectWithin: drainTime) }
         let now = ContinuousClock.now
         let abandoned = shard.tick(now: now)
         if !abandoned.isEmpty { hub?.unfollow(abandoned, onLoop: number) }

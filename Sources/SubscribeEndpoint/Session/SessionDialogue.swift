@@ -110,7 +110,8 @@ final class SessionDialogue: Dialogue {
     private func authenticated(_ result: Result<Identity, BrokerError>) {
         switch result {
         case .success(let identity):
-            tokenID = identity.tokenID
+            // The session refuses another identity than its first (PROTOCOL 2, Credentials).
+            if tokenID.isEmpty { tokenID = identity.tokenID }
             decide {
                 $0.authenticated(
                     identity: identity.tokenID, expires: identity.expires, now: $1, into: &$2)
@@ -150,10 +151,11 @@ final class SessionDialogue: Dialogue {
         let message = BrokerMessage.Subscribed(id: request, starts: starts)
         decide { $0.subscribed(message, now: $1, into: &$2) }
         // The client may have unsubscribed meanwhile, or gone.
-        guard let connection, connection.has(subscription) else { return }
-        let found = Set(starts.map(\.feed.topic))
-        connection.fanOut.shard.join(
-            subscription, starts, gone: request.cursors.keys.filter { !found.contains($0) })
+        guard let connection, conversation.isOpen, connection.has(subscription) else { return }
+        var gone = Set(request.cursors.keys)
+        if case .after = request.from { gone.formUnion(request.patterns.compactMap(\.exactName)) }
+        gone.subtract(starts.map(\.feed.topic))
+        connection.fanOut.shard.join(subscription, starts, gone: Array(gone))
     }
 
     private func unsubscribe(_ id: Int64) {

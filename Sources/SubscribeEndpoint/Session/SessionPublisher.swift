@@ -13,7 +13,10 @@ final class SessionPublisher {
     private let eventLoop: any EventLoop
     private let answer: (Int64, Result<AppendReceipt, BrokerError>) -> Void
     private var waiting = Deque<(request: PublishRequest, publisher: String)>()
+    private var waitingBytes = 0
     private var isAsking = false
+    /// Bytes of events that may wait behind a question; one event always may.
+    private static let waitingBytesMax = 1 << 20
 
     /// Calls `answer` on the loop, once for each publish.
     init(
@@ -27,12 +30,21 @@ final class SessionPublisher {
     }
 
     func publish(_ request: PublishRequest, by publisher: String) {
+        let bytes = request.event.byteCount
+        guard waiting.isEmpty || waitingBytes + bytes <= Self.waitingBytesMax else {
+            let error = BrokerError(
+                .publisherOverloaded,
+                "\(waitingBytes) bytes of the session wait behind a condition.")
+            return answer(request.id, .failure(error))
+        }
         waiting.append((request, publisher))
+        waitingBytes += bytes
         advance()
     }
 
     private func advance() {
         while !isAsking, let (request, publisher) = waiting.popFirst() {
+            waitingBytes -= request.event.byteCount
             guard !request.topic.isReserved else {
                 let error = BrokerError(
                     .forbidden, "Topics below 'sluice.' belong to the broker.",

@@ -82,6 +82,7 @@ final class SubscribeOperation {
                     switch resumption {
                     case .goesOn:
                         operation.start(topic, after: cursors[topic]?.offset ?? 0, reset: nil)
+                    case .reset(_, .deleted): break  // This node will be told, too.
                     case .reset(let fork, let reason):
                         operation.start(topic, after: fork, reset: reason)
                     }

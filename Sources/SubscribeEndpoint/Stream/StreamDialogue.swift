@@ -28,9 +28,15 @@ final class StreamDialogue: Dialogue {
             return fanOut.shard.join(subscription, [start], gone: [])
         }
         // It may have come into being between the start and the registration.
-        fanOut.follow([topic]) { _ in
+        fanOut.follow([topic]) { [self] result in
             guard connection.has(subscription) else { return }
-            let start = fanOut.shard.feed(of: topic).map { FollowerStart(feed: $0, cursor: 0) }
+            // Nobody would tell of it again; the client comes back and has its start fixed anew.
+            guard case .success = result else {
+                return decide { $0.end(.internal, now: $1, into: &$2) }
+            }
+            let start = fanOut.shard.feed(of: topic).map {
+                FollowerStart(feed: $0, cursor: 0, reset: isGone ? .recreated : nil)
+            }
             fanOut.shard.join(
                 subscription, start.map { [$0] } ?? [], gone: isGone && start == nil ? [topic] : [])
         }

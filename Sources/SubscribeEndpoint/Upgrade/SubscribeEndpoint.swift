@@ -1,3 +1,4 @@
+internal import AccessControl
 package import EventModel
 internal import FanOut
 internal import NIOCore
@@ -68,8 +69,14 @@ package struct SubscribeEndpoint: Sendable {
         }
         return admit(head, subprotocol: Self.streamProtocol) { accepted in
             .pendingUpgrade { decision in
-                authorize(head, accepted, connection) { error in
-                    if let error { return decision.answer(refusal(error, head, [:])) }
+                authorize(head, accepted, connection) { credentials in
+                    switch credentials {
+                    case .admitted: break
+                    case .refused(let error): return decision.answer(refusal(error, head, [:]))
+                    // Until it ends, a session that was refused says what such a stream would.
+                    case .refusedInSession(let error):
+                        return decision.upgrade(session(accepted, .refused(error), connection))
+                    }
                     fixStart(topic, query.from, connection) { result in
                         switch result {
                         case .success(let start):
@@ -139,6 +146,14 @@ package struct SubscribeEndpoint: Sendable {
         case admitted(SessionAdmission)
         case refused(BrokerError)
         case refusedInSession(BrokerError)
+
+        init(_ result: Result<Identity, BrokerError>, isInHeader: Bool) {
+            switch result {
+            case .success(let identity): self = .admitted(.identified(identity))
+            case .failure(let error) where isInHeader: self = .refused(error)
+            case .failure(let error): self = .refusedInSession(error)
+            }
+        }
     }
 
     /// The token of the header, or of the subprotocol `bearer.<token>`, which browsers can send.
@@ -164,13 +179,7 @@ package struct SubscribeEndpoint: Sendable {
             authenticate(token.text) { result in
                 bound.eventLoop.execute {
                     let (decision, decide) = bound.value
-                    let credentials: Credentials =
-                        switch result {
-                        case .success(let identity): .admitted(.identified(identity))
-                        case .failure(let error) where token.isInHeader: .refused(error)
-                        case .failure(let error): .refusedInSession(error)
-                        }
-                    switch decide(credentials) {
+                    switch decide(Credentials(result, isInHeader: token.isInHeader)) {
                     case .upgrade(let upgrade): decision.upgrade(upgrade)
                     case .answer(let answer): decision.answer(answer)
                     case .collect, .pendingUpgrade:
@@ -184,20 +193,17 @@ package struct SubscribeEndpoint: Sendable {
     /// A stream has no messages for credentials, so they come with the request.
     private func authorize(
         _ head: HTTPRequestHead, _ accepted: WebSocketUpgrade.Accepted, _ info: ConnectionInfo,
-        completion: @escaping (BrokerError?) -> Void
+        completion: @escaping (Credentials) -> Void
     ) {
-        guard let authenticate = services.authenticate else { return completion(nil) }
+        guard let authenticate = services.authenticate else { return completion(.admitted(.open)) }
         guard let token = token(head, accepted) else {
             return completion(
-                BrokerError(.unauthorized, "The request has no Authorization header."))
+                .refused(BrokerError(.unauthorized, "The request has no Authorization header.")))
         }
         let bound = NIOLoopBound(completion, eventLoop: info.eventLoop)
         authenticate(token.text) { result in
             bound.eventLoop.execute {
-                switch result {
-                case .success: bound.value(nil)
-                case .failure(let error): bound.value(error)
-                }
+                bound.value(Credentials(result, isInHeader: token.isInHeader))
             }
         }
     }

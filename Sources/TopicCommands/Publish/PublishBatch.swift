@@ -15,9 +15,6 @@ struct PublishBatch {
 
     var isEmpty: Bool { events.isEmpty }
 
-    /// Whether each event has an id, which makes a retry safe by itself.
-    var hasEventIDs: Bool { events.first?.eventID != nil }
-
     /// Whether the event belongs into the same request.
     func takes(_ event: OutgoingEvent) -> Bool {
         guard let first = events.first else { return true }

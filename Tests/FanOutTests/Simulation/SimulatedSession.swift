@@ -168,7 +168,7 @@ final class SimulatedSession: SubscriberOutput {
                 told[topic] = cursors[topic]
             }
         }
-        _ = subscriber.sendControl(SimulatedMessage.subscribed(id, told).encoded())
+        subscriber.sendControl(SimulatedMessage.subscribed(id, told).encoded())
         world.shard.join(subscription, starts)
     }
 
@@ -179,7 +179,7 @@ final class SimulatedSession: SubscriberOutput {
         world.shard.remove(subscription)
         active[id] = nil
         taken[id] = nil
-        _ = subscriber.sendControl(SimulatedMessage.unsubscribed(id).encoded())
+        subscriber.sendControl(SimulatedMessage.unsubscribed(id).encoded())
     }
 
     // MARK: Checks
