@@ -41,6 +41,19 @@ private let auth = #"{"type":"auth","token":"slc_a_b"}"#
         #expect(session.says(auth) == [.authenticate(token: "slc_a_b")])
     }
 
+    @Test mutating func `has what it sent behind such a token answered`() {
+        let error = BrokerError(.databaseUnavailable, "Away.")
+        _ = session.begin()
+        _ = session.says(auth)
+        _ = session.says(#"{"type":"ping","id":7}"#)
+        let actions = session.actions { $0.authenticationFailed(error, now: $1, into: &$2) }
+        guard actions.count == 2, case .send(.error(let refusal)) = actions[1] else {
+            Issue.record("the ping was not answered: \(actions)")
+            return
+        }
+        #expect(refusal.code == "unauthorized" && refusal.id == 7)
+    }
+
     @Test mutating func `is closed with 4203 when it says nothing for ten seconds`() {
         _ = session.begin()
         #expect(session.conversation.deadline == start.instant + .seconds(10))

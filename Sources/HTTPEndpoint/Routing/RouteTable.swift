@@ -65,7 +65,9 @@ struct MethodRefused: Error {
     let method: String
 
     var error: BrokerError {
-        BrokerError(.methodNotAllowed, "\(quoted(method)) does not fit this path; \(allow) do.")
+        BrokerError(
+            .methodNotAllowed, "\(quoted(method)) does not fit this path.",
+            remedy: "Use one of: \(allow).")
     }
 }
 

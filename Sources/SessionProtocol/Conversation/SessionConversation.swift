@@ -135,9 +135,11 @@ extension SessionConversation {
         _ error: BrokerError, now: Moment, into actions: inout [Action]
     ) {
         let id: Int64?
+        var waiting: [[UInt8]] = []
         switch phase {
-        case .authenticating(let deadline, _):
+        case .authenticating(let deadline, let held):
             phase = .awaitingAuth(deadline: deadline)
+            waiting = held
             id = firstAuthID
         case .open:
             guard let renewal else { return }
@@ -148,6 +150,8 @@ extension SessionConversation {
         }
         send(.error(ErrorMessage(error, id: id, to: "auth")), now: now, into: &actions)
         if !error.code.isRetryable { close(.unauthorized, now: now, into: &actions) }
+        // What was sent behind the token is answered too: that it came without credentials.
+        for bytes in waiting { messageReceived(bytes, now: now, into: &actions) }
     }
 
     /// The broker is going down, or sheds sessions.
