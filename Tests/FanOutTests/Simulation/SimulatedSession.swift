@@ -186,10 +186,11 @@ final class SimulatedSession: SubscriberOutput {
 
     var isPending: Bool { !pending.isEmpty }
 
-    /// One event always fits; notices of gaps count, too.
+    /// One event always fits, also behind one that has begun, which does not count; notices of gaps
+    /// count, too.
     func checkBound(eventBytesMax: Int) -> String? {
         let bytes = subscriber.backlog.byteCount - subscriber.backlog.controlByteCount
-        let bound = limits.backlogBytesMax + eventBytesMax + 200
+        let bound = max(limits.backlogBytesMax, eventBytesMax) + eventBytesMax + 200
         return bytes > bound ? "\(bytes) bytes wait, more than \(bound)" : nil
     }
 
