@@ -30,7 +30,7 @@ package struct ManyTopicsRequest: Sendable {
         for (topic, event) in lines {
             let key =
                 fields.idempotencyKey == nil
-                ? IdempotencyKey.eventID(of: event, sha256: sha256) : nil
+                ? IdempotencyKey(event: event, sha256: sha256) : nil
             try grouping.add(event, to: topic, idempotency: key)
         }
         (append, places) = grouping.finish()

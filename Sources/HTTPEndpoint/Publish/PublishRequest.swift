@@ -24,7 +24,7 @@ package struct PublishRequest: Sendable {
             event.eventID = fields.eventID
             event.key = fields.key
             try EventValidation.checkSize(event, limits: limits)
-            idempotency = .eventID(of: event, sha256: sha256)
+            idempotency = IdempotencyKey(event: event, sha256: sha256)
             events = [event]
         case .ndjson:
             guard fields.eventID == nil else {
@@ -53,13 +53,6 @@ package struct PublishRequest: Sendable {
 }
 
 extension IdempotencyKey {
-    /// The key of an event that has an id, the same as over wss and from SQL.
-    static func eventID(of event: NewEvent, sha256: SHA256) -> IdempotencyKey? {
-        event.eventID.map {
-            IdempotencyKey(text: "e:\($0)", digest: Array(sha256(event.data).prefix(16)))
-        }
-    }
-
     /// The key of a whole request.
     ///
     /// White space around the texts is not part of the digest (PROTOCOL 1.8).
