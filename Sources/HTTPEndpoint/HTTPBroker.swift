@@ -1,13 +1,11 @@
 internal import AccessControl
 package import EventModel
-internal import HTTPTypes
-internal import Hummingbird
 package import Logging
 internal import NIOCore
 package import NIOHTTP1
 package import Transport
 
-/// The broker over HTTP: publishes in place, WebSockets to the subscribe endpoint, the rest through the router.
+/// The broker over HTTP: publishes in place, WebSockets to the subscribe endpoint, the rest in a task of its own.
 package final class HTTPBroker: HTTPService {
     private let limits: Limits
     private let access: RequestAccess
@@ -15,8 +13,7 @@ package final class HTTPBroker: HTTPService {
     private let publishes: PublishEndpoint
     private let upgrades: any UpgradeService
     private let state = NodeState()
-    private let responder: RouterResponder<RouteContext>
-    private let logger: Logger
+    private let table: RouteTable
 
     /// A body up to this is collected before its sender is known: that is cheaper than to ask twice who it is.
     private static let unknownBodyBytesMax = 64 << 10
@@ -40,20 +37,16 @@ package final class HTTPBroker: HTTPService {
         requestID: @escaping @Sendable () -> String = HTTPBroker.randomRequestID, logger: Logger
     ) {
         self.limits = limits
-        self.logger = logger
         self.upgrades = upgrades
         access = RequestAccess(authenticate: authenticate)
         problems = Problems(requestID: requestID, logger: logger)
         publishes = PublishEndpoint(
             log: log, access: access, limits: limits, createsTopics: createsTopics,
             sha256: sha256, problems: problems)
-        let table = RouteTable(problems: problems)
-        HealthRoutes(log: log, state: state).add(to: table)
-        ErrorRoutes().add(to: table)
-        TopicRoutes(log: log, limits: limits).add(to: table)
-        EventRoutes(log: log, limits: limits, publishes: publishes, problems: problems, now: now)
-            .add(to: table)
-        responder = table.responder()
+        table = RouteTable(
+            HealthRoutes(log: log, state: state).routes + ErrorRoutes().routes
+                + TopicRoutes(log: log, limits: limits).routes
+                + EventRoutes(log: log, limits: limits, problems: problems, now: now).routes)
     }
 
     /// A name of 64 random bits, such as `r_2k9d8f7h3j1m0`.
@@ -67,30 +60,45 @@ package final class HTTPBroker: HTTPService {
     package func admit(
         _ head: HTTPRequestHead, from connection: ConnectionInfo
     ) -> HTTPAdmission {
-        let destination = Destination(head)
-        if state.isDraining, destination != .open {
-            let error = destination.worded(NodeState.draining)
+        let found = table.find(head.method, head.uri)
+        if state.isDraining, !found.isOpen {
+            let error = found.worded(NodeState.draining)
             return .answer(problems.answer(to: error, head: head, closes: true))
         }
-        switch destination {
-        case .publish, .publishMany:
-            let size = head.headers.first(name: "content-length").flatMap { Int($0) }
-            if size ?? Int.max > Self.unknownBodyBytesMax,
-                let refusal = access.refusal(of: head, from: connection)
-            {
-                return .answer(problems.answer(to: destination.worded(refusal), head: head))
-            }
-            return .collect(bodyBytesMax: limits.bodyBytesMax)
-        case .connect: return upgrades.upgrade(head, route: .connect, from: connection)
-        case .stream(let text):
-            do throws(BrokerError) {
-                let topic = try topicName(inPath: text)
-                return upgrades.upgrade(head, route: .topic(topic), from: connection)
-            } catch {
-                return .answer(problems.answer(to: error, head: head))
-            }
-        case .open, .router: return .collect(bodyBytesMax: TopicRoutes.bodyBytesMax)
+        guard case .route(let route, let parameters) = found else {
+            return .collect(bodyBytesMax: Route.smallBodyBytesMax)
         }
+        if let webSocket = route.webSocket, Self.asksForWebSocket(head.headers) {
+            return upgrade(to: webSocket, parameters, head, connection)
+        }
+        let size = head.headers.first(name: "content-length").flatMap { Int($0) }
+        if route.isPublish, size ?? Int.max > Self.unknownBodyBytesMax,
+            let refusal = access.refusal(of: head, from: connection)
+        {
+            return .answer(problems.answer(to: found.worded(refusal), head: head))
+        }
+        return .collect(bodyBytesMax: route.bodyBytesMax)
+    }
+
+    private func upgrade(
+        to webSocket: Route.WebSocket, _ parameters: [Substring], _ head: HTTPRequestHead,
+        _ connection: ConnectionInfo
+    ) -> HTTPAdmission {
+        do throws(BrokerError) {
+            let route: UpgradeRoute =
+                switch webSocket {
+                case .session: .connect
+                case .stream: .topic(try topicName(inPath: parameters[0]))
+                }
+            return upgrades.upgrade(head, route: route, from: connection)
+        } catch {
+            return .answer(problems.answer(to: error, head: head))
+        }
+    }
+
+    /// Other protocols in Upgrade, such as curl's `h2c`, may be ignored (RFC 9110 7.8).
+    private static func asksForWebSocket(_ headers: HTTPHeaders) -> Bool {
+        headers[canonicalForm: "upgrade"].contains { $0.lowercased() == "websocket" }
     }
 
     package func respond(to exchange: HTTPExchange) {
@@ -102,43 +110,74 @@ package final class HTTPBroker: HTTPService {
 
     /// Answers a request; called on its event loop.
     package func handle(_ request: IncomingRequest) {
-        switch Destination(request.head) {
-        case .publish(let topic): publishes.publish(request, to: .topic(topic))
-        case .publishMany: publishes.publish(request, to: .many)
-        case .open: route(request)
-        case .connect, .stream, .router:
-            access.identify(request) { answer in
-                switch answer {
-                case .known(.success), .later(.success): self.route(request)
-                case .known(.failure(let error)), .later(.failure(let error)):
-                    request.answer(self.problems.answer(to: error, head: request.head))
-                case .pending: break
-                }
+        let found = table.find(request.head.method, request.head.uri)
+        switch found {
+        case .route(let route, let parameters):
+            switch (route.action, route.access) {
+            case (.publish, _): publishes.publish(request, to: .topic(parameters[0]))
+            case (.publishMany, _): publishes.publish(request, to: .many)
+            case (.answer(let handler), .everybody): run(handler, route, parameters, request)
+            case (.answer(let handler), .bearer):
+                whenKnown(request) { self.run(handler, route, parameters, request) }
+            }
+        case .path(let allow):
+            if request.head.method == .OPTIONS {
+                request.answer(HTTPAnswer(status: .noContent, headers: ["allow": allow]))
+            } else {
+                whenKnown(request) { self.refuseMethod(request, allow: allow) }
+            }
+        case .nothing: whenKnown(request) { self.refusePath(request) }
+        }
+    }
+
+    /// Runs `body` for a sender with a token; others are refused.
+    private func whenKnown(_ request: IncomingRequest, _ body: @escaping @Sendable () -> Void) {
+        access.identify(request) { answer in
+            switch answer {
+            case .known(.success), .later(.success): body()
+            case .known(.failure(let error)), .later(.failure(let error)):
+                request.answer(self.problems.answer(to: error, head: request.head))
+            case .pending: break
             }
         }
     }
 
-    /// Runs the router in place: up to the first real wait on this very turn of the event loop, then on the same loop.
+    private func refuseMethod(_ request: IncomingRequest, allow: String) {
+        let error = BrokerError(
+            .methodNotAllowed, "\(quoted(request.head.method.rawValue)) does not fit this path.",
+            remedy: "Use one of: \(allow).")
+        request.answer(
+            problems.answer(to: error, head: request.head, headers: ["allow": allow]))
+    }
+
+    private func refusePath(_ request: IncomingRequest) {
+        let path = RequestTarget(request.head.uri).path
+        let error = BrokerError(.notFound, "There is nothing at \(quoted(path)).")
+        request.answer(problems.answer(to: error, head: request.head))
+    }
+
+    /// Runs a handler in place: up to the first real wait on this very turn of the event loop, then on the same loop.
     ///
     /// The task is the request's: it ends with the answer, which is the only thing it owes.
-    private func route(_ request: IncomingRequest) {
-        let (responder, problems) = (responder, problems)
-        let context = RouteContext(source: RouteSource(logger: logger, incoming: request))
-        let routed = RouteTable.request(request)
+    private func run(
+        _ handler: @escaping Route.Handler, _ route: Route, _ parameters: [Substring],
+        _ request: IncomingRequest
+    ) {
+        let problems = problems
         let executor = LoopExecutor(request.connection.eventLoop)
         Task.immediate(executorPreference: executor) {
             do {
-                let response = try await responder.respond(to: routed, context: context)
-                request.answer(try await response.answer())
+                request.answer(try await handler(RouteRequest(request, to: route, parameters)))
             } catch {
-                let failure = BrokerError(.internal, "\(type(of: error))")
-                request.answer(problems.answer(to: failure, head: request.head))
+                let error =
+                    error as? BrokerError ?? BrokerError(.internal, "\(type(of: error))")
+                request.answer(problems.answer(to: error, head: request.head))
             }
         }
     }
 
     package func refuse(_ fault: HTTPFault, head: HTTPRequestHead?) -> HTTPAnswer {
-        let error = head.map { Destination($0).worded(fault.error) } ?? fault.error
+        let error = head.map { table.find($0.method, $0.uri).worded(fault.error) } ?? fault.error
         return problems.answer(to: error, head: head, status: fault.status)
     }
 }

@@ -13,18 +13,6 @@ import Transport
     }
 
     @Test(arguments: [
-        ("/v1/topics/a/events", Destination.publish(topic: "a")),
-        ("/v1/topics/a%2Fb/events", .publish(topic: "a%2Fb")),
-        ("/v1/events", .publishMany),
-        ("/v1/topics//events", .router), ("/v1/topics/events", .router),
-        ("/v1/topics/a/b/events", .router), ("/v1/topics/a/events?x", .router),
-        ("/v1/topics/a?/events", .router), ("/v1/errors/x", .open), ("/", .router),
-    ]) func `a POST finds its way`(uri: String, expected: Destination) {
-        #expect(
-            Destination(HTTPRequestHead(version: .http1_1, method: .POST, uri: uri)) == expected)
-    }
-
-    @Test(arguments: [
         (HTTPFault.badRequest("x"), 400, "invalid_request"),
         (.headersTooLarge, 431, "headers_too_large"),
         (.uriTooLong, 414, "headers_too_large"),

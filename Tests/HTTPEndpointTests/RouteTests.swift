@@ -23,7 +23,6 @@ import Testing
         (.POST, "/v1/topics", "GET, HEAD"),
         (.PUT, "/v1/topics/a/events", "GET, HEAD, POST"),
         (.PROPFIND, "/v1/events", "POST"),
-        (.OPTIONS, "/healthz", "GET, HEAD"),
         (.POST, "/v1/connect", "GET, HEAD"),
     ]) func `says which methods it has`(
         method: HTTPMethod, path: String, allow: String
@@ -32,6 +31,14 @@ import Testing
         #expect(answer.status == 405)
         #expect(answer.code == "method_not_allowed")
         #expect(answer.headers.contains("allow: \(allow)"))
+    }
+
+    @Test(arguments: [
+        ("/healthz", "GET, HEAD"), ("/v1/topics/a/events", "GET, HEAD, POST"),
+        ("/v1/events?x=1", "POST"),
+    ]) func `tells OPTIONS its methods`(uri: String, allow: String) async throws {
+        let answer = try await fixture.ask(.OPTIONS, uri)
+        #expect(answer == .init(status: 204, headers: ["allow: \(allow)"], body: ""))
     }
 
     @Test func `that is a WebSocket asks for an upgrade`() async throws {

@@ -1,22 +1,18 @@
 internal import EventModel
-internal import HTTPTypes
-internal import Hummingbird
 internal import NIOHTTP1
 internal import Transport
 
 /// The catalogue of errors, for everybody.
 struct ErrorRoutes: Sendable {
-    func add(to table: RouteTable) {
-        table.on("v1/errors", [(.get, { _, _ in ErrorCatalogue.list() })])
-        table.on(
-            "v1/errors/:code",
-            [
-                (
-                    .get,
-                    { _, context in
-                        try ErrorCatalogue.entry(context.parameters.get("code") ?? "")
-                    }
-                )
-            ])
+    var routes: [Route] {
+        [
+            Route(
+                method: .GET, path: "/v1/errors", summary: "Lists the codes of errors.",
+                access: .everybody, action: .answer { _ in ErrorCatalogue.list() }),
+            Route(
+                method: .GET, path: "/v1/errors/{code}", summary: "Explains a code.",
+                access: .everybody,
+                action: .answer { try ErrorCatalogue.entry(String($0.parameters[0])) }),
+        ]
     }
 }

@@ -1,16 +1,13 @@
 internal import EventModel
-internal import HTTPTypes
-internal import Hummingbird
 internal import NIOCore
-internal import SessionProtocol
 internal import NIOHTTP1
+internal import SessionProtocol
 internal import Transport
 
-/// Reading and publishing events under the router; the publish routes lead where the hot path leads.
+/// Publishing and reading events.
 struct EventRoutes: Sendable {
     let log: any EventLog
     let limits: Limits
-    let publishes: PublishEndpoint
     let problems: Problems
     /// The clock that `ago:` counts back from.
     let now: @Sendable () -> Timestamp
@@ -20,55 +17,39 @@ struct EventRoutes: Sendable {
     /// Bytes of one page (PROTOCOL 1).
     static let pageBytesMax = 4 << 20
 
-    func add(to table: RouteTable) {
-        table.on("v1/topics/:topic/events", [(.get, page), (.post, publish)])
-        table.on("v1/topics/:topic/events/:offset", [(.get, event)])
-        table.on("v1/events", [(.post, publishMany)])
-        table.on("v1/connect", [(.get, connect)])
+    var routes: [Route] {
+        [
+            Route(
+                method: .POST, path: "/v1/topics/{topic}/events",
+                summary: "Publishes one event, or one a line, to a topic.",
+                bodies: [.json, .ndjson], bodyBytesMax: limits.bodyBytesMax, action: .publish),
+            Route(
+                method: .POST, path: "/v1/events",
+                summary: "Publishes lines to many topics, all or nothing.",
+                bodies: [.ndjson], bodyBytesMax: limits.bodyBytesMax, action: .publishMany),
+            Route(
+                method: .GET, path: "/v1/topics/{topic}/events",
+                summary: "Reads a page of a topic's events; a WebSocket streams them.",
+                query: ["from", "limit"], answers: [.json], webSocket: .stream,
+                action: .answer(page)),
+            Route(
+                method: .GET, path: "/v1/topics/{topic}/events/{offset}",
+                summary: "Reads one event.", action: .answer(event)),
+            Route(
+                method: .GET, path: "/v1/connect", summary: "A session, over a WebSocket.",
+                webSocket: .session, action: .answer(connect)),
+        ]
     }
 
-    @Sendable private func connect(
-        _ request: Request, _ context: RouteContext
-    ) async throws -> HTTPAnswer {
+    @Sendable private func connect(_ request: RouteRequest) async throws -> HTTPAnswer {
         problems.upgradeRequired(
             "/v1/connect is a WebSocket, and the request has no 'Upgrade: websocket'.",
-            head: context.incoming.head)
+            head: request.incoming.head)
     }
 
-    /// A publish that the hot path did not take: another spelling of the path, or a query.
-    @Sendable private func publish(
-        _ request: Request, _ context: RouteContext
-    ) async throws -> HTTPAnswer {
-        _ = try request.query()
-        return await publish(context, to: .topic((context.parameters.get("topic") ?? "")[...]))
-    }
-
-    @Sendable private func publishMany(
-        _ request: Request, _ context: RouteContext
-    ) async throws -> HTTPAnswer {
-        _ = try request.query()
-        return await publish(context, to: .many)
-    }
-
-    private func publish(
-        _ context: RouteContext, to target: PublishEndpoint.Target
-    ) async -> HTTPAnswer {
-        let incoming = context.incoming
-        return await withCheckedContinuation { continuation in
-            publishes.publish(
-                IncomingRequest(
-                    head: incoming.head, body: incoming.body, connection: incoming.connection,
-                    answer: { continuation.resume(returning: $0) }),
-                to: target)
-        }
-    }
-
-    @Sendable private func event(
-        _ request: Request, _ context: RouteContext
-    ) async throws -> HTTPAnswer {
-        _ = try request.query()
-        let topic = try context.topic()
-        let text = context.parameters.get("offset") ?? ""
+    @Sendable private func event(_ request: RouteRequest) async throws -> HTTPAnswer {
+        let topic = try request.topic()
+        let text = String(request.parameters[1])
         guard let offset = Cursor.offset(text), offset >= 1 else {
             throw BrokerError(.notFound, "\(quoted(text)) is not an offset.")
         }
@@ -91,12 +72,9 @@ struct EventRoutes: Sendable {
             headers: ["etag": "\"\(Cursor(epoch: epoch, offset: offset))\""])
     }
 
-    @Sendable private func page(
-        _ request: Request, _ context: RouteContext
-    ) async throws -> HTTPAnswer {
-        let query = try request.query("from", "limit")
-        try Self.checkAccept(request.headers[.accept])
-        let topic = try context.topic()
+    @Sendable private func page(_ request: RouteRequest) async throws -> HTTPAnswer {
+        let query = request.query
+        let topic = try request.topic()
         let from = try query["from"].map { text throws(BrokerError) in try StartPosition(text) }
         let count = try query.count("limit", default: Self.pageEvents, most: limits.pageEventsMax)
         let start = try await begin(from ?? .earliest, of: topic)
@@ -105,20 +83,6 @@ struct EventRoutes: Sendable {
         let target = "/v1/topics/\(topic)/events?from=after:\(document.cursor)&limit=\(count)"
         return .json(
             .ok, document.encode(), headers: ["link": "<\(target)>; rel=\"next\""])
-    }
-
-    private static func checkAccept(_ accept: String?) throws(BrokerError) {
-        guard let accept else { return }
-        let types = accept.lowercased().split(separator: ",").map { range in
-            trimmed(range.prefix { $0 != ";" })
-        }
-        let fitting: Set<Substring> = ["application/json", "application/*", "*/*"]
-        let fits = types.contains { fitting.contains($0) }
-        guard fits else {
-            throw BrokerError(
-                .notAcceptable, "\(quoted(accept)) is not offered here.",
-                remedy: "Accept application/json for pages, or connect with 'Upgrade: websocket'.")
-        }
     }
 
     private func begin(

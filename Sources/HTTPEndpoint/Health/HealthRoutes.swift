@@ -1,8 +1,6 @@
 internal import EventModel
-internal import HTTPTypes
-internal import Hummingbird
-internal import Synchronization
 internal import NIOHTTP1
+internal import Synchronization
 internal import Transport
 
 /// Is the node alive, and does it take work? Load balancers ask without a token.
@@ -10,9 +8,17 @@ struct HealthRoutes: Sendable {
     let log: any EventLog
     let state: NodeState
 
-    func add(to table: RouteTable) {
-        table.on("healthz", [(.get, { _, _ in .json(.ok, Array(#"{"status":"ok"}"#.utf8)) })])
-        table.on("readyz", [(.get, { _, _ in try ready() })])
+    var routes: [Route] {
+        [
+            Route(
+                method: .GET, path: "/healthz", summary: "Says that the node is alive.",
+                access: .everybody,
+                action: .answer { _ in .json(.ok, Array(#"{"status":"ok"}"#.utf8)) }),
+            Route(
+                method: .GET, path: "/readyz",
+                summary: "Says whether publishing and subscribing work.", access: .everybody,
+                action: .answer { _ in try ready() }),
+        ]
     }
 
     /// 200 once publishing and subscribing work.

@@ -81,6 +81,7 @@ final class PublishEndpoint: Sendable {
     private func prepare(
         _ request: IncomingRequest, _ target: Target, _ identity: Identity?
     ) throws(BrokerError) -> Prepared {
+        _ = try Query(RequestTarget(request.head.uri).query, known: [])
         let body = Array(request.body.readableBytesView)
         switch target {
         case .topic(let text):

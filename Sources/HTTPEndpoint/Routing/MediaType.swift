@@ -1,10 +1,10 @@
 internal import EventModel
 
-/// The media type of a request's body (RFC 9110 8.3.1), as far as the broker looks at it.
-enum MediaType: Equatable {
-    case json
+/// The media types of bodies, as far as the broker looks at them (RFC 9110 8.3.1).
+enum MediaType: String, Sendable {
+    case json = "application/json"
     /// One bare JSON value per line.
-    case ndjson
+    case ndjson = "application/x-ndjson"
 
     /// - Parameters:
     ///   - text: The Content-Type header.
@@ -16,7 +16,8 @@ enum MediaType: Equatable {
                 .unsupportedMediaType, "The request has no Content-Type.",
                 remedy: Self.remedy(offered))
         }
-        guard let type = Self.plain(text) ?? Self.withParameters(text), offered.contains(type)
+        guard let type = MediaType(rawValue: text) ?? Self.withParameters(text),
+            offered.contains(type)
         else {
             throw BrokerError(
                 .unsupportedMediaType, "\(quoted(text)) is not supported here.",
@@ -25,15 +26,9 @@ enum MediaType: Equatable {
         self = type
     }
 
-    private static func plain(_ text: some StringProtocol) -> MediaType? {
-        switch text {
-        case "application/json": .json
-        case "application/x-ndjson": .ndjson
-        default: nil
-        }
-    }
-
-    /// Types are matched without case; of the parameters only `charset` means something, and that must be UTF-8.
+    /// Types are matched without case.
+    ///
+    /// Of the parameters only `charset` means something, and that must be UTF-8.
     private static func withParameters(_ text: String) -> MediaType? {
         let parts = text.lowercased().split(separator: ";", omittingEmptySubsequences: false)
         for parameter in parts.dropFirst() {
@@ -43,7 +38,7 @@ enum MediaType: Equatable {
                 return nil
             }
         }
-        return plain(trimmed(parts[0]))
+        return MediaType(rawValue: String(trimmed(parts[0])))
     }
 
     private static func remedy(_ offered: [MediaType]) -> String {
@@ -54,6 +49,55 @@ enum MediaType: Equatable {
             }
         }
         return "Send Content-Type: \(names.joined(separator: " or ")), in UTF-8."
+    }
+
+    /// The type that the client prefers among those offered; the first of them without Accept.
+    ///
+    /// The more specific of the header's ranges decides for a type, and of equally preferred types
+    /// the one offered first is taken (RFC 9110 12.5.1).
+    ///
+    /// - Throws: `not_acceptable`.
+    static func preferred(
+        by accept: [Substring], among offered: [MediaType]
+    ) throws(BrokerError) -> MediaType {
+        let ranges = accept.compactMap(AcceptRange.init)
+        var best: (type: MediaType, weight: Double)?
+        for type in offered {
+            let range = ranges.filter { $0.specificity(for: type) > 0 }
+                .max { $0.specificity(for: type) < $1.specificity(for: type) }
+            let weight = accept.isEmpty ? 1 : range?.weight ?? 0
+            if weight > best?.weight ?? 0 { best = (type, weight) }
+        }
+        guard let best else {
+            let names = offered.map(\.rawValue).joined(separator: " or ")
+            throw BrokerError(
+                .notAcceptable,
+                "\(quoted(accept.joined(separator: ", "))) is not offered here.",
+                remedy: "Accept \(names), or connect with 'Upgrade: websocket'.")
+        }
+        return best.type
+    }
+}
+
+/// One media range of Accept with its weight.
+private struct AcceptRange {
+    let name: Substring
+    let weight: Double
+
+    init?(_ text: Substring) {
+        let parts = text.split(separator: ";").map(trimmed)
+        guard let name = parts.first else { return nil }
+        self.name = name
+        let weight = parts.dropFirst().last { $0.lowercased().hasPrefix("q=") }
+        self.weight = weight.map { Double($0.dropFirst(2)) ?? 0 } ?? 1
+    }
+
+    /// 3 for the type itself, 2 for its family, 1 for all types, 0 if the type is not meant.
+    func specificity(for type: MediaType) -> Int {
+        let name = name.lowercased()
+        if name == type.rawValue { return 3 }
+        if name == "*/*" { return 1 }
+        return name == "application/*" ? 2 : 0
     }
 }
 

@@ -1,102 +1,126 @@
 internal import EventModel
-internal import HTTPTypes
-internal import Hummingbird
-internal import NIOCore
 internal import NIOHTTP1
-internal import Transport
 
-/// The router's routes; each path answers the methods that it does not offer with 405 and `Allow`.
-struct RouteTable {
-    typealias Handler = @Sendable (Request, RouteContext) async throws -> HTTPAnswer
+/// Every route there is, found by the segments of its path.
+///
+/// A literal segment wins over a parameter. Empty segments do not count, so `/v1//topics/` is
+/// `/v1/topics`; percent-encoding of literal segments is resolved (RFC 3986 6.2.2.2).
+struct RouteTable: Sendable {
+    let routes: [Route]
+    private var places = [Place()]
 
-    private let router: Router<RouteContext>
-
-    /// The methods of RFC 9110 9.3 and RFC 5789; others are routed as TRACE, which no path offers.
-    private static let methods: [HTTPRequest.Method] = [
-        .get, .head, .post, .put, .patch, .delete, .options, .trace,
-    ]
-
-    init(problems: Problems) {
-        router = Router(context: RouteContext.self)
-        router.add(middleware: ProblemMiddleware(problems: problems))
+    /// What follows one more segment.
+    private struct Place: Sendable {
+        var literals: [(segment: String, place: Int)] = []
+        var parameter: Int?
+        /// Indexes of `routes` that end here.
+        var routes: [Int] = []
     }
 
-    /// Adds a path with all its methods; HEAD comes with GET, and the transport leaves its body out.
-    func on(_ path: RouterPath, _ offered: [(HTTPRequest.Method, Handler)]) {
-        var handlers = Dictionary(uniqueKeysWithValues: offered)
-        handlers[.head] = handlers[.get]
-        let allow = Self.methods.filter { handlers[$0] != nil }.map(\.rawValue)
-            .joined(separator: ", ")
-        for method in Self.methods {
-            if let handler = handlers[method] {
-                router.on(path, method: method) { request, context in
-                    Response(try await handler(request, context))
-                }
+    enum Found: Sendable {
+        case route(Route, parameters: [Substring])
+        /// There is the path, but not with this method.
+        case path(allow: String)
+        case nothing
+    }
+
+    init(_ routes: [Route]) {
+        self.routes = routes
+        for (index, route) in routes.enumerated() {
+            var place = 0
+            for segment in route.path.split(separator: "/") {
+                place = follow(String(segment), from: place)
+            }
+            let isNew = places[place].routes.allSatisfy { routes[$0].method != route.method }
+            precondition(isNew, "bug: two routes for \(route.method) \(route.path)")
+            places[place].routes.append(index)
+        }
+    }
+
+    private mutating func follow(_ segment: String, from place: Int) -> Int {
+        let isParameter = segment.hasPrefix("{")
+        let known =
+            isParameter
+            ? places[place].parameter
+            : places[place].literals.first { $0.segment == segment }?.place
+        if let known { return known }
+        places.append(Place())
+        let new = places.count - 1
+        if isParameter {
+            places[place].parameter = new
+        } else {
+            places[place].literals.append((segment, new))
+        }
+        return new
+    }
+
+    /// Finds the route of a request target in origin form; its query means nothing here.
+    func find(_ method: HTTPMethod, _ uri: String) -> Found {
+        var parameters: [Substring] = []
+        guard let place = place(of: RequestTarget(uri).path, &parameters) else { return .nothing }
+        let here = places[place].routes
+        if let route = route(method, among: here) {
+            return .route(route, parameters: parameters)
+        }
+        return here.isEmpty ? .nothing : .path(allow: allow(here))
+    }
+
+    private func place(of path: Substring, _ parameters: inout [Substring]) -> Int? {
+        var place = 0
+        var rest = path.utf8[...]
+        while let start = rest.firstIndex(where: { $0 != UInt8(ascii: "/") }) {
+            rest = rest[start...]
+            let end = rest.firstIndex(of: UInt8(ascii: "/")) ?? rest.endIndex
+            let segment = Substring(rest[..<end])
+            rest = rest[end...]
+            if let next = literal(segment, at: place) {
+                place = next
+            } else if let next = places[place].parameter {
+                parameters.append(segment)
+                place = next
             } else {
-                router.on(path, method: method) { _, context -> Response in
-                    let name = context.incoming.head.method.rawValue
-                    throw MethodRefused(allow: allow, method: name)
-                }
+                return nil
             }
         }
+        return place
     }
 
-    func responder() -> RouterResponder<RouteContext> { router.buildResponder() }
-
-    /// The request as the router takes it.
-    static func request(_ incoming: IncomingRequest) -> Request {
-        let method = HTTPRequest.Method(rawValue: incoming.head.method.rawValue)
-        var fields = HTTPFields()
-        for (name, value) in incoming.head.headers {
-            guard let name = HTTPField.Name(name) else { continue }
-            fields.append(HTTPField(name: name, value: value))
+    private func literal(_ segment: Substring, at place: Int) -> Int? {
+        let literals = places[place].literals
+        if let found = literals.first(where: { $0.segment.utf8.elementsEqual(segment.utf8) }) {
+            return found.place
         }
-        return Request(
-            head: HTTPRequest(
-                method: method.map { methods.contains($0) ? $0 : .trace } ?? .trace, scheme: nil,
-                authority: nil, path: incoming.head.uri, headerFields: fields),
-            body: RequestBody(buffer: incoming.body))
+        guard segment.utf8.contains(UInt8(ascii: "%")), let plain = percentDecoded(segment) else {
+            return nil
+        }
+        return literals.first { $0.segment == plain }?.place
+    }
+
+    /// HEAD comes with GET; the transport leaves its body out.
+    private func route(_ method: HTTPMethod, among indexes: [Int]) -> Route? {
+        for index in indexes where routes[index].method == method { return routes[index] }
+        return method == .HEAD ? route(.GET, among: indexes) : nil
+    }
+
+    /// The value of `Allow` (RFC 9110 10.2.1), in the order of RFC 9110 9.3.
+    private func allow(_ indexes: [Int]) -> String {
+        let order: [HTTPMethod] = [.GET, .HEAD, .POST, .PUT, .PATCH, .DELETE]
+        return order.filter { route($0, among: indexes) != nil }.map(\.rawValue)
+            .joined(separator: ", ")
     }
 }
 
-/// A path that exists was asked with a method that it does not have.
-struct MethodRefused: Error {
-    let allow: String
-    let method: String
-
-    var error: BrokerError {
-        BrokerError(
-            .methodNotAllowed, "\(quoted(method)) does not fit this path.",
-            remedy: "Use one of: \(allow).")
+extension RouteTable.Found {
+    /// Whether a request is answered without a token, and by a node that drains.
+    var isOpen: Bool {
+        if case .route(let route, _) = self { route.access == .everybody } else { false }
     }
-}
 
-/// Makes problem documents of what routes throw, and of paths that do not exist.
-struct ProblemMiddleware: RouterMiddleware {
-    let problems: Problems
-
-    func handle(
-        _ request: Request, context: RouteContext,
-        next: (Request, RouteContext) async throws -> Response
-    ) async throws -> Response {
-        let head = context.incoming.head
-        do {
-            return try await next(request, context)
-        } catch let refused as MethodRefused {
-            return Response(
-                problems.answer(
-                    to: refused.error, head: head, headers: ["allow": refused.allow]))
-        } catch let error as BrokerError {
-            return Response(problems.answer(to: error, head: head))
-        } catch let error as HTTPError where error.status == .notFound {
-            let path = RequestTarget(head.uri).path
-            return Response(
-                problems.answer(
-                    to: BrokerError(.notFound, "There is nothing at \(quoted(path))."),
-                    head: head))
-        } catch {
-            return Response(
-                problems.answer(to: BrokerError(.internal, "\(type(of: error))"), head: head))
-        }
+    /// A refusal as the route words it: publishes are told that nothing is in the log.
+    func worded(_ refusal: BrokerError) -> BrokerError {
+        guard case .route(let route, _) = self, route.isPublish else { return refusal }
+        var refusal = refusal
+        refusal.committed = .no
+        return refusal
     }
 }

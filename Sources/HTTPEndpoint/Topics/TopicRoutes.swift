@@ -1,6 +1,4 @@
 internal import EventModel
-internal import HTTPTypes
-internal import Hummingbird
 internal import NIOCore
 internal import NIOHTTP1
 internal import Transport
@@ -13,18 +11,25 @@ struct TopicRoutes: Sendable {
     /// Topics of one page of the list, if the request does not say.
     static let pageTopics = 100
     static let pageTopicsMax = 1000
-    /// Bytes of a topic's settings.
-    static let bodyBytesMax = 64 << 10
 
-    func add(to table: RouteTable) {
-        table.on("v1/topics", [(.get, list)])
-        table.on("v1/topics/:topic", [(.get, describe), (.put, create)])
+    var routes: [Route] {
+        [
+            Route(
+                method: .GET, path: "/v1/topics", summary: "Lists topics by name.",
+                query: ["match", "limit", "after"], action: .answer(list)),
+            Route(
+                method: .GET, path: "/v1/topics/{topic}",
+                summary: "Describes a topic: settings, ends, size.", action: .answer(describe)),
+            Route(
+                method: .PUT, path: "/v1/topics/{topic}", summary: "Creates a topic.",
+                bodies: [.json], action: .answer(create)),
+        ]
     }
 
     @Sendable private func list(
-        _ request: Request, _ context: RouteContext
+        _ request: RouteRequest
     ) async throws -> HTTPAnswer {
-        let query = try request.query("match", "limit", "after")
+        let query = request.query
         let pattern = try TopicPattern(query["match"] ?? ">")
         let after = try query["after"].map { name throws(BrokerError) in try TopicName(name) }
         let count = try query.count("limit", default: Self.pageTopics, most: Self.pageTopicsMax)
@@ -42,10 +47,9 @@ struct TopicRoutes: Sendable {
     }
 
     @Sendable private func describe(
-        _ request: Request, _ context: RouteContext
+        _ request: RouteRequest
     ) async throws -> HTTPAnswer {
-        _ = try request.query()
-        let topic = try context.topic()
+        let topic = try request.topic()
         guard let description = try await log.describe(topic) else {
             throw BrokerError(.topicNotFound, "There is no topic \(quoted(topic.text)).")
         }
@@ -54,20 +58,17 @@ struct TopicRoutes: Sendable {
 
     /// Creates; settings that the topic has already are a success, so that a script can say them again.
     @Sendable private func create(
-        _ request: Request, _ context: RouteContext
+        _ request: RouteRequest
     ) async throws -> HTTPAnswer {
-        _ = try request.query()
-        let topic = try context.topic()
+        let topic = try request.topic()
         guard !topic.isReserved else {
             throw BrokerError(
                 .forbidden, "\(quoted(topic.text)) is reserved: only the broker creates it.",
                 remedy: "Use a name that does not begin with 'sluice.'.")
         }
         let mustBeNew = try Self.mustBeNew(request)
-        _ = try MediaType(request.headers[.contentType], offered: [.json])
-        let body = try await request.body.collect(upTo: Self.bodyBytesMax)
         let settings = try TopicSettingsDocument.decode(
-            Array(body.readableBytesView), topic: topic, limits: limits)
+            Array(request.incoming.body.readableBytesView), topic: topic, limits: limits)
         do throws(BrokerError) {
             var answer = Self.answer(.created, try await log.create(topic, settings: settings))
             answer.headers.add(name: "location", value: "/v1/topics/\(topic.text)")
@@ -94,14 +95,14 @@ struct TopicRoutes: Sendable {
     }
 
     /// - Throws: `invalid_request` for conditions on a change, which there is none of.
-    private static func mustBeNew(_ request: Request) throws(BrokerError) -> Bool {
-        guard request.headers[.ifMatch] == nil else {
+    private static func mustBeNew(_ request: RouteRequest) throws(BrokerError) -> Bool {
+        guard !request.headers.contains(name: "if-match") else {
             throw BrokerError(
                 .invalidRequest, "If-Match does not fit: altering is not offered by this version.",
                 remedy: "Send If-None-Match: * to create the topic.",
                 at: InputPlace(field: "If-Match"))
         }
-        switch request.headers[.ifNoneMatch] {
+        switch request.headers.first(name: "if-none-match") {
         case nil: return false
         case "*": return true
         case .some(let other):

@@ -1,0 +1,107 @@
+internal import EventModel
+internal import NIOHTTP1
+internal import Transport
+
+/// One method of one path: all that routing, its refusals and a description of the interface need.
+struct Route: Sendable {
+    typealias Handler = @Sendable (RouteRequest) async throws -> HTTPAnswer
+
+    let method: HTTPMethod
+    /// From the root on; `{name}` stands for one segment: `/v1/topics/{topic}/events`.
+    let path: String
+    /// One sentence for whoever reads a description of the interface.
+    let summary: String
+    var access = Access.bearer
+    /// The members of the query that mean something; others are refused.
+    var query: Set<String> = []
+    /// Media types of the body; empty: no body is looked at.
+    var bodies: [MediaType] = []
+    /// Bytes of the body.
+    var bodyBytesMax = Self.smallBodyBytesMax
+    /// Media types among which the client's Accept chooses; empty: JSON, whatever is accepted.
+    var answers: [MediaType] = []
+    /// What becomes of a request that asks for a WebSocket; `nil`: its Upgrade is ignored
+    /// (RFC 9110 7.8).
+    var webSocket: WebSocket?
+    let action: Action
+
+    /// Settings and other small documents.
+    static let smallBodyBytesMax = 64 << 10
+
+    enum Access: Sendable {
+        /// Health and the catalogue of errors, also while the node drains.
+        case everybody
+        /// Whoever has a token.
+        case bearer
+    }
+
+    enum WebSocket: Sendable {
+        case session
+        /// Of the topic in the path.
+        case stream
+    }
+
+    enum Action: Sendable {
+        /// In place on the event loop, without a task; to the topic in the path.
+        case publish
+        /// The same, to the topics in the body.
+        case publishMany
+        case answer(Handler)
+    }
+
+    /// Whether refusals say that nothing was appended.
+    var isPublish: Bool {
+        switch action {
+        case .publish, .publishMany: true
+        case .answer: false
+        }
+    }
+}
+
+/// A request that has found its route.
+struct RouteRequest: Sendable {
+    let incoming: IncomingRequest
+    /// What stands for the parameters of the path, in their order; not decoded.
+    let parameters: [Substring]
+    let query: Query
+    /// What the client takes best of the route's answers.
+    let answerType: MediaType
+
+    var headers: HTTPHeaders { incoming.head.headers }
+
+    /// Checks what the route says of the query, the body's and the answer's media type.
+    ///
+    /// - Throws: `unknown_field`, `invalid_request`, `unsupported_media_type`, `not_acceptable`.
+    init(
+        _ incoming: IncomingRequest, to route: Route, _ parameters: [Substring]
+    ) throws(BrokerError) {
+        self.incoming = incoming
+        self.parameters = parameters
+        query = try Query(RequestTarget(incoming.head.uri).query, known: route.query)
+        if !route.bodies.isEmpty {
+            let type = incoming.head.headers.first(name: "content-type")
+            _ = try MediaType(type, offered: route.bodies)
+        }
+        answerType =
+            route.answers.isEmpty
+            ? .json
+            : try .preferred(
+                by: incoming.head.headers[canonicalForm: "accept"], among: route.answers)
+    }
+
+    /// The `{topic}` of the path.
+    ///
+    /// - Throws: `invalid_topic`.
+    func topic() throws(BrokerError) -> TopicName { try topicName(inPath: parameters[0]) }
+}
+
+/// A topic as it stands in a path.
+///
+/// - Throws: `invalid_topic`.
+func topicName(inPath text: Substring) throws(BrokerError) -> TopicName {
+    guard let name = percentDecoded(text) else {
+        throw BrokerError(
+            .invalidTopic, "In the path, \(quoted(text)) is not percent-encoded UTF-8.")
+    }
+    return try TopicName(name)
+}
