@@ -17,13 +17,20 @@ final class SocketHandler: ChannelDuplexHandler {
     typealias OutboundIn = IOData
     typealias OutboundOut = ByteBuffer
 
-    enum Phase {
+    enum Phase: Equatable {
+        /// Not connected yet.
+        case new
+        /// Connected, and nothing has come.
+        case greeting
+        /// The TLS handshake is under way.
+        case handshaking
         /// Bytes go both ways.
         case open
         /// Nothing is accepted any more; what is pending is being flushed.
         case flushing
-        /// Our end is closed; waiting for the peer's, so that no reset overtakes the last bytes.
-        case lingering
+        /// Our end is closed; waiting for the peer's, so that no reset overtakes the last bytes. So
+        /// many bytes were read and forgotten meanwhile.
+        case lingering(bytes: Int)
         /// The descriptor is not to be touched.
         case closed
     }
@@ -38,28 +45,19 @@ final class SocketHandler: ChannelDuplexHandler {
     var place: Int?
     var timedPlace: Int?
 
-    private(set) var phase = Phase.open
+    private(set) var phase = Phase.new
     /// When `deadlineReached` is called; set by the owner while the phase is open.
     private(set) var deadline = NIODeadline.distantFuture
-    private(set) var isInputOver = false
 
     private var session: TLSSession?
     private let isServer: Bool
     private var descriptor = Descriptor(number: -1)
     private var context: ChannelHandlerContext?
     private var failure: (any Error)?
-    private var isActive = false
-    private var isOpened = false
+    private var input = SocketInput()
     private var isReceiving = false
-    private var isFirstInput = true
-    private var isReading = true
-    private var owesRead = false
-    private var isListed = false
-    private var owesTurnEnd = false
-    private var owesWritable = false
-    private var owesClose = false
+    private var duties: TurnDuties = []
     private var handedOver = HandedOver()
-    private var lingerBytes = 0
     /// What was written through the pipeline and not yet flushed.
     private var written = ByteBuffer()
 
@@ -70,7 +68,15 @@ final class SocketHandler: ChannelDuplexHandler {
         if let tls { session = try TLSSession(tls, hostName: hostName, output: self) }
     }
 
-    var isOpen: Bool { phase == .open }
+    /// Neither closed nor on the way to it.
+    var isOpen: Bool {
+        switch phase {
+        case .new, .greeting, .handshaking, .open: true
+        case .flushing, .lingering, .closed: false
+        }
+    }
+    /// The peer sends nothing more.
+    var isInputOver: Bool { input.isOver }
     var isBlocked: Bool { handedOver.isBlocked }
 
     // MARK: The channel's life
@@ -86,8 +92,8 @@ final class SocketHandler: ChannelDuplexHandler {
     }
 
     private func begin(_ context: ChannelHandlerContext) {
-        guard !isActive, phase == .open else { return }
-        isActive = true
+        guard phase == .new else { return }
+        phase = .greeting
         let operations = context.channel.pipeline.syncOperations
         let number = try? operations.withUnsafeTransportIfAvailable { (number: CInt) in number }
         guard let number else {
@@ -117,21 +123,22 @@ final class SocketHandler: ChannelDuplexHandler {
     private func becomeGone() {
         phase = .closed
         loop.leave(self)
-        list()
+        owe(.listed)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // NIO closes the channel behind a read error.
         failure = failure ?? error
-        phase = .closed
-        owesClose = true
-        list()
+        hardClose()
     }
 
     private func openOwner() {
-        guard !isOpened else { return }
-        isOpened = true
-        owner?.opened()
+        switch phase {
+        case .new, .greeting, .handshaking:
+            phase = .open
+            owner?.opened()
+        case .open, .flushing, .lingering, .closed: break
+        }
     }
 
     // MARK: Input
@@ -139,14 +146,14 @@ final class SocketHandler: ChannelDuplexHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let buffer = Self.unwrapInboundIn(data)
         // NIO reads inside a failing write, too: that connection has ended already.
-        guard !isReceiving, phase == .open else {
+        guard !isReceiving, isOpen else {
             countLingering(buffer.readableBytes)
             return
         }
         isReceiving = true
         defer { isReceiving = false }
         buffer.withUnsafeReadableBytes { take($0) }
-        guard buffer.readableBytes >= Self.readBytes, isReading, phase == .open else { return }
+        guard buffer.readableBytes >= Self.readBytes, input.isFlowing, isOpen else { return }
         loop.withScratch { space in
             let count = descriptor.receive(into: space)
             if count > 0 { take(UnsafeRawBufferPointer(rebasing: space[..<count])) }
@@ -158,16 +165,18 @@ final class SocketHandler: ChannelDuplexHandler {
             owner?.received(bytes)
             return
         }
-        if isFirstInput, isServer, PlainRequest.isOne(bytes) {
-            refusePlainRequest()
-            return
+        if phase == .greeting {
+            if isServer, PlainRequest.isOne(bytes) {
+                refusePlainRequest()
+                return
+            }
+            phase = .handshaking
         }
-        isFirstInput = false
         let error: TLSError? = loop.withScratch { space in
             do throws(TLSError) {
                 try session.receive(bytes, scratch: space) { plaintext in
                     openOwner()
-                    if phase == .open { owner?.received(plaintext) }
+                    if isOpen { owner?.received(plaintext) }
                 }
                 return nil
             } catch { return error }
@@ -189,29 +198,24 @@ final class SocketHandler: ChannelDuplexHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case .inputClosed? = event as? ChannelEvent {
             // The owner may still hold input back, so the decoder hears of the end from it.
-            if phase == .lingering { hardClose() } else { endInput() }
+            if case .lingering = phase { hardClose() } else { endInput() }
         } else {
             context.fireUserInboundEventTriggered(event)
         }
     }
 
     private func endInput() {
-        guard !isInputOver else { return }
-        isInputOver = true
-        guard phase == .open else { return }
-        if isOpened { owner?.inputEnded() } else { close() }
+        guard input.end(), isOpen else { return }
+        if phase == .open { owner?.inputEnded() } else { close() }
     }
 
     func read(context: ChannelHandlerContext) {
-        if isReading { context.read() } else { owesRead = true }
+        if input.mayRead() { context.read() }
     }
 
     /// Whether the peer's bytes are wanted.
     func setReading(_ isReading: Bool) {
-        self.isReading = isReading
-        guard isReading, owesRead else { return }
-        owesRead = false
-        context?.read()
+        if input.setWanted(isReading) { context?.read() }
     }
 
     private func refusePlainRequest() {
@@ -224,7 +228,7 @@ final class SocketHandler: ChannelDuplexHandler {
 
     /// Seals and writes; without effect when the socket is closed.
     func send(_ plaintext: UnsafeRawBufferPointer) {
-        guard phase == .open else { return }
+        guard isOpen else { return }
         if isBlocked, handedOver.bytes + plaintext.count > loop.limits.blockedBytesMax {
             abort()
         } else {
@@ -242,7 +246,7 @@ final class SocketHandler: ChannelDuplexHandler {
 
     /// The client's handlers write through the pipeline; what they write was asked for one by one.
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        guard phase == .open, case .byteBuffer(let bytes) = Self.unwrapOutboundIn(data) else {
+        guard isOpen, case .byteBuffer(let bytes) = Self.unwrapOutboundIn(data) else {
             promise?.fail(ChannelError.ioOnClosedChannel)
             return
         }
@@ -254,7 +258,7 @@ final class SocketHandler: ChannelDuplexHandler {
     func flush(context: ChannelHandlerContext) {
         let bytes = written
         written = ByteBuffer()
-        if phase == .open { bytes.withUnsafeReadableBytes { seal($0) } }
+        if isOpen { bytes.withUnsafeReadableBytes { seal($0) } }
     }
 
     private func handOver(_ rest: UnsafeRawBufferPointer) {
@@ -273,10 +277,9 @@ final class SocketHandler: ChannelDuplexHandler {
             // The descriptor is closed already, and its number may be somebody else's.
             failure = failure ?? error
             phase = .closed
-            list()
+            owe(.listed)
         } else if isToBeTold {
-            owesWritable = true
-            list()
+            owe(.writable)
         }
     }
 
@@ -284,17 +287,17 @@ final class SocketHandler: ChannelDuplexHandler {
 
     /// Says goodbye, flushes, closes our end and waits for the peer's; all bounded in time.
     func close() {
-        guard phase == .open else { return }
+        guard isOpen else { return }
         session?.shutdown()
         beginFlushing()
     }
 
     private func beginFlushing() {
         // Writing the last bytes may have found the connection broken.
-        guard phase == .open else { return }
+        guard isOpen else { return }
         phase = .flushing
         setDeadline(.now() + loop.limits.closeTimeout)
-        list()
+        owe(.listed)
     }
 
     /// Closes at once.
@@ -304,7 +307,7 @@ final class SocketHandler: ChannelDuplexHandler {
     }
 
     private func fail(_ error: any Error) {
-        guard phase == .open else { return }
+        guard isOpen else { return }
         failure = error
         // An alert may be pending, and the peer should get it.
         beginFlushing()
@@ -312,15 +315,14 @@ final class SocketHandler: ChannelDuplexHandler {
 
     private func hardClose() {
         phase = .closed
-        owesClose = true
-        list()
+        owe(.close)
     }
 
     private func beginLingering() {
-        phase = .lingering
+        phase = .lingering(bytes: 0)
         tellClosed()
         setReading(true)
-        guard !isInputOver, let context else {
+        guard !input.isOver, let context else {
             hardClose()
             return
         }
@@ -329,9 +331,9 @@ final class SocketHandler: ChannelDuplexHandler {
     }
 
     private func countLingering(_ count: Int) {
-        guard phase == .lingering else { return }
-        lingerBytes += count
-        if lingerBytes > loop.limits.lingerBytesMax { hardClose() }
+        guard case .lingering(let bytes) = phase else { return }
+        phase = .lingering(bytes: bytes + count)
+        if bytes + count > loop.limits.lingerBytesMax { hardClose() }
     }
 
     func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
@@ -350,7 +352,7 @@ final class SocketHandler: ChannelDuplexHandler {
     /// Sets when the owner, or the way to the end, has taken too long.
     func setDeadline(_ deadline: NIODeadline) {
         self.deadline = deadline
-        if phase != .closed, isActive { loop.time(self) }
+        if phase != .closed, phase != .new { loop.time(self) }
     }
 
     /// Takes the socket off the list of those with a deadline; for streams.
@@ -361,8 +363,8 @@ final class SocketHandler: ChannelDuplexHandler {
 
     func deadlineReached() {
         switch phase {
-        case .open where isOpened: owner?.deadlineReached()
-        case .open, .flushing, .lingering: abort()
+        case .open: owner?.deadlineReached()
+        case .new, .greeting, .handshaking, .flushing, .lingering: abort()
         case .closed: break
         }
     }
@@ -370,34 +372,22 @@ final class SocketHandler: ChannelDuplexHandler {
     // MARK: The end of the turn
 
     /// Has the owner's `turnEnded` called once, when this turn's tasks have run.
-    func callAtEndOfTurn() {
-        owesTurnEnd = true
-        list()
-    }
+    func callAtEndOfTurn() { owe(.turnEnd) }
 
-    private func list() {
-        guard !isListed else { return }
-        isListed = true
-        loop.callAtEndOfTurn(self)
+    private func owe(_ duty: TurnDuties) {
+        let isListed = duties.contains(.listed)
+        duties.formUnion([duty, .listed])
+        if !isListed { loop.callAtEndOfTurn(self) }
     }
 
     /// Does what must not happen inside somebody's call: closing, and telling of it.
     func turnEnded() {
-        isListed = false
-        if owesTurnEnd {
-            owesTurnEnd = false
-            if phase == .open { owner?.turnEnded() }
-        }
-        if owesWritable {
-            owesWritable = false
-            if phase == .open { owner?.writable() }
-        }
+        duties.remove(.listed)
+        if duties.remove(.turnEnd) != nil, isOpen { owner?.turnEnded() }
+        if duties.remove(.writable) != nil, isOpen { owner?.writable() }
         if phase == .flushing, !isBlocked { beginLingering() }
         if phase == .closed {
-            if owesClose {
-                owesClose = false
-                context?.close(promise: nil)
-            }
+            if duties.remove(.close) != nil { context?.close(promise: nil) }
             tellClosed()
         }
     }
@@ -408,7 +398,7 @@ final class SocketHandler: ChannelDuplexHandler {
 extension SocketHandler: TLSOutput {
     /// Writes ciphertext, or plaintext of a plain connection, to the descriptor.
     package func write(_ bytes: UnsafeRawBufferPointer) {
-        guard phase == .open, !bytes.isEmpty else { return }
+        guard isOpen, !bytes.isEmpty else { return }
         var taken = 0
         if !isBlocked {
             switch descriptor.send(bytes) {
