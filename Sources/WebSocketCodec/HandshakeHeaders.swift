@@ -1,3 +1,5 @@
+internal import EventModel
+
 /// Header fields of a handshake, looked up without regard to case (RFC 9110 5.1).
 struct HandshakeHeaders {
     private let fields: [(name: String, value: String)]
@@ -12,19 +14,12 @@ struct HandshakeHeaders {
 
     /// The elements of a comma-separated list over all fields of a name.
     func list(_ name: String) -> [String] {
-        values(name).flatMap { $0.split(separator: ",") }.map(Self.trimmed).filter { !$0.isEmpty }
+        values(name).flatMap { $0.split(separator: ",") }.map(trimmed).filter { !$0.isEmpty }
     }
 
     /// True if the token, given in lower case, is in the list in any case.
     func contains(_ token: String, in name: String) -> Bool {
         list(name).contains { $0.lowercased() == token }
-    }
-
-    static func trimmed(_ text: some StringProtocol) -> String {
-        let isSpace: (Character) -> Bool = { $0 == " " || $0 == "\t" }
-        let start = text.drop(while: isSpace)
-        guard let last = start.lastIndex(where: { !isSpace($0) }) else { return "" }
-        return String(start[...last])
     }
 }
 

@@ -29,7 +29,7 @@ struct RequestAccess: Sendable {
         guard let authenticate else { return body(.known(.success(nil))) }
         let token: String
         do throws(BrokerError) {
-            token = try BearerToken.find(in: request.head.headers)
+            token = try Self.token(of: request.head)
         } catch {
             return body(.known(.failure(error)))
         }
@@ -50,7 +50,7 @@ struct RequestAccess: Sendable {
     func refusal(of head: HTTPRequestHead, from connection: ConnectionInfo) -> BrokerError? {
         guard let authenticate else { return nil }
         do throws(BrokerError) {
-            let token = try BearerToken.find(in: head.headers)
+            let token = try Self.token(of: head)
             let eventLoop = connection.eventLoop
             let refusal = NIOLoopBoundBox<BrokerError?>(nil, eventLoop: eventLoop)
             authenticate(token) { result in
@@ -61,5 +61,11 @@ struct RequestAccess: Sendable {
         } catch {
             return error
         }
+    }
+
+    private static func token(of head: HTTPRequestHead) throws(BrokerError) -> String {
+        let fields = head.headers.lazy.filter { $0.name.isField("authorization") }.map(\.value)
+        guard let token = try BearerToken.find(in: fields) else { throw BearerToken.missing }
+        return token
     }
 }

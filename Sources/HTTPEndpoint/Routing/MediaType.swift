@@ -38,7 +38,7 @@ enum MediaType: String, Sendable {
                 return nil
             }
         }
-        return MediaType(rawValue: String(trimmed(parts[0])))
+        return MediaType(rawValue: trimmed(parts[0]))
     }
 
     private static func remedy(_ offered: [MediaType]) -> String {
@@ -81,7 +81,7 @@ enum MediaType: String, Sendable {
 
 /// One media range of Accept with its weight.
 private struct AcceptRange {
-    let name: Substring
+    let name: String
     let weight: Double
 
     init?(_ text: Substring) {
@@ -99,12 +99,4 @@ private struct AcceptRange {
         if name == "*/*" { return 1 }
         return name == "application/*" ? 2 : 0
     }
-}
-
-/// Without optional white space around it (RFC 9110 5.6.3).
-func trimmed(_ text: Substring) -> Substring {
-    var text = text
-    while let first = text.first, first == " " || first == "\t" { text.removeFirst() }
-    while let last = text.last, last == " " || last == "\t" { text.removeLast() }
-    return text
 }

@@ -1,20 +1,22 @@
-internal import EventModel
-internal import NIOHTTP1
+package import EventModel
 
 /// The token of `Authorization: Bearer` (RFC 6750 2.1).
-enum BearerToken {
+package enum BearerToken {
+    /// Finds the token among a request's `Authorization` fields.
+    ///
+    /// - Returns: `nil` without such a field.
     /// - Throws: `unauthorized`, saying what is wrong but never the token.
-    static func find(in headers: HTTPHeaders) throws(BrokerError) -> String {
+    package static func find(
+        in fields: some Sequence<String>
+    ) throws(BrokerError) -> String? {
         var found: String?
-        for (name, value) in headers where name.isField("authorization") {
+        for field in fields {
             guard found == nil else {
                 throw BrokerError(.unauthorized, "The header Authorization comes twice.")
             }
-            found = value
+            found = field
         }
-        guard let found else {
-            throw BrokerError(.unauthorized, "The request has no Authorization header.")
-        }
+        guard let found else { return nil }
         let scheme = found.utf8.prefix(7)
         let isBearer = scheme.elementsEqual("bearer ".utf8) { byte, expected in
             byte == expected || byte | 0x20 == expected && expected != UInt8(ascii: " ")
@@ -23,7 +25,12 @@ enum BearerToken {
         guard isBearer, !token.isEmpty, token.utf8.allSatisfy(isTokenByte) else {
             throw BrokerError(.unauthorized, "The Authorization header is not 'Bearer TOKEN'.")
         }
-        return String(token)
+        return token
+    }
+
+    /// What a request without credentials is told.
+    package static var missing: BrokerError {
+        BrokerError(.unauthorized, "The request has no Authorization header.")
     }
 
     /// `b64token` of RFC 6750 2.1.
