@@ -140,6 +140,10 @@ let package = Package(
             name: "ManagedPostgresTests",
             dependencies: ["ManagedPostgres", "PostgresBridge", logging], swiftSettings: settings),
         .testTarget(
+            name: "AccessControlTests",
+            dependencies: ["AccessControl", "EventModel", "RepeatableChance"],
+            swiftSettings: settings),
+        .testTarget(
             name: "FanOutTests", dependencies: ["FanOut", "EventModel", "RepeatableChance"],
             swiftSettings: settings),
         .testTarget(
