@@ -62,6 +62,7 @@ final class Simulation: FanOutActor {
     // MARK: FanOutActor
 
     func scheduleFlush() { isFlushScheduled = true }
+    func scheduleFlushLater() { isFlushScheduled = true }
     func follow(_ topics: [TopicName]) {
         requests.append(.follow(topics.sorted { $0.text < $1.text }))
     }
@@ -212,7 +213,12 @@ final class Simulation: FanOutActor {
     private func turn() {
         guard isFlushScheduled, isEnding || random.chance(70) else { return }
         isFlushScheduled = false
-        shard.flush()
+        // Each look at the clock may be the one at which the turn is over.
+        var time = now
+        shard.flush {
+            if !isEnding, random.chance(30) { time += limits.flushTurn }
+            return time
+        }
     }
 
     // MARK: Checks
