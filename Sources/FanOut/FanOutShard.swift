@@ -203,9 +203,15 @@ package final class FanOutShard {
         }
     }
 
+    /// Ends all subscriptions of a session; replies to it still wait.
+    package func removeSubscriptions(of subscriber: Subscriber) {
+        subscriber.dropBacklogs()
+        for subscription in subscriber.subscriptions { remove(subscription) }
+    }
+
     /// The session is over.
     package func remove(_ subscriber: Subscriber) {
-        for subscription in subscriber.subscriptions { remove(subscription) }
+        removeSubscriptions(of: subscriber)
         subscriber.close()
     }
 

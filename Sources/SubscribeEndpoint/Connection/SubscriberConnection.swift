@@ -94,7 +94,7 @@ package final class SubscriberConnection {
     }
 
     private func endSubscriptions() {
-        for subscription in subscriber?.subscriptions ?? [] { fanOut.shard.remove(subscription) }
+        if let subscriber { fanOut.shard.removeSubscriptions(of: subscriber) }
     }
 
     var backlogBytes: Int { subscriber?.backlog.byteCount ?? 0 }
