@@ -33,11 +33,14 @@ package struct Limits: Sendable {
     package var pageEventsMax = 1000
     /// Bytes of one page read from the log for a replay; a quarter of the backlog.
     package var pageBytesMax = 256 << 10
-    /// Bytes of newest events that a node keeps in memory for replays, over all topics.
+    /// Bytes of newest events that a node keeps in memory for replays, over all topics and event
+    /// loops; each loop has an equal share.
     package var tailCacheBytesMax = 64 << 20
     /// Events and bytes that wait for the log; over it publishers get 429.
     package var appendQueueEventsMax = 100_000
     package var appendQueueBytesMax = 64 << 20
+    /// How long one loop's connections are flushed before its sockets get their turn.
+    package var flushTurn = Duration.milliseconds(2)
     /// How long a silent session may take to authenticate.
     package var authTimeout = Duration.seconds(10)
     /// A heartbeat is sent when nothing else went out for this long.

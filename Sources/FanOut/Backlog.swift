@@ -4,13 +4,13 @@ internal import EventModel
 /// What waits for one session's socket, in order: events and notices, bounded by the session in
 /// bytes.
 package struct Backlog {
-    /// A message, and the follower whose cursor it moved; none for replies and other control
-    /// messages.
-    struct Item {
+    /// A message, and the follower whose cursor it moved; none for notices and control messages.
+    private struct Item {
         let message: EncodedMessage
         let follower: Follower?
         /// The follower's offset before this message, to fall back to when it is dropped.
         let before: Offset
+        let isControl: Bool
     }
 
     private var items = Deque<Item>()
@@ -19,7 +19,7 @@ package struct Backlog {
     private var begun = 0
     /// Bytes that wait.
     package private(set) var byteCount = 0
-    /// Bytes of control messages among them.
+    /// Bytes of control messages among them, which are outside the session's budget.
     package private(set) var controlByteCount = 0
 
     package var isEmpty: Bool { items.isEmpty }
@@ -30,23 +30,34 @@ package struct Backlog {
     private var longest = 0
     private static let capacityKept = 64
 
-    private var eventByteCount: Int { byteCount - controlByteCount }
+    private var budgetedByteCount: Int { byteCount - controlByteCount }
 
-    /// Does a message fit the budget? One event always does.
+    /// Does a message fit the budget, with the events and notices that wait? One alone always does.
     func hasRoom(for message: EncodedMessage, bytesMax: Int) -> Bool {
-        eventByteCount == 0 || eventByteCount + message.frame.count <= bytesMax
+        budgetedByteCount == 0 || budgetedByteCount + message.frame.count <= bytesMax
     }
 
-    mutating func append(_ message: EncodedMessage, of follower: Follower?, before: Offset) {
-        let size = message.frame.count
-        items.append(Item(message: message, follower: follower, before: before))
+    /// An event or a gap: it moves the follower's cursor on from `before`, and may be dropped.
+    mutating func append(_ message: EncodedMessage, of follower: Follower, before: Offset) {
+        append(Item(message: message, follower: follower, before: before, isControl: false))
+        follower.subscription.waitingBytes += message.frame.count
+    }
+
+    /// A notice that belongs to no follower; never dropped.
+    mutating func append(notice: EncodedMessage) {
+        append(Item(message: notice, follower: nil, before: 0, isControl: false))
+    }
+
+    /// A reply or the like; never dropped, and outside the budget.
+    mutating func append(control: EncodedMessage) {
+        append(Item(message: control, follower: nil, before: 0, isControl: true))
+        controlByteCount += control.frame.count
+    }
+
+    private mutating func append(_ item: Item) {
+        items.append(item)
         longest = max(longest, items.count)
-        byteCount += size
-        if let follower {
-            follower.subscription.waitingBytes += size
-        } else {
-            controlByteCount += size
-        }
+        byteCount += item.message.frame.count
     }
 
     /// Copies as much as fits to `record` and takes it out of the backlog.
@@ -76,14 +87,15 @@ package struct Backlog {
     private mutating func removeFirst() {
         let item = items.removeFirst()
         byteCount -= begun
-        if item.follower == nil { controlByteCount -= begun }
+        if item.isControl { controlByteCount -= begun }
         begun = 0
         guard items.isEmpty else { return }
         if longest > Self.capacityKept { items = Deque() }
         longest = 0
     }
 
-    /// Takes out what waits for the followers that `isDropped` names.
+    /// Takes out what waits for the followers that `isDropped` names, in one pass over everything
+    /// that waits.
     ///
     /// Calls `fallBack` once for each, with the offset that it had before the first message
     /// dropped. A message that has begun stays.

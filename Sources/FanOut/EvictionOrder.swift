@@ -4,7 +4,7 @@ internal import EventModel
 /// Bounds the newest events that a loop keeps in memory: over all topics, the oldest go first.
 struct EvictionOrder {
     private var feeds = Deque<TopicFeed>()
-    private var byteCount = 0
+    private(set) var byteCount = 0
     /// No frame is smaller; bounds the entries of feeds that forgot their events by themselves.
     private static let frameBytesMin = 64
 

@@ -1,3 +1,4 @@
+internal import DequeModule
 package import EventModel
 
 /// One event loop's part of the fan-out: the topics that its subscribers follow, and who follows
@@ -12,9 +13,13 @@ package final class FanOutShard {
     /// Topics that came into being and are to be followed before their subscriptions join them.
     private var awaited: [TopicName: [Subscription]] = [:]
     private var reads: [ReadKey: [Follower]] = [:]
-    private var dirty: [Subscriber] = []
-    /// Those of the flush under way; kept for its storage.
-    private var flushing: [Subscriber] = []
+    /// For whom something came since they were flushed last, in turn.
+    private var dirty = Deque<Subscriber>()
+    /// Those of them that were found to be replaying: live delivery goes first.
+    private var catchingUp = Deque<Subscriber>()
+    private var isFlushScheduled = false
+    /// How many live subscribers are flushed between two looks at the clock.
+    private static let flushesPerLook = 16
     /// Followers whose read failed: asked again at the next tick.
     private var stalled: [Follower] = []
     /// The feed of each event in memory, oldest first; for eviction.
@@ -198,9 +203,15 @@ package final class FanOutShard {
         }
     }
 
+    /// Ends all subscriptions of a session; replies to it still wait.
+    package func removeSubscriptions(of subscriber: Subscriber) {
+        subscriber.dropBacklogs()
+        for subscription in subscriber.subscriptions { remove(subscription) }
+    }
+
     /// The session is over.
     package func remove(_ subscriber: Subscriber) {
-        for subscription in subscriber.subscriptions { remove(subscription) }
+        removeSubscriptions(of: subscriber)
         subscriber.close()
     }
 
@@ -250,26 +261,64 @@ package final class FanOutShard {
         }
     }
 
+    /// Bytes of newest events in memory, over all topics.
+    var tailCacheByteCount: Int { cacheOrder.byteCount }
+
     // MARK: Turns and time
 
-    func markDirty(_ subscriber: Subscriber) {
+    /// Flushes the subscriber in this turn.
+    package func markDirty(_ subscriber: Subscriber) {
         guard !subscriber.isDirty else { return }
         subscriber.isDirty = true
         dirty.append(subscriber)
-        if dirty.count == 1 { actor.scheduleFlush() }
+        guard !isFlushScheduled else { return }
+        isFlushScheduled = true
+        actor.scheduleFlush()
     }
 
-    /// Flushes the subscriber again, when others had their turn.
-    package func flushNextTurn(_ subscriber: Subscriber) { markDirty(subscriber) }
+    /// Flushes the subscriber again, when others and the loop's sockets had their turn.
+    package func flushNextTurn(_ subscriber: Subscriber) {
+        guard !subscriber.isDirty else { return }
+        subscriber.isDirty = true
+        dirty.append(subscriber)
+        guard !isFlushScheduled else { return }
+        isFlushScheduled = true
+        actor.scheduleFlushLater()
+    }
 
-    /// Flushes everybody for whom something came since the last time: once a loop turn.
-    package func flush() {
-        swap(&dirty, &flushing)
-        for subscriber in flushing {
-            subscriber.isDirty = false
-            subscriber.output?.flush()
+    /// Flushes those for whom something came since the last time, for `Limits.flushTurn` at the most
+    /// and one subscriber: first who is live, then who replays, each in turn.
+    ///
+    /// What is left has its turn when the loop's sockets had theirs. Of those who replay, one is
+    /// flushed in any case, so that they are not starved.
+    package func flush(clock: () -> ContinuousClock.Instant) {
+        let end = clock() + limits.flushTurn
+        var isOver = false
+        // For whom something comes meanwhile has the next turn.
+        var left = dirty.count
+        while left > 0, !isOver, let subscriber = dirty.popFirst() {
+            left -= 1
+            if subscriber.isReplaying {
+                catchingUp.append(subscriber)
+            } else {
+                flush(subscriber)
+                if left.isMultiple(of: Self.flushesPerLook) { isOver = clock() >= end }
+            }
         }
-        flushing.removeAll(keepingCapacity: true)
+        left = catchingUp.count
+        isOver = false
+        while left > 0, !isOver, let subscriber = catchingUp.popFirst() {
+            left -= 1
+            flush(subscriber)
+            isOver = clock() >= end
+        }
+        isFlushScheduled = !dirty.isEmpty || !catchingUp.isEmpty
+        if isFlushScheduled { actor.scheduleFlushLater() }
+    }
+
+    private func flush(_ subscriber: Subscriber) {
+        subscriber.isDirty = false
+        subscriber.output?.flush()
     }
 
     /// Repeats reads that failed, and drops feeds that nobody has followed for a while.
@@ -294,6 +343,8 @@ package final class FanOutShard {
 package protocol FanOutActor: AnyObject {
     /// Calls `FanOutShard.flush` at the end of this loop turn.
     func scheduleFlush()
+    /// Calls `FanOutShard.flush` when the loop's sockets had their turn.
+    func scheduleFlushLater()
     /// Answers with `FanOutShard.followed`, in the FIFO of events.
     func follow(_ topics: [TopicName])
     /// Answers with `FanOutShard.pageArrived`.

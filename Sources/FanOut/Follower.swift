@@ -18,15 +18,27 @@ package final class Follower {
     /// A topic that came into being causes neither `lagging` nor `live` (PROTOCOL 2), until it is
     /// live for the first time.
     var isSilent: Bool
+    /// To be told before anything else of the topic; what is consumed then is what `cursor` says.
+    var owedReset: ResetReason?
+    /// The client knows nothing of the topic but what it gets from here.
+    private let isUnknown: Bool
     /// Its index in the feed's followers.
     var slot = 0
 
-    init(feed: TopicFeed, subscription: Subscription, cursor: Offset, isSilent: Bool) {
+    init(
+        feed: TopicFeed, subscription: Subscription, cursor: Offset, reset: ResetReason?,
+        isNew: Bool
+    ) {
         self.feed = feed
         self.subscription = subscription
         self.cursor = cursor
-        self.isSilent = isSilent
+        owedReset = reset
+        isSilent = isNew
+        isUnknown = isNew && reset == nil
     }
+
+    /// Nothing of the topic was ever told, so its end need not be told either.
+    var isUnheard: Bool { isUnknown && cursor == 0 }
 }
 
 /// One subscription of a session: patterns, and a follower for each topic that they match.
@@ -36,8 +48,8 @@ package final class Subscription {
     package let patterns: [TopicPattern]
     package let subscriber: Subscriber
     private(set) var followers: [TopicName: Follower] = [:]
-    /// Topics whose end was told; one that comes back under the name begins with a reset.
-    var deletedTopics: Set<TopicName> = []
+    /// Topics that are gone; one that comes back under the name begins with a reset.
+    var ends = EndedTopics()
     /// Topics that came into being before the subscription has joined.
     var newTopics: [TopicName] = []
     /// Its starts are fixed and `subscribed` is sent: events may follow.
@@ -46,8 +58,10 @@ package final class Subscription {
     var waitingBytes = 0
     /// Followers that replay and whose topics are not new.
     var replayingCount = 0
-    /// `live` is to be told when no topic replays any more.
+    /// `live` is to be told when no topic replays any more; otherwise `lagging`, when one does.
     var owesLive = true
+    /// It waits for room to be told ends, `lagging` or `live`.
+    var isOwing = false
 
     package init(id: Int64?, patterns: [TopicPattern], subscriber: Subscriber) {
         self.id = id

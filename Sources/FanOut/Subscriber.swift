@@ -29,6 +29,8 @@ package final class Subscriber {
     /// some that do not replay any more.
     private var queue = Deque<Follower>()
     private static let readsMax = 2
+    /// Subscriptions that have something to tell for which the budget had no room, in turn.
+    private var owing = Deque<Subscription>()
 
     package init(
         output: any SubscriberOutput, shard: FanOutShard, limits: Limits,
@@ -46,7 +48,7 @@ package final class Subscriber {
     ///
     /// Outside the budget: the connection bounds how many wait (`Backlog.controlByteCount`).
     package func sendControl(_ message: EncodedMessage) {
-        backlog.append(message, of: nil, before: 0)
+        backlog.append(control: message)
         shard.markDirty(self)
     }
 
@@ -87,13 +89,68 @@ package final class Subscriber {
             follower.cursor = cursor
             if follower.isLive { startReplaying(follower) }
         }
-        tellLagging(subscription)
+        tellOwed(by: subscription)
         shard.markDirty(self)
     }
 
-    private func tell(_ notice: Notice) {
-        backlog.append(encode(notice), of: nil, before: 0)
+    /// Drops what waits for one follower, which falls back to what it had before.
+    private func dropBacklog(of follower: Follower) {
+        guard follower.subscription.waitingBytes > 0 else { return }
+        backlog.drop(where: { $0 === follower }) { $0.cursor = $1 }
+    }
+
+    // MARK: What is told beside events
+
+    // Notices count into the budget. One that does not fit is not kept: it is made of the state of
+    // its follower or subscription when there is room.
+
+    /// - Returns: `false` if the budget has no room; then the notice is owed.
+    private func tell(_ notice: Notice) -> Bool {
+        let message = encode(notice)
+        guard hasRoom(for: message) else { return false }
+        backlog.append(notice: message)
         shard.markDirty(self)
+        return true
+    }
+
+    /// Tells the reset that comes before anything else of the follower's topic.
+    ///
+    /// - Returns: `false` if it is still owed.
+    private func tellReset(_ follower: Follower) -> Bool {
+        guard let reason = follower.owedReset else { return true }
+        let feed = follower.feed
+        let cursor = Cursor(epoch: feed.epoch, offset: follower.cursor)
+        guard tell(.reset(topic: feed.topic, cursor: cursor, reason: reason)) else { return false }
+        follower.owedReset = nil
+        if reason == .recreated { follower.subscription.ends.beginTold(feed.topic) }
+        return true
+    }
+
+    /// Tells what the subscription owes, now or in its turn.
+    private func tellOwed(by subscription: Subscription) {
+        guard !subscription.isOwing, !tellAll(owedBy: subscription) else { return }
+        subscription.isOwing = true
+        owing.append(subscription)
+        shard.markDirty(self)
+    }
+
+    /// Ends of topics first, then whether it is live.
+    ///
+    /// - Returns: `false` if something is still owed.
+    private func tellAll(owedBy subscription: Subscription) -> Bool {
+        while let topic = subscription.ends.next() {
+            guard tell(.reset(topic: topic, cursor: nil, reason: .deleted)) else { return false }
+            subscription.ends.nextTold()
+        }
+        let isLive = subscription.replayingCount == 0
+        guard subscription.hasJoined, isLive == subscription.owesLive else { return true }
+        let id = subscription.id
+        let isTold =
+            isLive
+            ? tell(.live(subscription: id))
+            : tell(.lagging(subscription: id, behind: subscription.behind))
+        if isTold { subscription.owesLive = !isLive }
+        return isTold
     }
 
     // MARK: Live and replaying
@@ -109,7 +166,7 @@ package final class Subscriber {
         stopReplaying(follower)
         follower.isLive = true
         follower.isSilent = false
-        tellLive(follower.subscription)
+        tellOwed(by: follower.subscription)
     }
 
     private func stopReplaying(_ follower: Follower) {
@@ -117,22 +174,8 @@ package final class Subscriber {
         if !follower.isSilent { follower.subscription.replayingCount -= 1 }
     }
 
-    private func tellLagging(_ subscription: Subscription) {
-        guard !subscription.owesLive, subscription.replayingCount > 0 else { return }
-        subscription.owesLive = true
-        tell(.lagging(subscription: subscription.id, behind: subscription.behind))
-    }
-
-    private func tellLive(_ subscription: Subscription) {
-        guard subscription.hasJoined, subscription.owesLive, subscription.replayingCount == 0 else {
-            return
-        }
-        subscription.owesLive = false
-        tell(.live(subscription: subscription.id))
-    }
-
-    /// Something has to be fetched before the subscriber is live everywhere.
-    package var isReplaying: Bool { replayingCount > 0 }
+    /// Something has to be fetched, or told, before the subscriber is live everywhere.
+    package var isReplaying: Bool { replayingCount > 0 || !owing.isEmpty }
 
     private func enqueue(_ follower: Follower) {
         guard !follower.isQueued, !follower.isReading else { return }
@@ -142,16 +185,22 @@ package final class Subscriber {
 
     private func dequeue() { queue.removeFirst().isQueued = false }
 
-    /// Refills the backlog for replaying topics: from memory at once, from the log through the
-    /// shard's reads.
+    /// Refills the backlog: with notices that are owed, and for replaying topics from memory at
+    /// once, from the log through the shard's reads.
     ///
     /// To be called when the backlog has room and the socket takes bytes, so that the pace is the
     /// socket's.
     package func refill() {
+        while hasRoomForPage, let subscription = owing.first {
+            guard tellAll(owedBy: subscription) else { return }
+            owing.removeFirst().isOwing = false
+        }
         while hasRoomForPage, let follower = queue.first {
             let feed = follower.feed
             if !isFollowing(follower) || follower.isLive {
                 dequeue()
+            } else if !tellReset(follower) {
+                return
             } else if follower.cursor >= feed.head {
                 dequeue()
                 becomeLive(follower)
@@ -201,7 +250,9 @@ package final class Subscriber {
     /// A page behind `after` that was read for the follower.
     func pageArrived(_ page: ReplayPage, after: Offset, for follower: Follower) {
         // It may have fallen back meanwhile, below what the page is about.
-        guard isFollowing(follower), follower.cursor == after else { return }
+        guard isFollowing(follower), follower.cursor == after, follower.owedReset == nil else {
+            return
+        }
         let first = page.events.first?.offset ?? page.position.latest + 1
         if first > after + 1 { tellGap(follower, upTo: first - 1, purgedBelow: page.purgedBelow) }
         for event in page.events {
@@ -231,37 +282,30 @@ package final class Subscriber {
     /// Begins with each topic at its start; `subscribed` is in the backlog already.
     func join(_ subscription: Subscription, _ starts: [FollowerStart], gone: [TopicName]) {
         subscription.hasJoined = true
-        for topic in gone {
-            subscription.deletedTopics.insert(topic)
-            tell(.reset(topic: topic, cursor: nil, reason: .deleted))
-        }
-        for start in starts { follow(start, subscription: subscription, isSilent: false) }
-        tellLive(subscription)
+        for topic in gone { subscription.ends.ended(topic) }
+        for start in starts { follow(start, subscription: subscription, isNew: false) }
+        tellOwed(by: subscription)
         shard.markDirty(self)
     }
 
     /// Begins with a topic that came into being after the subscription.
     func joinNew(_ feed: TopicFeed, subscription: Subscription) {
         guard subscription.follower(of: feed.topic) == nil else { return }
-        let wasDeleted = subscription.deletedTopics.remove(feed.topic) != nil
-        let start = FollowerStart(
-            feed: feed, cursor: 0, reset: wasDeleted ? .recreated : nil)
-        follow(start, subscription: subscription, isSilent: true)
+        let isAgain = subscription.ends.began(feed.topic)
+        let start = FollowerStart(feed: feed, cursor: 0, reset: isAgain ? .recreated : nil)
+        follow(start, subscription: subscription, isNew: true)
         shard.markDirty(self)
     }
 
-    private func follow(_ start: FollowerStart, subscription: Subscription, isSilent: Bool) {
+    private func follow(_ start: FollowerStart, subscription: Subscription, isNew: Bool) {
         let feed = start.feed
         // The log may have begun another incarnation since the start was fixed.
         let offset = min(start.cursor, feed.fork(since: start.epoch) ?? start.cursor)
         let follower = Follower(
-            feed: feed, subscription: subscription, cursor: offset, isSilent: isSilent)
+            feed: feed, subscription: subscription, cursor: offset,
+            reset: start.reset ?? (offset < start.cursor ? .restored : nil), isNew: isNew)
         subscription.add(follower)
-        if let reason = start.reset ?? (offset < start.cursor ? .restored : nil) {
-            let cursor = Cursor(epoch: feed.epoch, offset: offset)
-            tell(.reset(topic: feed.topic, cursor: cursor, reason: reason))
-        }
-        if offset >= feed.head {
+        if tellReset(follower), offset >= feed.head {
             follower.isLive = true
             follower.isSilent = false
         } else {
@@ -271,10 +315,16 @@ package final class Subscriber {
 
     /// Takes the subscription out; nothing of it waits any more, but for a message that has begun.
     func remove(_ subscription: Subscription) {
-        backlog.drop(where: { $0.subscription === subscription }) { _, _ in }
+        if subscription.waitingBytes > 0 {
+            backlog.drop(where: { $0.subscription === subscription }) { _, _ in }
+        }
         for follower in subscription.followers.values { leave(follower) }
         subscriptions.removeAll { $0 === subscription }
+        if subscription.isOwing { owing.removeAll { $0 === subscription } }
     }
+
+    /// All subscriptions end: nothing of them waits any more, as with each alone, but in one pass.
+    func dropBacklogs() { backlog.drop(where: { _ in true }) { _, _ in } }
 
     /// The session is over: nothing waits any more, and nothing holds anything alive.
     func close() {
@@ -292,19 +342,18 @@ package final class Subscriber {
 
     /// The topic is gone: what waits of it, too; the subscription stays.
     func topicDeleted(_ follower: Follower) {
-        backlog.drop(where: { $0 === follower }) { _, _ in }
+        dropBacklog(of: follower)
         let subscription = follower.subscription
         leave(follower)
-        subscription.deletedTopics.insert(follower.feed.topic)
-        tell(.reset(topic: follower.feed.topic, cursor: nil, reason: .deleted))
-        tellLive(subscription)
+        if !follower.isUnheard { subscription.ends.ended(follower.feed.topic) }
+        tellOwed(by: subscription)
     }
 
     /// Retention was faster than the fan-out: a page will tell the gap.
     func topicOvertaken(_ follower: Follower) {
         guard follower.cursor < follower.feed.head else { return }
         startReplaying(follower)
-        tellLagging(follower.subscription)
+        tellOwed(by: follower.subscription)
         shard.markDirty(self)
     }
 
@@ -312,16 +361,16 @@ package final class Subscriber {
     ///
     /// What was consumed above it is not in the log.
     func topicRestarted(_ follower: Follower, fork: Offset) {
-        backlog.drop(where: { $0 === follower }) { $0.cursor = $1 }
+        dropBacklog(of: follower)
         if follower.cursor > fork {
             follower.cursor = fork
-            let cursor = Cursor(epoch: follower.feed.epoch, offset: fork)
-            tell(.reset(topic: follower.feed.topic, cursor: cursor, reason: .restored))
+            // One that is owed already says where the client stands, and why.
+            if follower.owedReset == nil { follower.owedReset = .restored }
         }
-        let isLive = follower.cursor >= follower.feed.head
+        let isLive = tellReset(follower) && follower.cursor >= follower.feed.head
         if follower.isLive, !isLive { startReplaying(follower) }
         if !follower.isLive, isLive { becomeLive(follower) }
-        tellLagging(follower.subscription)
+        tellOwed(by: follower.subscription)
         shard.markDirty(self)
     }
 }

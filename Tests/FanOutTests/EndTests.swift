@@ -122,6 +122,32 @@ internal import Testing
         #expect(subscriber == nil)
     }
 
+    @Test func `A session's thousand subscriptions end in one pass over what waits`() throws {
+        let loop = TestLoop(backlogBytesMax: 1 << 20)
+        let names = try (0..<1000).map { try TopicName("topic-\($0)") }
+        func time(_ end: (TestClient, [Subscription]) -> Void) throws -> Duration {
+            let client = TestClient(on: loop)
+            let subscriptions = try names.enumerated().map { id, name in
+                let feed = loop.shard.feed(of: name) ?? loop.follows(name)
+                return try loop.subscribed(
+                    client, id: Int64(id), patterns: [name.text], at: [(feed, feed.head)])
+            }
+            client.block()
+            for name in names {
+                let head = loop.shard.feed(of: name)?.head ?? 0
+                loop.append(head + 1...head + 20, to: name, bytes: 50)
+            }
+            #expect(client.subscriber.backlog.byteCount == 1_000_000)
+            let time = ContinuousClock().measure { end(client, subscriptions) }
+            #expect(client.subscriber.backlog.byteCount == 0)
+            #expect(client.subscriber.subscriptions.isEmpty)
+            return time
+        }
+        let oneByOne = try time { for subscription in $1 { loop.shard.remove(subscription) } }
+        let atOnce = try time { client, _ in loop.shard.removeSubscriptions(of: client.subscriber) }
+        #expect(atOnce * 10 < oneByOne)
+    }
+
     @Test func `A session that is over is not flushed`() throws {
         let client = TestClient(on: loop)
         let feed = loop.follows(orders, latest: 5)

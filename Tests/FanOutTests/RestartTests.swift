@@ -89,6 +89,23 @@ internal import Testing
                 + (6...10).map { "orders \($0)" })
     }
 
+    @Test func `goes on where retention had overtaken the loop before the old one ended`() throws {
+        let client = try client(at: 5)
+        loop.shard.purged(orders, earliest: 9)
+        loop.append(9...10, to: orders)
+        loop.restart(orders, fork: 10)
+        loop.append(11...11, to: orders, epoch: .two)
+        #expect(loop.takeReads() == [.init(topic: orders, after: 5)])
+        loop.answer(orders, after: 5, nil, latest: 10, earliest: 9)
+        _ = loop.shard.tick(now: loop.start + .seconds(1))
+        loop.turn()
+        #expect(loop.takeReads() == [.init(topic: orders, after: 5)])
+        loop.answer(orders, after: 5, 9...11, latest: 11, earliest: 9, epoch: .two)
+        #expect(
+            client.received() == ["live 1", "lagging 1 3", "gap orders 6-8 retention bbbbbbbbbb1"]
+                + (9...11).map { "orders \($0)" } + ["live 1"])
+    }
+
     @Test func `resets a start above the fork that was fixed before`() throws {
         let client = TestClient(on: loop)
         let subscription = try loop.registered(client, patterns: ["orders"])

@@ -14,15 +14,18 @@ internal import Testing
             "SLUICE_SEED=\(Self.seeds.lowerBound) and \(Self.seeds.count - 1) more"
         )
         var counts: [String: Int] = [:]
+        var overtakenCount = 0
         for seed in Self.seeds {
             let simulation = Simulation(seed: seed)
             simulation.run(steps: 600)
             counts.merge(simulation.counts, uniquingKeysWith: +)
+            overtakenCount += simulation.log.overtakenCount
             #expect(simulation.violations == [], "SLUICE_SEED=\(seed)")
         }
         guard Self.seeds.count > 1 else { return }
         let kinds = ["event", "gap", "lagging", "live", "reset", "subscribed", "unsubscribed"]
         #expect(counts.keys.sorted() == kinds)
+        #expect(overtakenCount > 0)
     }
 
     @Test(arguments: [1, 2, 3]) func `is the same again from the same seed`(_ seed: UInt64) {

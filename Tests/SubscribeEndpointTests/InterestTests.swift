@@ -2,6 +2,7 @@ import EventModel
 import MemoryLog
 import Testing
 
+@testable import FanOut
 @testable import SubscribeEndpoint
 
 @Suite("What the node follows") struct InterestTests {
@@ -41,5 +42,25 @@ import Testing
         #expect(try await client.told(2) == ["subscribed 1 a@1", "live 1"])
         try await node.publish("a", "2")
         #expect(try await client.told(1) == ["a 2 2"])
+    }
+
+    @Test func `keeps its newest events within one bound, however many loops there are`()
+        async throws
+    {
+        var limits = Limits()
+        limits.tailCacheBytesMax = 64 << 10
+        let node = try TestNode(limits: limits, loops: 4)
+        var clients: [TestClient] = []
+        for _ in 0..<8 {
+            clients.append(try await TestClient.session(node))
+            clients.last?.send(#"{"type":"subscribe","id":1,"topic":"a"}"#)
+        }
+        for client in clients { _ = try await client.told(2) }
+        let data = "\"" + String(repeating: "x", count: 1000) + "\""
+        for _ in 0..<100 { try await node.publish("a", data) }
+        for client in clients { _ = try await client.told(100) }
+        #expect(await node.sum { $0.followerCount(of: "a") > 0 ? 1 : 0 } > 1)
+        let bytes = await node.sum { $0.shard.tailCacheByteCount }
+        #expect(bytes > 0 && bytes <= 64 << 10)
     }
 }

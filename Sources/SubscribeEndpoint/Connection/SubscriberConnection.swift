@@ -94,7 +94,7 @@ package final class SubscriberConnection {
     }
 
     private func endSubscriptions() {
-        for subscription in subscriber?.subscriptions ?? [] { fanOut.shard.remove(subscription) }
+        if let subscriber { fanOut.shard.removeSubscriptions(of: subscriber) }
     }
 
     var backlogBytes: Int { subscriber?.backlog.byteCount ?? 0 }
@@ -222,7 +222,14 @@ extension SubscriberConnection: StreamHandler {
         perform(actions)
     }
 
-    package func writable() { flush() }
+    package func writable() {
+        // Many who catch up may be writable at once: they have their turns with the others.
+        if let subscriber, subscriber.isReplaying {
+            fanOut.shard.markDirty(subscriber)
+        } else {
+            flush()
+        }
+    }
 
     package func inputEnded() {
         if flushDeadline == nil { stream.close() }

@@ -23,14 +23,23 @@ package final class FanOutHub: TailSink {
     /// Takes all event loops, in the order of their numbers; not to be called on one of them.
     package init(loops: [any EventLoop], log: any EventLog, limits: Limits) throws {
         self.log = log
+        let loopLimits = Self.share(of: limits, loops: loops.count)
         self.loops = try loops.map { loop in
             try loop.submit {
-                NIOLoopBound(LoopFanOut(eventLoop: loop, limits: limits), eventLoop: loop)
+                NIOLoopBound(
+                    LoopFanOut(eventLoop: loop, limits: loopLimits), eventLoop: loop)
             }.wait()
         }
         for (index, loop) in self.loops.enumerated() {
             loop.eventLoop.execute { loop.value.start(hub: self, number: index) }
         }
+    }
+
+    /// The limits of one loop: what is a node's is divided among them.
+    private static func share(of limits: Limits, loops: Int) -> Limits {
+        var share = limits
+        share.tailCacheBytesMax /= max(loops, 1)
+        return share
     }
 
     /// The fan-out of the loop with this number; to be used on that loop only.

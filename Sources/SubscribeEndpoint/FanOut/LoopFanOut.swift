@@ -16,8 +16,10 @@ package final class LoopFanOut {
     private var drainTime: Duration?
     /// How exactly heartbeats, pings and timeouts are kept.
     private static let tickInterval = TimeAmount.seconds(1)
-    /// What a subscriber that could take more leaves to the others.
-    private static let turn = TimeAmount.microseconds(200)
+    /// How long the sockets may be polled before what could not be flushed in one turn goes on.
+    ///
+    /// NIO polls its sockets only when no task is left, so a task that queues itself again would starve them.
+    private static let pollPause = TimeAmount.microseconds(50)
     /// The most plaintext of one TLS record (RFC 8446 5.1).
     private static let recordBytesMax = 16 * 1024
 
@@ -102,13 +104,7 @@ package final class LoopFanOut {
     }
 
     /// Flushes again when others had their turn.
-    ///
-    /// NIO polls its sockets only when no task is left, so a task that queues itself again would starve them.
-    func flushLater(_ subscriber: Subscriber) {
-        eventLoop.assumeIsolated().scheduleTask(in: Self.turn) {
-            self.shard.flushNextTurn(subscriber)
-        }
-    }
+    func flushLater(_ subscriber: Subscriber) { shard.flushNextTurn(subscriber) }
 
     // MARK: Subscribing
 
@@ -125,7 +121,13 @@ package final class LoopFanOut {
 
 extension LoopFanOut: FanOutActor {
     package func scheduleFlush() {
-        eventLoop.assumeIsolated().execute { self.shard.flush() }
+        eventLoop.assumeIsolated().execute { self.shard.flush(clock: { .now }) }
+    }
+
+    package func scheduleFlushLater() {
+        eventLoop.assumeIsolated().scheduleTask(in: Self.pollPause) {
+            self.shard.flush(clock: { .now })
+        }
     }
 
     package func follow(_ topics: [TopicName]) {

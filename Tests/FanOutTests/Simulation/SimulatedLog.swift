@@ -35,6 +35,8 @@ struct SimulatedLog {
     private(set) var lives: [Int32: Life] = [:]
     private(set) var ids: [TopicName: Int32] = [:]
     var fifo: [Message] = []
+    /// How often an incarnation ended before a topic was told that retention had overtaken it.
+    private(set) var overtakenCount = 0
     private var sizes: [Int] = []
     let pageEventsMax: Int
     let pageBytesMax: Int
@@ -98,12 +100,22 @@ struct SimulatedLog {
     }
 
     /// Begins another incarnation, in which the newest events of each topic are lost.
-    mutating func restart(losing lost: (TopicName) -> Int) {
+    ///
+    /// `tellsSurvivors`: What the old one had, and the loop was not told of, is told before.
+    mutating func restart(tellsSurvivors: Bool, losing lost: (TopicName) -> Int) {
         let ended = incarnation
-        incarnation += 1
+        var forks: [(id: Int32, fork: Offset)] = []
         for id in lives.keys.sorted() {
-            guard var life = lives[id] else { continue }
+            guard let life = lives[id] else { continue }
             let fork = max(life.earliest - 1, life.latest - Offset(lost(life.topic)))
+            forks.append((id, fork))
+            guard tellsSurvivors, life.isFollowed else { continue }
+            if life.told + 1 < life.earliest { overtakenCount += 1 }
+            tellKept(of: id, upTo: fork)
+        }
+        incarnation += 1
+        for (id, fork) in forks {
+            guard var life = lives[id] else { continue }
             life.serials.removeLast(Int(life.latest - fork))
             life.forks.append((ended, fork))
             if life.isFollowed {
@@ -116,12 +128,27 @@ struct SimulatedLog {
 
     // MARK: What is asked of it
 
-    /// Tells the loop up to `count` events that it does not know yet.
-    mutating func tell(_ topic: TopicName, count: Int) {
-        guard let id = ids[topic], let life = lives[id], life.isFollowed, life.told < life.latest
-        else { return }
+    /// Tells the loop up to `count` events that it does not know yet, as the node's own ones, or as
+    /// those that were read.
+    mutating func tell(_ topic: TopicName, count: Int, isRead: Bool) {
+        guard let id = ids[topic], let life = lives[id], life.isFollowed else { return }
         let last = min(life.latest, life.told + Offset(count))
-        fifo.append(.appended(encoded(life, life.told + 1...last), topic))
+        if isRead { tellKept(of: id, upTo: last) } else { tellAll(of: id, upTo: last) }
+    }
+
+    /// Tells what can still be read; where something is missing, that first.
+    private mutating func tellKept(of id: Int32, upTo last: Offset) {
+        guard let life = lives[id] else { return }
+        if life.told + 1 < life.earliest {
+            fifo.append(.purged(life.topic, earliest: life.earliest))
+            lives[id]?.told = life.earliest - 1
+        }
+        tellAll(of: id, upTo: last)
+    }
+
+    private mutating func tellAll(of id: Int32, upTo last: Offset) {
+        guard let life = lives[id], life.told < last else { return }
+        fifo.append(.appended(encoded(life, life.told + 1...last), life.topic))
         lives[id]?.told = last
     }
 

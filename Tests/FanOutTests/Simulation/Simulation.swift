@@ -62,6 +62,7 @@ final class Simulation: FanOutActor {
     // MARK: FanOutActor
 
     func scheduleFlush() { isFlushScheduled = true }
+    func scheduleFlushLater() { isFlushScheduled = true }
     func follow(_ topics: [TopicName]) {
         requests.append(.follow(topics.sorted { $0.text < $1.text }))
     }
@@ -81,7 +82,9 @@ final class Simulation: FanOutActor {
                 random.chance(2) ? Self.bigEventBytes : random.pick(40...120)
             }
             log.append(to: random.pick(Self.topics), bytes: bytes)
-        case 21...35: log.tell(random.pick(Self.topics), count: random.pick(1...6))
+        case 21...35:
+            log.tell(
+                random.pick(Self.topics), count: random.pick(1...6), isRead: random.chance(50))
         case 36...52: for _ in 0..<random.pick(1...4) { deliver() }
         case 53...58: answerRequest()
         case 59...66: readPage()
@@ -141,8 +144,14 @@ final class Simulation: FanOutActor {
             log.retain(
                 topic, count: random.pick(0...8), isPurge: false, isTold: random.chance(50))
         default:
+            // Retention overtakes the loop, and before that is told, the log's life ends.
+            if random.chance(50) {
+                log.retain(topic, count: random.pick(0...3), isPurge: false, isTold: false)
+            }
             let isLossless = random.chance(30)
-            log.restart { _ in isLossless ? 0 : random.pick(0...4) }
+            log.restart(tellsSurvivors: random.chance(70)) { _ in
+                isLossless ? 0 : random.pick(0...4)
+            }
         }
     }
 
@@ -204,7 +213,12 @@ final class Simulation: FanOutActor {
     private func turn() {
         guard isFlushScheduled, isEnding || random.chance(70) else { return }
         isFlushScheduled = false
-        shard.flush()
+        // Each look at the clock may be the one at which the turn is over.
+        var time = now
+        shard.flush {
+            if !isEnding, random.chance(30) { time += limits.flushTurn }
+            return time
+        }
     }
 
     // MARK: Checks
@@ -222,7 +236,9 @@ final class Simulation: FanOutActor {
         isEnding = true
         var rounds = 0
         repeat {
-            for topic in Self.topics { log.tell(topic, count: .max / 2) }
+            for topic in Self.topics {
+                log.tell(topic, count: .max / 2, isRead: random.chance(50))
+            }
             while !log.fifo.isEmpty { deliver() }
             while !requests.isEmpty { answerRequest() }
             while !reads.isEmpty { readPage() }

@@ -25,7 +25,11 @@ final class TestLoop: FanOutActor {
         self.limits = limits
     }
 
+    /// Flushes that are to wait until the sockets had their turn.
+    private(set) var flushesPutOff = 0
+
     func scheduleFlush() { flushesScheduled += 1 }
+    func scheduleFlushLater() { flushesPutOff += 1 }
     func follow(_ topics: [TopicName]) { followsAsked.append(topics) }
     func read(_ topic: TopicName, after: Offset) {
         readsAsked.append(Read(topic: topic, after: after))
@@ -33,10 +37,16 @@ final class TestLoop: FanOutActor {
 
     /// Ends the loop's turn: flushes until nothing is dirty.
     func turn() {
-        while flushesScheduled > 0 {
-            flushesScheduled = 0
-            shard.flush()
+        while flushesScheduled + flushesPutOff > 0 {
+            flush { start }
         }
+    }
+
+    /// One flush, which takes the time that `clock` tells.
+    func flush(clock: () -> ContinuousClock.Instant) {
+        flushesScheduled = 0
+        flushesPutOff = 0
+        shard.flush(clock: clock)
     }
 
     func takeReads() -> [Read] {
