@@ -56,11 +56,3 @@ enum MediaType: Equatable {
         return "Send Content-Type: \(names.joined(separator: " or ")), in UTF-8."
     }
 }
-
-/// Without optional white space around it (RFC 9110 5.6.3).
-func trimmed(_ text: Substring) -> Substring {
-    var text = text
-    while let first = text.first, first == " " || first == "\t" { text.removeFirst() }
-    while let last = text.last, last == " " || last == "\t" { text.removeLast() }
-    return text
-}
