@@ -76,7 +76,17 @@ install_missing() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing >/dev/null
 }
 
+# PostgreSQL refuses to run as root, so a broker that is root runs it as one of these users.
+ensure_account() {
+    if [ "$(id -u)" != 0 ] || id -u sluice >/dev/null 2>&1 || id -u postgres >/dev/null 2>&1; then
+        return 0
+    fi
+    say "making the system user sluice, as whom the broker's own PostgreSQL runs"
+    useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin sluice
+}
+
 prepare() {
     check_swift
     timed "checking what this machine needs" install_missing
+    ensure_account
 }

@@ -25,7 +25,7 @@ package enum BearerToken {
         guard isBearer, !token.isEmpty, token.utf8.allSatisfy(isTokenByte) else {
             throw BrokerError(.unauthorized, "The Authorization header is not 'Bearer TOKEN'.")
         }
-        return token
+        return String(token)
     }
 
     /// What a request without credentials is told.

@@ -10,6 +10,8 @@ package struct Limits: Sendable {
     package static let attributesBytesMax = 1024
     /// Levels of arrays and objects in a JSON text.
     package static let nestingMax = 512
+    /// The longest retention, life of a token or time-out of a command that can be said, 36,500 d.
+    package static let durationMax = Duration.seconds(36_500 * 86_400)
     /// The largest integer on the wire, 2^53 - 1.
     package static let integerMax: Int64 = 9_007_199_254_740_991
 

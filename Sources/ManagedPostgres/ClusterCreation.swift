@@ -44,7 +44,7 @@ struct ClusterCreation: Sendable {
             process = try ServerProcess(
                 command: account.command([
                     binaries.initdb, "-D", layout.unfinished, "-U", "sluice", "-E", "UTF8",
-                    "--no-locale", "--auth-local=trust", "--auth-host=reject", "--data-checksums",
+                    "--no-locale", "--auth-local=peer", "--auth-host=reject", "--data-checksums",
                     "--no-instructions",
                 ]),
                 environment: ServerEnvironment.variables(layout), directory: layout.home,

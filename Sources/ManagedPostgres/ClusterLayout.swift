@@ -24,27 +24,12 @@ struct ClusterLayout: Sendable {
         let path =
             directory.hasPrefix("/")
             ? directory : FileManager.default.currentDirectoryPath + "/" + directory
-        try Self.makeDirectories(path)
+        try DataDirectory.make(path)
         guard let resolved = realpath(path, nil) else {
             throw Self.failure("reach", path, errno)
         }
         defer { free(resolved) }
         root = String(cString: resolved)
-    }
-
-    /// Creates a directory and its parents.
-    ///
-    /// As root, others may pass through (0711), because the database server is another user.
-    private static func makeDirectories(_ path: String) throws(ManagedPostgresError) {
-        if FileStatus(path)?.isDirectory == true { return }
-        let parent = path.split(separator: "/").dropLast()
-        if !parent.isEmpty { try makeDirectories("/" + parent.joined(separator: "/")) }
-        let mode: mode_t = geteuid() == 0 ? 0o711 : 0o700
-        guard mkdir(path, mode) == 0 || errno == EEXIST else {
-            throw failure("create", path, errno)
-        }
-        // The umask may have taken away what the server's user needs.
-        chmod(path, mode)
     }
 
     static func failure(_ verb: String, _ path: String, _ error: Int32) -> ManagedPostgresError {
@@ -92,7 +77,6 @@ final class DirectoryLock: Sendable {
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             let holder = (try? String(contentsOfFile: layout.lockFile, encoding: .utf8)) ?? ""
             let pid = Int32(holder.trimmingPrefix(" ").prefix { $0.isNumber })
-            Glibc.close(descriptor)
             throw ManagedPostgresError(
                 "The data directory \(layout.root) is in use by another broker"
                     + (pid.map { " (process \($0))." } ?? "."),
@@ -104,5 +88,6 @@ final class DirectoryLock: Sendable {
         _ = write(descriptor, text, text.count)
     }
 
+    /// Also when `init` throws: the descriptor is set by then.
     deinit { _ = Glibc.close(descriptor) }
 }

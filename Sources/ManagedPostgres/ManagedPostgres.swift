@@ -61,14 +61,24 @@ package final class ManagedPostgres: Sendable {
         precondition(state.withLock { $0 == nil } && !stopSignal.isRaised, "bug: started twice")
         let layout = try ClusterLayout(directory: directory)
         let lock = try DirectoryLock(layout)
-        let creation = ClusterCreation(
-            layout: layout, account: try ServerAccount(for: layout), logger: logger)
+        let account = try ServerAccount(for: layout)
+        let creation = ClusterCreation(layout: layout, account: account, logger: logger)
         let major = try creation.existingMajor()
         let binaries = try PostgresBinaries(preferred: binaries, clusterMajor: major)
+        if account.isShared {
+            logger.warning(
+                "the database server runs as a user that others share",
+                metadata: [
+                    "user": "\(account.user.name)",
+                    "remedy": "useradd --system \(ServerAccount.candidates[0])",
+                ])
+        }
+        try account.takeOver(layout, logger)
         try creation.prepareHome()
         if major == nil { try creation.create(binaries) }
+        try AccessRules(layout: layout, account: account).write()
         let launch = ServerLaunch(
-            layout: layout, account: creation.account, binaries: binaries,
+            layout: layout, account: account, binaries: binaries,
             socketDirectory: try creation.socketDirectory(), extraSettings: extraSettings,
             silenceMax: silenceMax, logger: logger)
         let server = try launch.bringUp(stopSignal)
@@ -129,7 +139,8 @@ package final class ManagedPostgres: Sendable {
     /// The numbers of all processes in the cluster, backends and survivors of a crash included.
     package func serverProcesses() throws(ManagedPostgresError) -> [Int32] {
         let layout = try ClusterLayout(directory: directory)
-        return ServerSearch(layout: layout, user: try ServerAccount(for: layout).user).servers()
+        let account = try ServerAccount(for: layout)
+        return ServerSearch(layout: layout, user: account.formerUser ?? account.user).servers()
     }
 
     /// The conninfo of another database of the cluster; nil unless started.

@@ -1,5 +1,6 @@
 internal import FoundationEssentials
 internal import Glibc
+internal import Logging
 internal import PostgresBridge
 
 /// The user as whom PostgreSQL runs.
@@ -8,10 +9,16 @@ internal import PostgresBridge
 /// the server as itself, and everything belongs to that user. A broker that is root takes the owner
 /// of an existing cluster, otherwise the first of `candidates` with a passwd entry (initdb insists
 /// on one), gives it `DIR/postgres` and starts it through setpriv.
+///
+/// `nobody` is shared: each of its processes can read what belongs to it. A cluster that an earlier
+/// version gave to it goes to one of `candidates`.
 struct ServerAccount: Sendable {
-    static let candidates = ["sluice", "postgres", "nobody"]
+    static let candidates = ["sluice", "postgres"]
+    static let shared = "nobody"
 
     let user: SystemUser
+    /// Whose the cluster still is, when it is to be taken over.
+    let formerUser: SystemUser?
     /// Set when the broker is root: the absolute path of setpriv.
     let setpriv: String?
 
@@ -19,6 +26,7 @@ struct ServerAccount: Sendable {
         let owner = FileStatus(layout.data)?.uid
         if geteuid() == 0 {
             user = try Self.underRoot(owner, layout)
+            formerUser = owner == user.uid ? nil : owner.flatMap { SystemUser.withID($0) }
             guard let setpriv = PostgresBinaries.findInPath("setpriv") else {
                 throw ManagedPostgresError(
                     "The broker runs as root, PostgreSQL does not, and setpriv is missing.",
@@ -36,6 +44,7 @@ struct ServerAccount: Sendable {
                 throw Self.foreign(layout, owner, is: current.name)
             }
             user = current
+            formerUser = nil
             setpriv = nil
         }
     }
@@ -43,18 +52,20 @@ struct ServerAccount: Sendable {
     private static func underRoot(
         _ owner: UInt32?, _ layout: ClusterLayout
     ) throws(ManagedPostgresError) -> SystemUser {
+        let own = candidates.lazy.compactMap { SystemUser.named($0) }.first { $0.uid != 0 }
         if let owner {
             guard owner != 0, let user = SystemUser.withID(owner) else {
                 throw foreign(layout, owner, is: "root")
             }
-            return user
+            return user.name == shared ? own ?? user : user
         }
-        for name in candidates {
-            if let user = SystemUser.named(name), user.uid != 0 { return user }
+        guard let own else {
+            throw ManagedPostgresError(
+                "The broker runs as root, PostgreSQL does not, and there is no user to run it as.",
+                remedy: "Create one: useradd --system \(candidates[0]); or run the broker as an "
+                    + "ordinary user.")
         }
-        throw ManagedPostgresError(
-            "The broker runs as root, PostgreSQL does not, and there is no user to run it as.",
-            remedy: "Create one: useradd --system sluice; or run the broker as an ordinary user.")
+        return own
     }
 
     private static func foreign(
@@ -95,6 +106,44 @@ struct ServerAccount: Sendable {
         }
         guard lchown(path, user.uid, user.gid) == 0, chmod(path, 0o700) == 0 else {
             throw ClusterLayout.failure("own", path, errno)
+        }
+    }
+
+    /// Root found no user of the server's own for a cluster that belongs to `shared`.
+    var isShared: Bool { setpriv != nil && user.name == Self.shared }
+
+    /// Gives a cluster of `formerUser` to the server's user.
+    ///
+    /// A server that survived its broker is shut down first, as it could not go on. After a crash in
+    /// between it is done again: the cluster's own directory changes hands last.
+    func takeOver(_ layout: ClusterLayout, _ logger: Logger) throws(ManagedPostgresError) {
+        guard let formerUser else { return }
+        logger.notice(
+            "giving the database cluster to a user of its own",
+            metadata: ["from": "\(formerUser.name)", "to": "\(user.name)"])
+        let search = ServerSearch(layout: layout, user: formerUser)
+        if case .pid(let pid) = search.pidFile(), search.look(at: pid) == .server {
+            let server = ServerProcess(adopting: pid)
+            server?.signal(SIGINT)
+            _ = server?.wait(timeout: ServerLaunch.shutdownTimeout)
+        }
+        search.endServers(logger)
+        let command = [
+            PostgresBinaries.findInPath("chown") ?? "/bin/chown", "-R", "-h",
+            "\(user.uid):\(user.gid)", layout.home,
+        ]
+        let change: ServerProcess
+        do {
+            change = try ServerProcess(
+                command: command, environment: ["LC_ALL=C"], directory: "/", output: "/dev/null")
+        } catch {
+            throw ServerEnvironment.notStarted(error)
+        }
+        _ = change.wait(timeout: nil)
+        guard change.isSuccess else {
+            throw ManagedPostgresError(
+                "\(layout.home) cannot be given from \(formerUser.name) to \(user.name).",
+                remedy: "Run \(command.joined(separator: " ")) while no server runs.")
         }
     }
 

@@ -28,7 +28,7 @@ struct ServerLaunch: Sendable {
         let start = ContinuousClock.now
         // Once more when a backend of the last server appeared only in the attempt.
         for _ in 0..<3 {
-            endOrphans()
+            search.endServers(logger)
             rotateLog()
             let logStart = FileStatus(layout.log)?.bytes ?? 0
             let process = try spawn()
@@ -84,6 +84,8 @@ struct ServerLaunch: Sendable {
             }
             if try awaitAnswer(process, stop) {
                 logger.info("adopted the running database server", metadata: ["pid": "\(pid)"])
+                // The access rules may be newer than it.
+                process.signal(SIGHUP)
                 return process
             }
             // What can't be looked into is not ours to stop; postgres says why it doesn't start.
@@ -103,29 +105,10 @@ struct ServerLaunch: Sendable {
     /// Safe once no process works in the cluster: we hold the broker's lock on its directory. The
     /// socket has a lock file of its own, with the same number in it.
     private func removeLockFiles(because reason: String) {
-        endOrphans()
+        search.endServers(logger)
         logger.info("removing stale lock files", metadata: ["reason": "\(reason)"])
         unlink(layout.pidFile)
         unlink("\(socketDirectory)/\(ClusterCreation.socketName).lock")
-    }
-
-    /// Ends backends that survived their postmaster.
-    ///
-    /// A busy one sees that death only when it waits, and until then a new server is refused. They
-    /// may be killed: what they committed is in the WAL, and nobody shares their memory any more.
-    private func endOrphans() {
-        for (signal, patience) in [(SIGTERM, 2.0), (SIGQUIT, 3.0), (SIGKILL, 5.0)] {
-            let orphans = search.servers().compactMap { ServerProcess(adopting: $0) }
-            if orphans.isEmpty { return }
-            logger.warning(
-                "ending backends of an earlier database server",
-                metadata: ["count": "\(orphans.count)", "signal": "\(signal)"])
-            orphans.forEach { $0.signal(signal) }
-            let deadline = ContinuousClock.now + .seconds(patience)
-            for orphan in orphans {
-                _ = orphan.wait(timeout: max(.zero, deadline - .now))
-            }
-        }
     }
 
     private func rotateLog() {

@@ -1,5 +1,6 @@
 internal import FoundationEssentials
 internal import Glibc
+internal import Logging
 internal import PostgresBridge
 
 /// Which processes work in our cluster.
@@ -44,6 +45,25 @@ struct ServerSearch: Sendable {
         return user.withFileAccess {
             let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
             return names.compactMap { Int32($0) }.filter { Self.look(at: $0, in: data) == .server }
+        }
+    }
+
+    /// Ends all of them, such as backends that survived their postmaster.
+    ///
+    /// A busy one sees that death only when it waits, and until then a new server is refused. They
+    /// may be killed: what they committed is in the WAL, and nobody shares their memory any more.
+    func endServers(_ logger: Logger) {
+        for (signal, patience) in [(SIGTERM, 2.0), (SIGQUIT, 3.0), (SIGKILL, 5.0)] {
+            let orphans = servers().compactMap { ServerProcess(adopting: $0) }
+            if orphans.isEmpty { return }
+            logger.warning(
+                "ending backends of an earlier database server",
+                metadata: ["count": "\(orphans.count)", "signal": "\(signal)"])
+            orphans.forEach { $0.signal(signal) }
+            let deadline = ContinuousClock.now + .seconds(patience)
+            for orphan in orphans {
+                _ = orphan.wait(timeout: max(.zero, deadline - .now))
+            }
         }
     }
 

@@ -2,7 +2,8 @@ internal import CLibPQ
 
 /// What PostgreSQL or libpq refused, and what that means for the connection.
 ///
-/// Never contains a password or parameters; `detail` may quote values of a row.
+/// Never contains a password or parameters. What the server says may quote values of a row, in
+/// `detail` above all; `description`, which goes to logs and to clients, has none of them.
 package struct PostgresError: Error, Sendable, Equatable {
     package enum Kind: Sendable {
         /// No connection came into being. Retry later.
@@ -19,7 +20,9 @@ package struct PostgresError: Error, Sendable, Equatable {
     package var kind: Kind
     /// Five characters, appendix A of the PostgreSQL manual; nil when libpq itself failed.
     package var sqlState: String?
+    /// Without what it quoted of a value that the server could not read (class 22).
     package var message: String
+    /// May quote a payload: for code that decides, never for a log.
     package var detail: String?
     package var hint: String?
 
@@ -38,8 +41,7 @@ package struct PostgresError: Error, Sendable, Equatable {
 extension PostgresError: CustomStringConvertible {
     package var description: String {
         let state = sqlState.map { " (\($0))" } ?? ""
-        let rest = [detail, hint].compactMap { $0 }.joined(separator: " ")
-        return rest.isEmpty ? "\(message)\(state)" : "\(message)\(state). \(rest)"
+        return "\(message)\(state)\(hint.map { ". \($0)" } ?? "")"
     }
 }
 
@@ -52,13 +54,24 @@ extension PostgresError {
         let severity = Self.field(SLUICE_DIAG_SEVERITY, of: result)
         let state = Self.field(SLUICE_DIAG_SQLSTATE, of: result)
         let ends = state == nil || severity == "FATAL" || severity == "PANIC"
+        let message =
+            Self.field(SLUICE_DIAG_MESSAGE, of: result)
+            ?? Self.trimmed(PQresultErrorMessage(result))
         self.init(
             kind: ends ? .connectionLost : .query,
             sqlState: state,
-            message: Self.field(SLUICE_DIAG_MESSAGE, of: result)
-                ?? Self.trimmed(PQresultErrorMessage(result)),
+            message: state?.hasPrefix("22") == true ? Self.withoutValues(message) : message,
             detail: Self.field(SLUICE_DIAG_DETAIL, of: result),
             hint: Self.field(SLUICE_DIAG_HINT, of: result))
+    }
+
+    /// The messages of class 22 have values in quotation marks, as `value "…" is out of range`, or behind a colon.
+    static func withoutValues(_ message: String) -> String {
+        var rest = message
+        if let first = message.firstIndex(of: "\""), let last = message.lastIndex(of: "\"") {
+            rest.replaceSubrange(first...last, with: "\"…\"")
+        }
+        return String(rest.prefix { $0 != ":" })
     }
 
     static func field(_ code: Int, of result: OpaquePointer) -> String? {

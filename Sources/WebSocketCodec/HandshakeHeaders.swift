@@ -14,7 +14,9 @@ struct HandshakeHeaders {
 
     /// The elements of a comma-separated list over all fields of a name.
     func list(_ name: String) -> [String] {
-        values(name).flatMap { $0.split(separator: ",") }.map(trimmed).filter { !$0.isEmpty }
+        values(name).flatMap { $0.split(separator: ",") }.map { String(trimmed($0)) }.filter {
+            !$0.isEmpty
+        }
     }
 
     /// True if the token, given in lower case, is in the list in any case.

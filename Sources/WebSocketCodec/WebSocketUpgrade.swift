@@ -54,7 +54,7 @@ package enum WebSocketUpgrade {
         guard fields.contains("upgrade", in: "connection") else {
             throw malformed("'Connection' does not say 'Upgrade'.")
         }
-        let versions = fields.values("sec-websocket-version").map { trimmed($0) }
+        let versions = fields.values("sec-websocket-version").map { String(trimmed($0)) }
         guard versions == ["13"] else {
             throw Refused(
                 error: BrokerError(
@@ -62,7 +62,7 @@ package enum WebSocketUpgrade {
                     remedy: "Use a client that speaks RFC 6455."),
                 headers: [("Sec-WebSocket-Version", "13"), ("Upgrade", "websocket")])
         }
-        let keys = fields.values("sec-websocket-key").map { trimmed($0) }
+        let keys = fields.values("sec-websocket-key").map { String(trimmed($0)) }
         guard keys.count == 1, Base64.decodedCount(keys[0]) == 16 else {
             throw malformed("'Sec-WebSocket-Key' must be 16 bytes in Base64.")
         }

@@ -47,7 +47,7 @@ package struct WebSocketUpgradeRequest: Sendable {
         guard fields.contains("upgrade", in: "connection") else {
             throw wrong("no 'Connection: Upgrade'")
         }
-        let accepts = fields.values("sec-websocket-accept").map { trimmed($0) }
+        let accepts = fields.values("sec-websocket-accept").map { String(trimmed($0)) }
         guard accepts == [AcceptKey.text(for: key, sha1: sha1)] else {
             throw wrong("'Sec-WebSocket-Accept' does not fit the key")
         }

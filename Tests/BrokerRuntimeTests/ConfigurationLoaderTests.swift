@@ -148,6 +148,35 @@ func loaded(
     }
 }
 
+@Suite("An environment that is others', too") struct ConfigurationEnvironmentTests {
+    @Test func `does not refuse the start, and what is not known is told by its name`() throws {
+        let configuration = try loaded(environment: [
+            "SLUICE_PORT": "tcp://10.0.0.1:8443", "SLUICE_PORT_8443_TCP_ADDR": "10.0.0.1",
+            "SLUICE_SERVICE_HOST": "10.0.0.1", "SLUICE_LOOPS": "3", "SLUICE_EMPTY": "",
+            "OTHER": "x",
+        ])
+        #expect(configuration.loops == 3)
+        #expect(
+            configuration.unknownVariables == [
+                UnknownVariable(name: "SLUICE_PORT"),
+                UnknownVariable(name: "SLUICE_PORT_8443_TCP_ADDR"),
+                UnknownVariable(name: "SLUICE_SERVICE_HOST"),
+            ])
+    }
+
+    @Test func `tells the nearest known variable of one that is misspelt`() throws {
+        #expect(
+            try loaded(environment: ["SLUICE_LISTENN": "x"]).unknownVariables == [
+                UnknownVariable(name: "SLUICE_LISTENN", nearest: "SLUICE_LISTEN")
+            ])
+    }
+
+    @Test func `may have variables of the other commands`() throws {
+        let environment = ["SLUICE_URL": "https://x", "SLUICE_TOKEN": "slc_a_b"]
+        #expect(try loaded(environment: environment).unknownVariables == [])
+    }
+}
+
 @Suite("A configuration that cannot be used") struct ConfigurationRefusalTests {
     @Test func `an unknown key of the file is told with its line and the nearest known key`() {
         #expect(
@@ -158,16 +187,24 @@ func loaded(
         }
     }
 
-    @Test func `an unknown variable is told with the nearest known one`() {
-        #expect(
-            throws: ConfigurationError(
-                "environment: there is no variable 'SLUICE_LISTENN'.",
-                remedy: "Did you mean 'SLUICE_LISTEN'?")
-        ) { try loaded(environment: ["SLUICE_LISTENN": "x"]) }
+    @Test(arguments: [
+        "database_url: host=db password=hunter2", "database_url postgresql://u:hunter2@db",
+        "postgresql://u:hunter2@db/x?sslmode=require", "hunter2", "hunter2=",
+        "a = 1\nhunter2=\nhunter2=", "database_url = x\ndatabase_url = hunter2",
+        "listen = https://127.0.0.1:1\npassword = hunter2",
+    ]) func `an error about the file never quotes what may be a secret`(text: String) {
+        let error = #expect(throws: ConfigurationError.self) {
+            try loaded(file: "/c", files: ["/c": text])
+        }
+        #expect(error?.message.hasPrefix("/c:") == true)
+        #expect(error?.description.contains("hunter2") == false)
     }
 
-    @Test func `variables of the other commands are known`() throws {
-        _ = try loaded(environment: ["SLUICE_URL": "https://x", "SLUICE_TOKEN": "slc_a_b"])
+    @Test func `a connection string that the shell has cut is not quoted`() {
+        let error = #expect(throws: ConfigurationError.self) {
+            try loaded(flags: ["--database-url", "host=db", "password=hunter2"])
+        }
+        #expect(error?.description.contains("hunter2") == false)
     }
 
     @Test func `an unknown flag is told with the nearest known one`() {

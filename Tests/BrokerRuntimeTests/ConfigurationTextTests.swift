@@ -17,14 +17,14 @@ import Testing
         let error = #expect(throws: ConfigurationError.self) {
             try parseConfiguration("a = 1\nlisten\n", path: "c")
         }
-        #expect(error?.message == "c:2: 'listen' is not of the form 'key = value'.")
+        #expect(error?.message == "c:2: the line is not of the form 'key = value'.")
     }
 
     @Test func `refuses a key that is set twice, with both lines`() {
         let error = #expect(throws: ConfigurationError.self) {
             try parseConfiguration("a = 1\n\na = 2\n", path: "c")
         }
-        #expect(error?.message == "c:3: 'a' was set in line 1 already.")
+        #expect(error?.message == "c:3: the key was set in line 1 already.")
     }
 }
 

@@ -36,7 +36,7 @@ import Testing
     @Test(arguments: [
         "latest", "earliest", "last:10", "offset:17", "after:k3f9-41",
         "time:2026-01-01T00:00:00.000000Z",
-        "ago:900s",
+        "ago:900s", "ago:250ms", "ago:1000000000s", "ago:1000000000d", "ago:999999999h",
     ])
     func `is written as it was read`(text: String) throws {
         #expect(try StartPosition(text).text == text)
@@ -69,6 +69,27 @@ import Testing
         #expect(parseSize("64KiB") == 1 << 16)
         #expect(parseSize("2GiB") == 2 << 30)
         #expect(parseSize("17") == 17)
+    }
+
+    @Test(arguments: [
+        (Duration.seconds(7 * 86_400), "7d"), (.seconds(43_200), "12h"), (.seconds(900), "15m"),
+        (.seconds(61), "61s"), (.milliseconds(1250), "1250ms"), (.zero, "0s"),
+        (Limits.durationMax, "36500d"),
+    ]) func `are told in the largest unit that fits`(duration: Duration, text: String) {
+        #expect(durationText(duration) == text)
+        #expect(parseDuration(text) == duration)
+    }
+
+    @Test func `that are beyond a PiB are refused, and never wrap around`() {
+        #expect(parseSize("1048576GiB") == 1 << 50)
+        for text in ["1048577GiB", "8589934592GiB", "1099511627776GiB", "1099511627777MiB"] {
+            #expect(parseSize(text) == nil, "\(text)")
+        }
+    }
+
+    @Test(arguments: [("", ""), (" \t", ""), (" a b\t", "a b"), ("a", "a"), (" \u{e4} ", "ä")])
+    func `stand between spaces and tabs`(text: String, inner: String) {
+        #expect(trimmed(text) == inner)
     }
 
     @Test(arguments: ["", "s", "-1s", "1.5s", "1", "1 s", "٣s", "99999999999999999999s"])

@@ -49,6 +49,8 @@ import Testing
         ("a", #"{"retain":{"size":1}}"#, "unknown_field", "retain.size"),
         ("a", #"{"retain":7}"#, "invalid_request", nil),
         ("a", #"{"retain":{"age":"7 days"}}"#, "invalid_request", "retain.age"),
+        ("a", #"{"retain":{"age":"200000000d"}}"#, "invalid_request", "retain.age"),
+        ("a", #"{"retain":{"age":"36501d"}}"#, "invalid_request", "retain.age"),
         ("a", #"{"retain":{"count":0}}"#, "invalid_request", "retain.count"),
         ("a", #"{"retain":{"bytes":1.5}}"#, "invalid_request", "retain.bytes"),
         ("a", #"{"event_bytes":100000000}"#, "invalid_request", "event_bytes"),
@@ -107,11 +109,13 @@ import Testing
         #expect(answer.status == status && answer.code == code)
     }
 
-    @Test(arguments: [
-        (Duration.seconds(7 * 86_400), "7d"), (.seconds(43_200), "12h"), (.seconds(900), "15m"),
-        (.seconds(61), "61s"), (.milliseconds(1250), "1250ms"),
-    ]) func `tell durations in the largest unit that fits`(duration: Duration, text: String) {
-        #expect(durationText(duration) == text)
-        #expect(parseDuration(text) == duration)
+    @Test func `are kept for a hundred years at most`() async throws {
+        let kept = try await fixture.ask(
+            .PUT, "/v1/topics/a", json, #"{"retain":{"age":"36500d"}}"#)
+        #expect(kept.status == 201 && kept.body.contains(#""age":"36500d""#))
+        let over = try await fixture.ask(
+            .PUT, "/v1/topics/b", json, #"{"retain":{"age":"876001h"}}"#)
+        #expect(over.status == 400)
+        #expect(over.body.contains("'retain.age' is over 36500d."))
     }
 }

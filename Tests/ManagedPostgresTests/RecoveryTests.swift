@@ -1,9 +1,10 @@
 import FoundationEssentials
 import Glibc
 import Logging
-import ManagedPostgres
 import PostgresBridge
 import Testing
+
+@testable import ManagedPostgres
 
 @Suite("What the last run left behind") struct RecoveryTests {
     @Test func `a server that survived its broker is adopted`() throws {
@@ -205,15 +206,66 @@ extension FileManager {
 
     @Test func `takes the owner of an existing cluster, whoever else could be chosen`() throws {
         let directory = try TemporaryDirectory.withCluster()
-        let nobody = try #require(SystemUser.named("nobody"))
-        try run("/bin/chown", "-R", "\(nobody.uid):\(nobody.gid)", directory.path + "/postgres")
+        let owner = try #require(SystemUser.named("daemon"))
+        try run("/bin/chown", "-R", "\(owner.uid):\(owner.gid)", directory.path + "/postgres")
 
         let second = directory.postgres()
         let conninfo = try second.start()
         defer { second.stop() }
         #expect(try ask(conninfo, "SELECT 'up'") == "up")
-        var status = stat()
-        stat("/proc/\(try #require(second.postmasterPID))", &status)
-        #expect(status.st_uid == nobody.uid)
+        #expect(userID("/proc/\(try #require(second.postmasterPID))") == owner.uid)
+    }
+
+    @Test(arguments: [false, true])
+    func `takes a cluster away from nobody, whom others share`(isServerRunning: Bool) throws {
+        let directory = try TemporaryDirectory.withCluster()
+        let cluster = directory.path + "/postgres"
+        let nobody = try #require(SystemUser.named("nobody"))
+        let own = try #require(userID(cluster + "/data"))
+        #expect(own != nobody.uid && own != 0)
+        try run("/bin/chown", "-R", "\(nobody.uid):\(nobody.gid)", cluster)
+        if isServerRunning {
+            let binaries = try PostgresBinaries(preferred: nil, clusterMajor: nil)
+            let survivor = try ServerProcess(
+                command: [
+                    "/usr/bin/setpriv", "--reuid=\(nobody.uid)", "--regid=\(nobody.gid)",
+                    "--clear-groups", binaries.postgres, "-D", cluster + "/data", "-c",
+                    "listen_addresses=", "-c", "unix_socket_directories=\(cluster)",
+                ], environment: [], directory: cluster, output: cluster + "/postgres.log")
+            #expect(eventually { access(cluster + "/.s.PGSQL.5432", F_OK) == 0 })
+            #expect(survivor.isRunning)
+        }
+
+        let postgres = directory.postgres()
+        let conninfo = try postgres.start()
+        defer { postgres.stop() }
+        #expect(try ask(conninfo, "SELECT 'up'") == "up")
+        #expect(userID("/proc/\(try #require(postgres.postmasterPID))") == own)
+        for file in ["", "/data", "/data/pg_hba.conf", "/data/global/pg_control", "/postgres.log"] {
+            #expect(userID(cluster + file) == own, "\(file)")
+        }
+    }
+
+    @Test func `lets nobody else in who gets at the socket`() throws {
+        let directory = try TemporaryDirectory.withCluster()
+        let postgres = directory.postgres(extraSettings: ["unix_socket_permissions": "0777"])
+        _ = try postgres.start()
+        defer { postgres.stop() }
+        let socket = directory.path + "/postgres"
+        chmod(socket, 0o711)
+        let binaries = try PostgresBinaries(preferred: nil, clusterMajor: nil)
+        func canLogIn(_ uid: UInt32) throws -> Bool {
+            let process = try ServerProcess(
+                command: [
+                    "/usr/bin/setpriv", "--reuid=\(uid)", "--regid=\(uid)", "--clear-groups",
+                    binaries.directory + "/psql", "-h", socket, "-U", "sluice", "-d", "sluice",
+                    "-X", "-c", "SELECT 1",
+                ], environment: [], directory: "/", output: "/dev/null")
+            _ = process.wait(timeout: .seconds(20))
+            return process.isSuccess
+        }
+        #expect(try canLogIn(0))
+        #expect(try canLogIn(try #require(userID(socket))))
+        #expect(try !canLogIn(try #require(SystemUser.named("nobody")).uid))
     }
 }

@@ -84,6 +84,12 @@ func eventually(_ holds: () throws -> Bool) rethrows -> Bool {
     return false
 }
 
+/// Whose a file or (below /proc) a process is.
+func userID(_ path: String) -> UInt32? {
+    var status = stat()
+    return stat(path, &status) == 0 ? status.st_uid : nil
+}
+
 /// Runs a command to its end.
 func run(_ command: String...) throws {
     let process = try ServerProcess(

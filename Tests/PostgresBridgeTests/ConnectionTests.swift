@@ -75,6 +75,25 @@ func connect(_ settings: [(String, String)] = []) throws -> PostgresConnection {
                     kind: .query, sqlState: "SL001", message: "not in it", detail: "d", hint: "h"))
     }
 
+    @Test(arguments: [
+        "INSERT INTO t VALUES ('slc_secret', 1)", "INSERT INTO t VALUES ('slc_other', -1)",
+        "SELECT 'slc_secret'::int", "SELECT 'slc:secret'::timestamptz",
+        "SELECT '{\"a\":slc_secret}'::json", "SELECT '99999999999'::int",
+        "SELECT ('\\x' || '73')::bytea || 'slc_\\secret'::bytea",
+    ]) func `tells what was refused without the values`(statement: String) throws {
+        let connection = try connect()
+        try connection.script(
+            """
+            CREATE TEMP TABLE t(v text PRIMARY KEY, n int CHECK (n > 0));
+            INSERT INTO t VALUES ('slc_secret', 1)
+            """)
+        let error = try #require(throws: PostgresError.self) { try connection.query(statement) }
+        #expect(error.kind == .query)
+        for piece in ["slc", "secret", "99999"] {
+            #expect(!error.description.contains(piece), "\(error)")
+        }
+    }
+
     @Test func `is lost when the server ends it`() throws {
         let conninfo = try PostgresCluster.shared.freshDatabase()
         let victim = try PostgresConnection(PostgresConfiguration(conninfo: conninfo))

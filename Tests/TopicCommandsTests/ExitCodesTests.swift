@@ -56,3 +56,16 @@ import Testing
         #expect(try checkedPatterns(["a.*", "demo.>", "x"]) == ["a.*", "demo.>", "x"])
     }
 }
+
+@Suite("A duration of the command line") struct CheckedDurationTests {
+    @Test func `is at most a hundred years`() throws {
+        #expect(try checkedDuration("36500d", option: "--ttl") == Limits.durationMax)
+        for text in ["36501d", "1000000000d", "0s", "7 days"] {
+            let error = #expect(throws: CommandFailure.self) {
+                try checkedDuration(text, option: "--ttl")
+            }
+            #expect(error?.status == .usage)
+            #expect(error?.remedy == "Write it like 30s, 15m or 7d, at most 36500d.")
+        }
+    }
+}

@@ -37,6 +37,8 @@ package struct BrokerConfiguration: Sendable {
 
     /// Which key got its value where; a key that is absent has its default.
     package var sources: [String: ConfigurationSource] = [:]
+    /// Variables that begin like ours and that no command knows.
+    package var unknownVariables: [UnknownVariable] = []
 
     /// Called once, as soon as publishing and subscribing work.
     package var started: (@Sendable (StartedBroker) -> Void)?
@@ -78,6 +80,13 @@ package struct BrokerConfiguration: Sendable {
                 remedy: "Raise limits.body_bytes or lower limits.event_bytes.")
         }
     }
+}
+
+/// A variable `SLUICE_…` that nobody knows: a misspelt key, or not meant for this program.
+package struct UnknownVariable: Equatable, Sendable {
+    package var name: String
+    /// The variable that was probably meant; the value stays untold.
+    package var nearest: String?
 }
 
 /// Who may use the broker.

@@ -12,10 +12,18 @@ package struct ConfigurationError: Error, Equatable, Sendable, CustomStringConve
 }
 
 /// Finds the known name that a misspelt one probably means.
-package func nearestName(to name: String, among known: [String]) -> String? {
+///
+/// - Parameters:
+///   - name: What was written.
+///   - known: What there is.
+///   - distanceMax: Characters that may differ; `nil`: a third, and at least two.
+/// - Returns: The nearest one; `nil` if each differs more.
+package func nearestName(
+    to name: String, among known: [String], distanceMax: Int? = nil
+) -> String? {
     let scored = known.map { (name: $0, distance: editDistance(name, $0)) }
     guard let best = scored.min(by: { $0.distance < $1.distance }) else { return nil }
-    return best.distance <= max(2, name.count / 3) ? best.name : nil
+    return best.distance <= distanceMax ?? max(2, name.count / 3) ? best.name : nil
 }
 
 /// Levenshtein's distance: single-character insertions, deletions and replacements.

@@ -169,32 +169,5 @@ extension ConfigurationKey {
 
 /// The items of a comma-separated list, without the white space around them.
 private func listItems(_ text: String) -> [String] {
-    text.split(separator: ",").map(trimmed).filter { !$0.isEmpty }
-}
-
-/// The text without spaces and tabs at both ends.
-func trimmed(_ text: some StringProtocol) -> String {
-    let isSpace = { (character: Character) in character == " " || character == "\t" }
-    let start = text.drop(while: isSpace)
-    return String(start.reversed().drop(while: isSpace).reversed())
-}
-
-/// A size in the largest unit that needs no fraction, as `parseSize` reads it.
-package func sizeText(_ bytes: Int) -> String {
-    for (shift, unit) in [(30, "GiB"), (20, "MiB"), (10, "KiB")]
-    where bytes > 0 && bytes % (1 << shift) == 0 {
-        return "\(bytes >> shift)\(unit)"
-    }
-    return String(bytes)
-}
-
-/// A duration in the largest unit that needs no fraction, as `parseDuration` reads it.
-package func durationText(_ duration: Duration) -> String {
-    let parts = duration.components
-    let milliseconds = parts.seconds * 1000 + parts.attoseconds / 1_000_000_000_000_000
-    for (factor, unit) in [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s")]
-    where milliseconds > 0 && milliseconds % Int64(factor) == 0 {
-        return "\(milliseconds / Int64(factor))\(unit)"
-    }
-    return "\(milliseconds)ms"
+    text.split(separator: ",").map { String(trimmed($0)) }.filter { !$0.isEmpty }
 }

@@ -23,29 +23,29 @@ package struct ConfigurationLoader {
     ///   - flags: `--key value`, `--key=value`, in any order; repeated flags of a list add up.
     ///   - file: The path that `--config` names.
     /// - Returns: The configuration, valid and with the source of each value.
-    /// - Throws: An unknown key or variable with the nearest known one, or a value that is not of its key's form.
+    /// - Throws: An unknown flag or key of the file, with the nearest known one, or a value that is not of its key's
+    ///   form. An unknown variable is no error: the environment is others', too.
     package mutating func load(
         flags: [String], file: String?
     ) throws(ConfigurationError) -> BrokerConfiguration {
         let settings = try parse(flags)
-        try checkVariables()
         configuration = BrokerConfiguration(host: host)
+        configuration.unknownVariables = unknownVariables()
         if let path = file ?? nonEmpty(host.environment["SLUICE_CONFIG"]) {
             for entry in try parseConfiguration(try readFile(path), path: path) {
                 try set(
-                    entry.name, to: entry.value, from: .file(path: path, line: entry.line),
-                    known: Self.names)
+                    entry.name, to: entry.value, from: .file(path: path, line: entry.line))
             }
         }
         for key in ConfigurationKey.all {
             for name in key.isSecret ? [key.name, key.name + "_file"] : [key.name] {
                 let variable = key.variable + (name == key.name ? "" : "_FILE")
                 guard let value = nonEmpty(host.environment[variable]) else { continue }
-                try set(name, to: value, from: .environment(variable), known: Self.names)
+                try set(name, to: value, from: .environment(variable))
             }
         }
         for (name, value, flag) in settings {
-            try set(name, to: value, from: .flag(flag), known: Self.names)
+            try set(name, to: value, from: .flag(flag))
         }
         configuration.dataDirectory = host.absolute(configuration.dataDirectory)
         configuration.connectionFile = configuration.connectionFile.map(host.absolute)
@@ -59,7 +59,7 @@ package struct ConfigurationLoader {
     }
 
     private mutating func set(
-        _ name: String, to value: String, from source: ConfigurationSource, known: [String]
+        _ name: String, to value: String, from source: ConfigurationSource
     ) throws(ConfigurationError) {
         if let key = ConfigurationKey.all.first(where: { $0.name == name }) {
             return try apply(key, value, source)
@@ -68,9 +68,16 @@ package struct ConfigurationLoader {
         if let key = secret {
             let text = try readFile(value)
             let line = text.split(omittingEmptySubsequences: false) { $0.isNewline }.first ?? ""
-            return try apply(key, trimmed(line), source)
+            return try apply(key, String(trimmed(line)), source)
         }
-        throw unknown("key", name, at: source, among: known)
+        // A line that is no setting at all may be a piece of a secret: it is quoted only when it is nearly a key.
+        guard let nearest = nearestName(to: name, among: Self.names) else {
+            throw ConfigurationError(
+                "\(source): what stands before '=' is no key.",
+                remedy: "'sluice serve --help' lists every key.")
+        }
+        throw ConfigurationError(
+            "\(source): there is no key \(quoted(name)).", remedy: "Did you mean '\(nearest)'?")
     }
 
     private mutating func apply(
@@ -89,16 +96,6 @@ package struct ConfigurationLoader {
 
     private func defaultText(of key: ConfigurationKey) -> String {
         key.show(BrokerConfiguration(host: host))
-    }
-
-    private func unknown(
-        _ what: String, _ name: String, at source: ConfigurationSource, among known: [String]
-    ) -> ConfigurationError {
-        let nearest = nearestName(to: name, among: known)
-        return ConfigurationError(
-            "\(source): there is no \(what) \(quoted(name)).",
-            remedy: nearest.map { "Did you mean '\($0)'?" }
-                ?? "'sluice serve --help' lists every key.")
     }
 
     // MARK: Flags
@@ -136,9 +133,11 @@ package struct ConfigurationLoader {
         of argument: String
     ) throws(ConfigurationError) -> (name: String, flag: String, inline: String?) {
         guard argument.hasPrefix("--") else {
+            // It may be a piece of a connection string that the shell has cut.
             throw ConfigurationError(
-                "\(quoted(argument)) is not a flag.",
-                remedy: "Write '--key value'; 'sluice serve --help' lists every key.")
+                "An argument that is neither a flag nor the value of one was given.",
+                remedy: "Write '--key value', and quote a value with spaces; "
+                    + "'sluice serve --help' lists every key.")
         }
         let equals = argument.firstIndex(of: "=")
         let flag = String(argument[..<(equals ?? argument.endIndex)])
@@ -165,14 +164,21 @@ package struct ConfigurationLoader {
         "SLUICE_INSECURE",
     ]
 
-    private func checkVariables() throws(ConfigurationError) {
+    /// Variables of the form of ours that no command knows, such as Kubernetes sets for a service named sluice.
+    private func unknownVariables() -> [UnknownVariable] {
         let known =
             ConfigurationKey.all.flatMap { key in
                 key.isSecret ? [key.variable, key.variable + "_FILE"] : [key.variable]
             } + Self.clientVariables
-        for name in host.environment.keys.sorted()
-        where name.hasPrefix("SLUICE_") && !known.contains(name) {
-            throw unknown("variable", name, at: .environment("environment"), among: known)
+        let prefix = "SLUICE_"
+        let words = known.map { String($0.dropFirst(prefix.count)) }
+        let unknown = host.environment.filter { name, value in
+            name.hasPrefix(prefix) && !value.isEmpty && !known.contains(name)
+        }
+        return unknown.keys.sorted().map { name in
+            let word = String(name.dropFirst(prefix.count))
+            let nearest = nearestName(to: word, among: words, distanceMax: word.count / 3)
+            return UnknownVariable(name: name, nearest: nearest.map { prefix + $0 })
         }
     }
 

@@ -1,3 +1,5 @@
+internal import EventModel
+
 /// One `key = value` of a configuration file.
 struct ConfigurationEntry: Equatable {
     var name: String
@@ -8,7 +10,7 @@ struct ConfigurationEntry: Equatable {
 
 /// Reads a configuration file: `key = value` lines; `#` begins a comment at a line's start or behind white space.
 ///
-/// - Throws: What is wrong, with the line.
+/// - Throws: What is wrong, with the line's number and never its text: it may hold (a part of) a secret.
 func parseConfiguration(
     _ text: String, path: String
 ) throws(ConfigurationError) -> [ConfigurationEntry] {
@@ -19,16 +21,16 @@ func parseConfiguration(
         if content.isEmpty { continue }
         guard let equals = content.firstIndex(of: "=") else {
             throw ConfigurationError(
-                "\(path):\(index + 1): '\(content)' is not of the form 'key = value'.",
+                "\(path):\(index + 1): the line is not of the form 'key = value'.",
                 remedy: "Write one 'key = value' a line; '#' begins a comment.")
         }
-        let name = trimmed(content[..<equals])
+        let name = String(trimmed(content[..<equals]))
         if let first = entries.first(where: { $0.name == name }) {
             throw ConfigurationError(
-                "\(path):\(index + 1): '\(name)' was set in line \(first.line) already.",
+                "\(path):\(index + 1): the key was set in line \(first.line) already.",
                 remedy: "Remove one of the two lines; lists are comma-separated.")
         }
-        let value = trimmed(content[content.index(after: equals)...])
+        let value = String(trimmed(content[content.index(after: equals)...]))
         entries.append(ConfigurationEntry(name: name, value: value, line: index + 1))
     }
     return entries

@@ -75,7 +75,7 @@ enum TopicCreation {
             json.raw("\"unlimited\"")
         case .limited(let age):
             member("retain_age", &json)
-            json.string("\(Int64(age / .microseconds(1))) microseconds")
+            json.string(interval(age))
         }
         number("retain_count", settings.retainCount, &json)
         number("retain_bytes", settings.retainBytes, &json)
@@ -90,5 +90,14 @@ enum TopicCreation {
         guard !isFirst else { return nil }
         json.raw("}")
         return String(decoding: json.bytes, as: UTF8.self)
+    }
+
+    /// PostgreSQL's `hours:minutes:seconds`: its days are not of 24 hours everywhere, and before
+    /// version 15 it takes no more than 2^31 of one unit.
+    static func interval(_ duration: Duration) -> String {
+        let (seconds, fraction) = duration.components
+        let micros = fraction / 1_000_000_000_000
+        let digits = String(1_000_000 + micros).dropFirst()
+        return "\(seconds / 3600):\(seconds / 60 % 60):\(seconds % 60).\(digits)"
     }
 }

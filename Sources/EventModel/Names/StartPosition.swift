@@ -62,7 +62,7 @@ package enum StartPosition: Hashable, Sendable {
         }
     }
 
-    /// The wire form.
+    /// The wire form, which says the same when it is read again.
     package var text: String {
         switch self {
         case .latest: "latest"
@@ -71,34 +71,13 @@ package enum StartPosition: Hashable, Sendable {
         case .offset(let offset): "offset:\(offset)"
         case .after(let cursor): "after:\(cursor)"
         case .time(let time): "time:\(time)"
-        case .ago(let duration): "ago:\(duration.components.seconds)s"
+        case .ago(let duration): "ago:\(Self.agoText(duration))"
         }
     }
-}
 
-/// Parses a duration of the configuration and the command line: `250ms`, `30s`, `15m`, `12h`, `7d`.
-package func parseDuration(_ text: String) -> Duration? {
-    let digits = text.prefix { $0.isASCII && $0.isNumber }
-    guard let value = Int64(digits), value <= 1_000_000_000 else { return nil }
-    switch text.dropFirst(digits.count) {
-    case "ms": return .milliseconds(value)
-    case "s": return .seconds(value)
-    case "m": return .seconds(value * 60)
-    case "h": return .seconds(value * 3600)
-    case "d": return .seconds(value * 86_400)
-    default: return nil
-    }
-}
-
-/// Parses a size of the configuration and the command line: bytes, or `KiB`, `MiB`, `GiB`.
-package func parseSize(_ text: String) -> Int? {
-    let digits = text.prefix { $0.isASCII && $0.isNumber }
-    guard let value = Int(digits), value <= 1 << 40 else { return nil }
-    switch text.dropFirst(digits.count) {
-    case "", "B": return value
-    case "KiB": return value << 10
-    case "MiB": return value << 20
-    case "GiB": return value << 30
-    default: return nil
+    /// Seconds, unless a fraction would be lost or there are more of them than are read.
+    private static func agoText(_ duration: Duration) -> String {
+        let (seconds, fraction) = duration.components
+        return fraction == 0 && seconds <= unitsMax ? "\(seconds)s" : durationText(duration)
     }
 }

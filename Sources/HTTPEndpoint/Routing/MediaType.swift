@@ -38,7 +38,7 @@ enum MediaType: String, Sendable {
                 return nil
             }
         }
-        return MediaType(rawValue: trimmed(parts[0]))
+        return MediaType(rawValue: String(trimmed(parts[0])))
     }
 
     private static func remedy(_ offered: [MediaType]) -> String {
@@ -81,7 +81,7 @@ enum MediaType: String, Sendable {
 
 /// One media range of Accept with its weight.
 private struct AcceptRange {
-    let name: String
+    let name: Substring
     let weight: Double
 
     init?(_ text: Substring) {

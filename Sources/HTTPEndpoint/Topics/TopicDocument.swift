@@ -64,15 +64,3 @@ package enum TopicDocument {
         }
     }
 }
-
-/// A duration as the configuration and the wire write it: `250ms`, `30s`, `15m`, `12h`, `7d`.
-func durationText(_ duration: Duration) -> String {
-    let parts = duration.components
-    let milliseconds = parts.attoseconds / 1_000_000_000_000_000
-    if milliseconds != 0 { return "\(parts.seconds * 1000 + milliseconds)ms" }
-    for (unit, seconds) in [("d", Int64(86_400)), ("h", 3600), ("m", 60)]
-    where parts.seconds != 0 && parts.seconds % seconds == 0 {
-        return "\(parts.seconds / seconds)\(unit)"
-    }
-    return "\(parts.seconds)s"
-}

@@ -87,6 +87,12 @@ package struct TopicSettingsDocument {
                     guard let age = parseDuration(try text(value, path)), age > .zero else {
                         throw wrong(path, "is not a duration such as \"7d\"", value)
                     }
+                    let most = Limits.durationMax
+                    guard age <= most else {
+                        throw wrong(
+                            path, "is over \(durationText(most))", value,
+                            remedy: "Send a shorter one, or \"unlimited\".")
+                    }
                     return age
                 }
             case "count": settings.retainCount = try bound(value, path, number(path))

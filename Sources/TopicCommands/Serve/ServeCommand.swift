@@ -18,7 +18,8 @@ struct ServeCommand: AsyncParsableCommand {
 
             Every key below can be said as a flag, as an environment variable (--data-dir is \
             SLUICE_DATA_DIR) and in the file that --config or SLUICE_CONFIG names (data_dir = …, one \
-            a line, '#' begins a comment). A flag beats the environment, which beats the file.
+            a line, '#' begins a comment). A flag beats the environment, which beats the file. Unknown \
+            flags and keys of the file are refused, unknown variables only warned of.
 
             \(ConfigurationKey.reference(host: .current()))
             """)
@@ -55,6 +56,13 @@ struct ServeCommand: AsyncParsableCommand {
         var logger = Logger(label: "sluice")
         logger.logLevel = configuration.logLevel
         logger.info("starting", metadata: ["listen": "\(addresses)"])
+        for variable in configuration.unknownVariables {
+            logger.warning(
+                "a variable of the environment is not known, and ignored",
+                metadata: [
+                    "variable": "\(variable.name)", "nearest": "\(variable.nearest ?? "none")",
+                ])
+        }
         try await Broker(configuration: configuration, logger: logger).runUntilSignal()
     }
 }

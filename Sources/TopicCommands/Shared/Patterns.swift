@@ -36,10 +36,11 @@ func checkedTopic(_ text: String) throws(CommandFailure) -> String {
 
 /// Reads a duration of the command line.
 func checkedDuration(_ text: String, option: String) throws(CommandFailure) -> Duration {
-    guard let duration = parseDuration(text), duration > .zero else {
+    let most = Limits.durationMax
+    guard let duration = parseDuration(text), duration > .zero, duration <= most else {
         throw CommandFailure(
             .usage, "\(quoted(text)) is not a duration for \(option).",
-            remedy: "Write it like 30s, 15m or 7d.")
+            remedy: "Write it like 30s, 15m or 7d, at most \(durationText(most)).")
     }
     return duration
 }

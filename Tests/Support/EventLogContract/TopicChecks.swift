@@ -20,6 +20,18 @@ extension EventLogContract {
             }
             #expect(error?.code == .topicExists)
         },
+        EventLogContract("keeps every age that can be said, to the microsecond") { log, _ in
+            let ages = [
+                Duration.microseconds(1), .milliseconds(1250), .seconds(86_399),
+                Limits.durationMax,
+            ]
+            for (number, age) in ages.enumerated() {
+                var settings = TopicSettings()
+                settings.retainAge = .limited(age)
+                let topic = try TopicName("contract.age.\(number)")
+                #expect(try await log.create(topic, settings: settings).settings == settings)
+            }
+        },
         EventLogContract("describes a topic with its ends and its bytes") { log, _ in
             let topic = try TopicName("contract.describe")
             #expect(try await log.describe(topic) == nil)
