@@ -76,17 +76,21 @@ let package = Package(
             ],
             swiftSettings: settings),
         .target(
+            name: "Delivery",
+            dependencies: ["EventModel", "FanOut", "SessionProtocol", "Transport", nioCore],
+            swiftSettings: settings),
+        .target(
             name: "SubscribeEndpoint",
             dependencies: [
-                "EventModel", "WebSocketCodec", "SessionProtocol", "FanOut", "AccessControl",
-                "Transport", "OpenSSLBridge", nioCore, nioHTTP1, deque, logging,
+                "EventModel", "WebSocketCodec", "SessionProtocol", "FanOut", "Delivery",
+                "AccessControl", "Transport", "OpenSSLBridge", nioCore, nioHTTP1, deque,
             ],
             swiftSettings: settings),
         .target(
             name: "BrokerRuntime",
             dependencies: [
                 "EventModel", "AccessControl", "PostgresBridge", "ManagedPostgres", "DurableLog",
-                "Transport", "HTTPEndpoint", "SessionProtocol", "SubscribeEndpoint",
+                "Transport", "Delivery", "HTTPEndpoint", "SessionProtocol", "SubscribeEndpoint",
                 "OpenSSLBridge", nioCore, nioHTTP1, nioPosix, lifecycle,
                 unixSignals, logging,
             ],
@@ -176,9 +180,12 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
+            name: "DeliveryTests", dependencies: ["Delivery", "EventModel"],
+            swiftSettings: settings),
+        .testTarget(
             name: "SubscribeEndpointTests",
             dependencies: [
-                "SubscribeEndpoint", "MemoryLog", "FanOut", "EventModel", "AccessControl",
+                "SubscribeEndpoint", "Delivery", "MemoryLog", "FanOut", "EventModel", "AccessControl",
                 "SessionProtocol", "WebSocketCodec", "OpenSSLBridge", "Transport", nioCore,
                 nioPosix, nioHTTP1, logging,
             ],

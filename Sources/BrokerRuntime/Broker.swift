@@ -1,4 +1,5 @@
 internal import AccessControl
+internal import Delivery
 internal import DurableLog
 internal import EventModel
 internal import Glibc
@@ -56,7 +57,7 @@ package struct Broker: Service {
             configuration: database.configuration, listenConninfo: configuration.listenURL,
             limits: configuration.limits, createsTopics: configuration.createsTopics, logger: logger
         )
-        let hub = try FanOutHub(
+        let hub = try DeliveryHub(
             loops: Array(loops.makeIterator()), log: log, limits: configuration.limits)
         log.start(sink: hub)
         do {
@@ -68,13 +69,13 @@ package struct Broker: Service {
         await stop(log, hub)
     }
 
-    private func stop(_ log: PostgresLog, _ hub: FanOutHub) async {
+    private func stop(_ log: PostgresLog, _ hub: DeliveryHub) async {
         try? await NIOThreadPool.singleton.runIfActive { log.stop() }
         hub.stop()
     }
 
     private func serve(
-        _ log: PostgresLog, _ hub: FanOutHub, on loops: MultiThreadedEventLoopGroup
+        _ log: PostgresLog, _ hub: DeliveryHub, on loops: MultiThreadedEventLoopGroup
     ) async throws {
         let authenticator = Authenticator(
             store: log, digest: { Digest.sha256($0) }, date: { Timestamp.now })
@@ -147,7 +148,7 @@ package struct Broker: Service {
     }
 
     /// Refuses what is new, tells every client to come back, and waits until they are gone.
-    private func drain(_ http: HTTPBroker, _ hub: FanOutHub, _ transport: TransportServer) async {
+    private func drain(_ http: HTTPBroker, _ hub: DeliveryHub, _ transport: TransportServer) async {
         logger.info("draining", metadata: ["connections": "\(transport.connectionCount)"])
         http.drain()
         hub.forEachLoop { $0.drain(reconnectWithin: Self.drainTime) }

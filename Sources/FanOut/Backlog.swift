@@ -6,11 +6,15 @@ internal import EventModel
 package struct Backlog {
     /// A message, and the follower whose cursor it moved; none for notices and control messages.
     private struct Item {
-        let message: EncodedMessage
+        /// Bytes of the message that only this subscriber gets, before the shared ones.
+        let own: [UInt8]
+        let bytes: [UInt8]
         let follower: Follower?
         /// The follower's offset before this message, to fall back to when it is dropped.
         let before: Offset
         let isControl: Bool
+
+        var size: Int { own.count + bytes.count }
     }
 
     private var items = Deque<Item>()
@@ -33,31 +37,36 @@ package struct Backlog {
     private var budgetedByteCount: Int { byteCount - controlByteCount }
 
     /// Does a message fit the budget, with the events and notices that wait? One alone always does.
-    func hasRoom(for message: EncodedMessage, bytesMax: Int) -> Bool {
-        budgetedByteCount == 0 || budgetedByteCount + message.frame.count <= bytesMax
+    func hasRoom(for size: Int, bytesMax: Int) -> Bool {
+        budgetedByteCount == 0 || budgetedByteCount + size <= bytesMax
     }
 
     /// An event or a gap: it moves the follower's cursor on from `before`, and may be dropped.
-    mutating func append(_ message: EncodedMessage, of follower: Follower, before: Offset) {
-        append(Item(message: message, follower: follower, before: before, isControl: false))
-        follower.subscription.waitingBytes += message.frame.count
+    ///
+    /// `own` goes before the shared bytes and is part of the message.
+    mutating func append(
+        _ bytes: [UInt8], own: [UInt8] = [], of follower: Follower, before: Offset
+    ) {
+        append(
+            Item(own: own, bytes: bytes, follower: follower, before: before, isControl: false))
+        follower.subscription.waitingBytes += own.count + bytes.count
     }
 
     /// A notice that belongs to no follower; never dropped.
-    mutating func append(notice: EncodedMessage) {
-        append(Item(message: notice, follower: nil, before: 0, isControl: false))
+    mutating func append(notice bytes: [UInt8]) {
+        append(Item(own: [], bytes: bytes, follower: nil, before: 0, isControl: false))
     }
 
     /// A reply or the like; never dropped, and outside the budget.
-    mutating func append(control: EncodedMessage) {
-        append(Item(message: control, follower: nil, before: 0, isControl: true))
-        controlByteCount += control.frame.count
+    mutating func append(control bytes: [UInt8]) {
+        append(Item(own: [], bytes: bytes, follower: nil, before: 0, isControl: true))
+        controlByteCount += bytes.count
     }
 
     private mutating func append(_ item: Item) {
         items.append(item)
         longest = max(longest, items.count)
-        byteCount += item.message.frame.count
+        byteCount += item.size
     }
 
     /// Copies as much as fits to `record` and takes it out of the backlog.
@@ -68,20 +77,35 @@ package struct Backlog {
         // double the cost.
         var filled = 0
         while filled < record.count, let item = items.first {
-            let size = item.message.frame.count
+            let size = item.size
             // What has begun is finished, so it is nothing that its subscription could drop.
             if begun == 0 { item.follower?.subscription.waitingBytes -= size }
             let count = min(size - begun, record.count - filled)
-            item.message.frame.withUnsafeBytes { frame in
-                UnsafeMutableRawBufferPointer(rebasing: record[filled...])
-                    .copyMemory(
-                        from: UnsafeRawBufferPointer(rebasing: frame[begun..<begun + count]))
-            }
+            let place = UnsafeMutableRawBufferPointer(rebasing: record[filled..<filled + count])
+            Self.copy(item, from: begun, to: place)
             filled += count
             begun += count
             if begun == size { removeFirst() }
         }
         return filled
+    }
+
+    /// Fills `place` with the message's bytes behind the first `start`.
+    private static func copy(
+        _ item: Item, from start: Int, to place: UnsafeMutableRawBufferPointer
+    ) {
+        let ownCount = min(max(item.own.count - start, 0), place.count)
+        if ownCount > 0 {
+            place.copyBytes(from: item.own[start..<start + ownCount])
+        }
+        let rest = UnsafeMutableRawBufferPointer(rebasing: place[ownCount...])
+        guard !rest.isEmpty else { return }
+        let sharedStart = start + ownCount - item.own.count
+        item.bytes.withUnsafeBytes { shared in
+            rest.copyMemory(
+                from: UnsafeRawBufferPointer(
+                    rebasing: shared[sharedStart..<sharedStart + rest.count]))
+        }
     }
 
     private mutating func removeFirst() {
@@ -109,8 +133,8 @@ package struct Backlog {
                 kept.append(item)
                 continue
             }
-            byteCount -= item.message.frame.count
-            follower.subscription.waitingBytes -= item.message.frame.count
+            byteCount -= item.size
+            follower.subscription.waitingBytes -= item.size
             if told.insert(ObjectIdentifier(follower)).inserted { fallBack(follower, item.before) }
         }
         items = kept

@@ -5,18 +5,19 @@ internal import EventModel
 struct EvictionOrder {
     private var feeds = Deque<TopicFeed>()
     private(set) var byteCount = 0
-    /// No frame is smaller; bounds the entries of feeds that forgot their events by themselves.
-    private static let frameBytesMin = 64
+    /// No event counts for less; bounds the entries of feeds that forgot their events by themselves.
+    private static let eventBytesMin = 64
 
     /// Counts new events, and evicts the oldest over the bound.
     mutating func appended(
-        _ events: ArraySlice<EncodedMessage>, to feed: TopicFeed, bytesMax: Int
+        _ events: ArraySlice<SharedEvent>, to feed: TopicFeed, bytesMax: Int
     ) {
         for event in events {
             feeds.append(feed)
-            byteCount += event.frame.count
+            event.countedBytes = event.byteCount
+            byteCount += event.countedBytes
         }
-        while byteCount > bytesMax || feeds.count > bytesMax / Self.frameBytesMin,
+        while byteCount > bytesMax || feeds.count > bytesMax / Self.eventBytesMin,
             let oldest = feeds.popFirst()
         {
             byteCount -= oldest.evictOldest()

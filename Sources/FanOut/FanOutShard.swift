@@ -44,7 +44,12 @@ package final class FanOutShard {
     // MARK: Events of the log
 
     /// Committed events of a topic, behind those told before.
-    package func appended(_ events: [EncodedMessage], to topic: TopicName) {
+    package func appended(_ events: [Event], to topic: TopicName, epoch: Epoch) {
+        guard feeds[topic] != nil else { return }
+        appended(events.map { SharedEvent($0, of: topic, epoch: epoch) }, to: topic)
+    }
+
+    func appended(_ events: [SharedEvent], to topic: TopicName) {
         guard let feed = feeds[topic] else { return }
         let new = feed.advance(events)
         guard !new.isEmpty else { return }
@@ -241,18 +246,20 @@ package final class FanOutShard {
             reads[key]?.append(follower)
         } else {
             reads[key] = [follower]
-            actor.read(key.topic, after: key.after)
+            actor.read(
+                key.topic, after: key.after, in: follower.subscription.subscriber.encoding)
         }
     }
 
     /// The answer to `FanOutActor.read`; `nil` if the log could not be read.
     package func pageArrived(_ page: ReplayPage?, of topic: TopicName, after: Offset) {
         let followers = reads.removeValue(forKey: ReadKey(topic: topic, after: after)) ?? []
+        let events = page?.sharedEvents() ?? []
         for follower in followers {
             let subscriber = follower.subscription.subscriber
             if let page, page.position.epoch == follower.feed.epoch {
                 subscriber.readEnded(for: follower)
-                subscriber.pageArrived(page, after: after, for: follower)
+                subscriber.pageArrived(page, events, after: after, for: follower)
             } else {
                 // Also a page of an incarnation that this loop was not told of yet: it will be,
                 // until the next tick.
@@ -347,6 +354,6 @@ package protocol FanOutActor: AnyObject {
     func scheduleFlushLater()
     /// Answers with `FanOutShard.followed`, in the FIFO of events.
     func follow(_ topics: [TopicName])
-    /// Answers with `FanOutShard.pageArrived`.
-    func read(_ topic: TopicName, after: Offset)
+    /// Answers with `FanOutShard.pageArrived`, in the encoding of who asked first.
+    func read(_ topic: TopicName, after: Offset, in encoding: Encoding)
 }

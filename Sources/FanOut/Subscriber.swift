@@ -17,7 +17,10 @@ package final class Subscriber {
     /// It is in the shard's list of those to flush.
     var isDirty = false
 
-    private let encode: (Notice) -> EncodedMessage
+    /// In which it gets events and notices.
+    let encoding: Encoding
+    /// Makes the bytes that go before an event's shared ones; `nil`: none.
+    private let ownBytes: ((SharedEvent, Subscription) -> [UInt8])?
     private let limits: Limits
     /// Pages under way; bounded, so that what arrives fits the budget.
     private var readCount = 0
@@ -34,12 +37,13 @@ package final class Subscriber {
 
     package init(
         output: any SubscriberOutput, shard: FanOutShard, limits: Limits,
-        encode: @escaping (Notice) -> EncodedMessage
+        encoding: Encoding, ownBytes: ((SharedEvent, Subscription) -> [UInt8])? = nil
     ) {
         self.output = output
         self.shard = shard
         self.limits = limits
-        self.encode = encode
+        self.encoding = encoding
+        self.ownBytes = ownBytes
     }
 
     // MARK: What is put into the backlog
@@ -47,13 +51,13 @@ package final class Subscriber {
     /// A reply or another message that belongs to no event stream.
     ///
     /// Outside the budget: the connection bounds how many wait (`Backlog.controlByteCount`).
-    package func sendControl(_ message: EncodedMessage) {
-        backlog.append(control: message)
+    package func sendControl(_ bytes: [UInt8]) {
+        backlog.append(control: bytes)
         shard.markDirty(self)
     }
 
     /// Events that the loop fans out now, for a live follower.
-    func deliver(_ events: ArraySlice<EncodedMessage>, to follower: Follower) {
+    func deliver(_ events: ArraySlice<SharedEvent>, to follower: Follower) {
         for event in events where event.offset > follower.cursor {
             accept(event, for: follower)
             if !follower.isLive { return }
@@ -62,11 +66,13 @@ package final class Subscriber {
 
     /// Puts an event into the backlog; over the budget, the hungriest subscription goes back to the
     /// log.
-    private func accept(_ event: EncodedMessage, for follower: Follower) {
+    private func accept(_ event: SharedEvent, for follower: Follower) {
         precondition(
             event.offset == follower.cursor + 1,
             "bug: \(follower.feed.topic) offset \(event.offset) delivered after \(follower.cursor)")
-        while !hasRoom(for: event) {
+        let bytes = event.bytes(in: encoding)
+        let own = ownBytes?(event, follower.subscription) ?? []
+        while !hasRoom(for: own.count + bytes.count) {
             // One event that has begun, or is alone, always fits.
             guard let hungriest = subscriptions.max(by: { $0.waitingBytes < $1.waitingBytes }),
                 hungriest.waitingBytes > 0
@@ -74,13 +80,19 @@ package final class Subscriber {
             dropBacklog(of: hungriest)
             if follower.cursor + 1 < event.offset { return }
         }
-        backlog.append(event, of: follower, before: follower.cursor)
+        backlog.append(bytes, own: own, of: follower, before: follower.cursor)
         follower.cursor = event.offset
         shard.markDirty(self)
     }
 
-    private func hasRoom(for event: EncodedMessage) -> Bool {
-        backlog.hasRoom(for: event, bytesMax: limits.backlogBytesMax)
+    private func hasRoom(for size: Int) -> Bool {
+        backlog.hasRoom(for: size, bytesMax: limits.backlogBytesMax)
+    }
+
+    /// Whether an event fits without dropping anything.
+    private func hasRoom(for event: SharedEvent, of follower: Follower) -> Bool {
+        let own = ownBytes?(event, follower.subscription).count ?? 0
+        return hasRoom(for: own + event.bytes(in: encoding).count)
     }
 
     /// Drops what waits for a subscription and lets it replay (DESIGN 4, policy `replay`).
@@ -106,9 +118,9 @@ package final class Subscriber {
 
     /// - Returns: `false` if the budget has no room; then the notice is owed.
     private func tell(_ notice: Notice) -> Bool {
-        let message = encode(notice)
-        guard hasRoom(for: message) else { return false }
-        backlog.append(notice: message)
+        let bytes = encoding.notice(notice)
+        guard hasRoom(for: bytes.count) else { return false }
+        backlog.append(notice: bytes)
         shard.markDirty(self)
         return true
     }
@@ -219,9 +231,9 @@ package final class Subscriber {
     }
 
     /// - Returns: `false` if the backlog has no room for more.
-    private func refill(_ follower: Follower, from events: some Sequence<EncodedMessage>) -> Bool {
+    private func refill(_ follower: Follower, from events: some Sequence<SharedEvent>) -> Bool {
         for event in events {
-            guard hasRoomForPage, hasRoom(for: event) else {
+            guard hasRoomForPage, hasRoom(for: event, of: follower) else {
                 enqueue(follower)
                 return false
             }
@@ -248,15 +260,17 @@ package final class Subscriber {
     }
 
     /// A page behind `after` that was read for the follower.
-    func pageArrived(_ page: ReplayPage, after: Offset, for follower: Follower) {
+    func pageArrived(
+        _ page: ReplayPage, _ events: [SharedEvent], after: Offset, for follower: Follower
+    ) {
         // It may have fallen back meanwhile, below what the page is about.
         guard isFollowing(follower), follower.cursor == after, follower.owedReset == nil else {
             return
         }
-        let first = page.events.first?.offset ?? page.position.latest + 1
+        let first = events.first?.offset ?? page.position.latest + 1
         if first > after + 1 { tellGap(follower, upTo: first - 1, purgedBelow: page.purgedBelow) }
-        for event in page.events {
-            guard hasRoom(for: event) else { break }
+        for event in events {
+            guard hasRoom(for: event, of: follower) else { break }
             accept(event, for: follower)
         }
         if follower.cursor >= follower.feed.head, !follower.isLive { becomeLive(follower) }
@@ -270,7 +284,7 @@ package final class Subscriber {
             let gap = Notice.gap(
                 topic: follower.feed.topic, epoch: follower.feed.epoch, from: follower.cursor + 1,
                 to: end, reason: reason)
-            backlog.append(encode(gap), of: follower, before: follower.cursor)
+            backlog.append(encoding.notice(gap), of: follower, before: follower.cursor)
             follower.cursor = end
         }
     }

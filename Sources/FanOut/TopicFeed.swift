@@ -18,7 +18,7 @@ package final class TopicFeed {
     /// The epochs that ended while the topic was followed, oldest first, with the fork of each.
     private var ended: [(epoch: Epoch, fork: Offset)] = []
     /// The newest events without a hole; the last is `head`.
-    private var recent = Deque<EncodedMessage>()
+    private var recent = Deque<SharedEvent>()
 
     init(_ position: TopicPosition) {
         topic = position.topic
@@ -36,7 +36,7 @@ package final class TopicFeed {
     /// Takes the next events, without those that were fanned out already.
     ///
     /// - Returns: What is new.
-    func advance(_ events: [EncodedMessage]) -> ArraySlice<EncodedMessage> {
+    func advance(_ events: [SharedEvent]) -> ArraySlice<SharedEvent> {
         guard let first = events.first, let last = events.last, last.offset > head else {
             return []
         }
@@ -50,7 +50,7 @@ package final class TopicFeed {
     }
 
     /// The newest events behind `offset`; `nil` if they are not all in memory.
-    func recentEvents(after offset: Offset) -> Deque<EncodedMessage>.SubSequence? {
+    func recentEvents(after offset: Offset) -> Deque<SharedEvent>.SubSequence? {
         guard let first = recent.first?.offset, offset + 1 >= first, offset < head else {
             return nil
         }
@@ -58,11 +58,11 @@ package final class TopicFeed {
     }
 
     /// Forgets the oldest event in memory; gives its size.
-    func evictOldest() -> Int { recent.popFirst()?.frame.count ?? 0 }
+    func evictOldest() -> Int { recent.popFirst()?.countedBytes ?? 0 }
 
     /// Forgets all events in memory; gives their size.
     func evictAll() -> Int {
-        let size = recent.reduce(0) { $0 + $1.frame.count }
+        let size = recent.reduce(0) { $0 + $1.countedBytes }
         recent = Deque()
         return size
     }

@@ -1,5 +1,5 @@
 internal import EventModel
-internal import FanOut
+@testable internal import FanOut
 internal import Testing
 
 @Suite("What ends") struct EndTests {
@@ -95,7 +95,7 @@ internal import Testing
         weak var subscriber: Subscriber?
         weak var subscription: Subscription?
         weak var output: TestClient?
-        weak var event: EncodedMessage?
+        weak var event: SharedEvent?
         let loop = TestLoop(tailCacheBytesMax: 0)
         let feed = loop.follows(orders, latest: 5)
         do {
@@ -107,9 +107,11 @@ internal import Testing
             subscription = try loop.subscribed(
                 client, patterns: ["*"], at: [(feed, 0), (loop.follows(invoices), 0)])
             client.block()
-            let message = TestFrame.event(invoices, 1)
-            event = message
-            loop.shard.appended([message, TestFrame.event(invoices, 2)], to: invoices)
+            let shared = [1, 2].map {
+                SharedEvent(TestFrame.event($0), of: invoices, epoch: .one)
+            }
+            event = shared[0]
+            loop.shard.appended(shared, to: invoices)
             loop.turn()
             client.unblock(bytes: 10)
             loop.shard.created([try TopicName("new")])

@@ -19,7 +19,8 @@ internal import Testing
     /// A connection that takes a millisecond to flush, and nothing from its backlog.
     private final class SlowOutput: SubscriberOutput {
         private(set) lazy var subscriber = Subscriber(
-            output: self, shard: loop.shard, limits: loop.limits, encode: TestFrame.notice)
+            output: self, shard: loop.shard, limits: loop.limits,
+            encoding: TestFrame.encoding)
         private let name: String
         private let turn: Turn
         private let loop: TestLoop
@@ -77,7 +78,7 @@ internal import Testing
         _ = flush()
         let live = try ["a", "b"].map { try join($0, at: 9) }
         #expect(flush() == ["a", "b", "replaying"])
-        loop.shard.appended(loop.events(10...10, of: orders), to: orders)
+        loop.shard.appended(loop.events(10...10), to: orders, epoch: .one)
         #expect(flush() == ["a", "b", "replaying"])
         #expect(outputs.count + live.count == 102)
     }

@@ -1,5 +1,5 @@
 internal import EventModel
-internal import FanOut
+@testable internal import FanOut
 internal import Testing
 
 @Suite("A live subscription") struct LiveDeliveryTests {
@@ -50,8 +50,8 @@ internal import Testing
         let feed = loop.follows(orders)
         _ = try loop.subscribed(client, patterns: ["orders"], at: [(feed, 0)])
         let flushes = client.flushes
-        loop.shard.appended(loop.events(1...2, of: orders), to: orders)
-        loop.shard.appended(loop.events(3...3, of: orders), to: orders)
+        loop.shard.appended(loop.events(1...2), to: orders, epoch: .one)
+        loop.shard.appended(loop.events(3...3), to: orders, epoch: .one)
         #expect(loop.flushesScheduled == 1)
         loop.turn()
         #expect(client.flushes == flushes + 1)
@@ -64,11 +64,11 @@ internal import Testing
             _ = try loop.subscribed(client, patterns: ["orders"], at: [(feed, 0)])
             client.block()
         }
-        weak var event: EncodedMessage?
+        weak var event: SharedEvent?
         do {
-            let message = TestFrame.event(orders, 1)
-            event = message
-            loop.shard.appended([message], to: orders)
+            let shared = SharedEvent(TestFrame.event(1), of: orders, epoch: .one)
+            event = shared
+            loop.shard.appended([shared], to: orders)
         }
         loop.turn()
         #expect(event != nil)

@@ -2,6 +2,7 @@ import EventModel
 import MemoryLog
 import Testing
 
+@testable import Delivery
 @testable import FanOut
 @testable import SubscribeEndpoint
 

@@ -5,6 +5,8 @@ import SubscribeEndpoint
 import Testing
 import WebSocketCodec
 
+@testable import Delivery
+
 @Suite("A client that does not read") struct SlowClientTests {
     @Test func `lags, and gets everything when it reads again`() async throws {
         var limits = Limits()

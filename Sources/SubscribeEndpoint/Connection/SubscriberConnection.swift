@@ -1,61 +1,31 @@
+internal import Delivery
 internal import EventModel
 internal import FanOut
-internal import NIOCore
 internal import SessionProtocol
 internal import Transport
 internal import WebSocketCodec
 
 /// One WebSocket of a subscriber: bytes to messages and back, liveness, and the close handshake.
 ///
-/// What the messages mean is the dialogue's; what waits for the socket is the subscriber's backlog. Confined to its loop.
+/// What the messages mean is the dialogue's; what waits for the socket is the outlet's. Confined to
+/// its loop.
 package final class SubscriberConnection {
-    /// Where it is in its loop's list.
-    var place = 0
-    let fanOut: LoopFanOut
+    package var place = 0
+    let outlet: Outlet
     private let stream: StreamConnection
     private var receiver: WebSocketReceiver
     private var handshake = CloseHandshake()
     private var keepalive: Keepalive
     private var dialogue: (any Dialogue)?
-    private var subscriber: Subscriber?
-    /// A message went out since the last tick.
-    private var hasSent = false
-    /// The client's messages are not read while too many answers wait.
-    private var isHeldBack = false
-    /// What waits is still flushed, until then; the close frame is the last of it.
-    private var flushDeadline: ContinuousClock.Instant?
-    private static let flushTimeout = Duration.seconds(5)
-    /// Bytes of answers that may wait while the client's messages are read.
-    private static let answerBytesMax = 64 << 10
-    /// A ping without payload: no message, and browsers do not see it.
-    private static let pingBytes = 2
-    /// Bytes that may be moved in one flush; the rest waits for the next turn, so that one subscriber does not hold up a loop.
-    private static let flushBytesMax = 1 << 20
 
-    init(_ stream: StreamConnection, fanOut: LoopFanOut) {
+    init(_ stream: StreamConnection, loop: LoopDelivery) {
         self.stream = stream
-        self.fanOut = fanOut
-        receiver = WebSocketReceiver(
-            role: .server, messageBytesMax: fanOut.limits.messageBytesMax)
+        outlet = Outlet(stream, loop: loop, encoding: .frames)
+        receiver = WebSocketReceiver(role: .server, messageBytesMax: loop.limits.messageBytesMax)
         keepalive = Keepalive(
-            pingInterval: fanOut.limits.heartbeatInterval,
-            pongTimeout: fanOut.limits.heartbeatInterval, now: .now)
-        fanOut.add(self)
-        subscriber = Subscriber(
-            output: self, shard: fanOut.shard, limits: fanOut.limits, encode: Self.encode)
-    }
-
-    private static func encode(_ notice: Notice) -> EncodedMessage {
-        let message: BrokerMessage =
-            switch notice {
-            case .lagging(let id, let behind): .lagging(id: id, behind: behind)
-            case .live(let id): .live(id: id)
-            case .gap(let topic, let epoch, let from, let to, let reason):
-                .gap(.init(topic: topic, epoch: epoch, from: from, to: to, reason: reason))
-            case .reset(let topic, let cursor, let reason):
-                .reset(.init(topic: topic, cursor: cursor, reason: reason))
-            }
-        return EncodedMessage(frame: WebSocketFrame.encode(text: message.encode()))
+            pingInterval: loop.limits.heartbeatInterval,
+            pongTimeout: loop.limits.heartbeatInterval, now: .now)
+        loop.add(self)
     }
 
     /// From now on, messages are the dialogue's.
@@ -64,57 +34,53 @@ package final class SubscriberConnection {
     // MARK: For the dialogue
 
     var info: ConnectionInfo { stream.info }
+    var loop: LoopDelivery { outlet.loop }
 
     /// Sends a message behind what waits already.
     func send(_ message: BrokerMessage) {
         guard handshake.isOpen else { return }
-        sendControl(WebSocketFrame.encode(text: message.encode()))
+        outlet.send(WebSocketFrame.encode(text: message.encode()))
     }
 
-    /// A new subscription of this connection, not yet known to the shard.
-    func makeSubscription(id: Int64?, patterns: [TopicPattern]) -> Subscription? {
-        subscriber.map { Subscription(id: id, patterns: patterns, subscriber: $0) }
-    }
-
-    func subscription(id: Int64) -> Subscription? {
-        subscriber?.subscriptions.first { $0.id == id }
-    }
-
-    /// Whether it is still a subscription of this connection.
-    func has(_ subscription: Subscription) -> Bool {
-        subscriber?.subscriptions.contains { $0 === subscription } ?? false
-    }
-
-    /// Ends the conversation: what waits of subscriptions is dropped, replies still go out, then the close frame.
+    /// Ends the conversation: what waits of subscriptions is dropped, replies still go out, then
+    /// the close frame.
     func close(_ code: UInt16, reason: String) {
-        endSubscriptions()
+        outlet.endSubscriptions()
         var actions: [CloseHandshake.Action] = []
         handshake.close(code: code, reason: reason, now: .now, into: &actions)
         perform(actions)
     }
 
-    private func endSubscriptions() {
-        if let subscriber { fanOut.shard.removeSubscriptions(of: subscriber) }
+    private func perform(_ actions: [CloseHandshake.Action]) {
+        for action in actions {
+            switch action {
+            case .sendClose(let code, let reason):
+                outlet.send(WebSocketFrame.encodeClose(code: code, reason: reason))
+                outlet.flush()
+            case .closeConnection: outlet.finish()
+            }
+        }
     }
+}
 
-    var backlogBytes: Int { subscriber?.backlog.byteCount ?? 0 }
+@available(*, unavailable) extension SubscriberConnection: Sendable {}
 
-    // MARK: From the loop's clock
+extension SubscriberConnection: DeliveryConnection {
+    package var backlogBytes: Int { outlet.backlogBytes }
 
-    func tick(now: ContinuousClock.Instant) {
-        if let flushDeadline, now >= flushDeadline { stream.abort() }
-        if hasSent {
-            hasSent = false
+    package func tick(now: ContinuousClock.Instant) {
+        outlet.tick(now: now)
+        if outlet.takeHasSent() {
             dialogue?.sent(now: now)
             // It can't be heard now; that it takes what is sent shows that it lives, too.
-            if isHeldBack { keepalive.received(now: now) }
+            if outlet.isHeldBack { keepalive.received(now: now) }
         }
         dialogue?.tick(now: now)
         var beats: [Keepalive.Action] = []
         keepalive.tick(now: now, into: &beats)
         for beat in beats {
             switch beat {
-            case .sendPing: sendControl(WebSocketFrame.encode(opcode: .ping, payload: []))
+            case .sendPing: outlet.send(WebSocketFrame.encode(opcode: .ping, payload: []))
             // The peer is gone or stuck: a close handshake would wait for it again.
             case .close(let code, let reason):
                 close(code, reason: reason)
@@ -126,71 +92,8 @@ package final class SubscriberConnection {
         perform(actions)
     }
 
-    func drain(reconnectAfter: Duration) { dialogue?.drain(reconnectAfter: reconnectAfter) }
-
-    // MARK: Output
-
-    private func sendControl(_ frame: [UInt8]) {
-        guard let subscriber else { return }
-        subscriber.sendControl(EncodedMessage(frame: frame))
-        // The client asks and does not read the answers: what it costs is bounded, too.
-        if !isHeldBack, stream.isOpen,
-            subscriber.backlog.controlByteCount > Self.answerBytesMax
-        {
-            holdBack(true)
-        }
-    }
-
-    private func holdBack(_ isHeldBack: Bool) {
-        self.isHeldBack = isHeldBack
-        stream.setReading(!isHeldBack)
-    }
-
-    private func perform(_ actions: [CloseHandshake.Action]) {
-        for action in actions {
-            switch action {
-            case .sendClose(let code, let reason):
-                sendControl(WebSocketFrame.encodeClose(code: code, reason: reason))
-                flush()
-            case .closeConnection:
-                if subscriber?.backlog.isEmpty ?? true {
-                    stream.close()
-                } else {
-                    flushDeadline = .now + Self.flushTimeout
-                }
-            }
-        }
-    }
-}
-
-@available(*, unavailable) extension SubscriberConnection: Sendable {}
-
-extension SubscriberConnection: SubscriberOutput {
-    /// Moves the backlog into TLS records, one write each, until the socket takes no more.
-    package func flush() {
-        guard let subscriber, stream.isOpen else { return }
-        defer { flushed(subscriber) }
-        var moved = 0
-        while !stream.isBlocked, moved < Self.flushBytesMax {
-            let count = subscriber.backlog.fill(fanOut.record)
-            if count > 0 {
-                stream.send(UnsafeRawBufferPointer(rebasing: fanOut.record[..<count]))
-                if count > Self.pingBytes { hasSent = true }
-                moved += count
-                if subscriber.backlog.isEmpty, !subscriber.isReplaying { return }
-            } else {
-                subscriber.refill()
-                if subscriber.backlog.isEmpty { return }
-            }
-        }
-        if moved >= Self.flushBytesMax { fanOut.flushLater(subscriber) }
-    }
-
-    private func flushed(_ subscriber: Subscriber) {
-        if isHeldBack, subscriber.backlog.controlByteCount <= Self.answerBytesMax {
-            holdBack(false)
-        }
-        if flushDeadline != nil, subscriber.backlog.isEmpty { stream.close() }
+    package func drain(reconnectAfter: Duration) {
+        dialogue?.drain(reconnectAfter: reconnectAfter)
     }
 }
 
@@ -209,37 +112,29 @@ extension SubscriberConnection: StreamHandler {
         case .binary: if handshake.isOpen { dialogue?.receivedBinary() }
         case .ping(let payload):
             if handshake.isOpen {
-                sendControl(WebSocketFrame.encode(opcode: .pong, payload: payload))
+                outlet.send(WebSocketFrame.encode(opcode: .pong, payload: payload))
             }
         case .pong: break  // Any byte shows that the peer lives.
         case .close(let code, _):
-            endSubscriptions()
+            outlet.endSubscriptions()
             handshake.closeReceived(code: code, into: &actions)
         case .failed(let fault):
-            endSubscriptions()
+            outlet.endSubscriptions()
             handshake.failed(fault, into: &actions)
         }
         perform(actions)
     }
 
-    package func writable() {
-        // Many who catch up may be writable at once: they have their turns with the others.
-        if let subscriber, subscriber.isReplaying {
-            fanOut.shard.markDirty(subscriber)
-        } else {
-            flush()
-        }
-    }
+    package func writable() { outlet.writable() }
 
     package func inputEnded() {
-        if flushDeadline == nil { stream.close() }
+        if !outlet.isFinishing { stream.close() }
     }
 
     package func closed() {
         dialogue?.closed()
         dialogue = nil
-        if let subscriber { fanOut.shard.remove(subscriber) }
-        subscriber = nil
-        fanOut.remove(self)
+        outlet.closed()
+        loop.remove(self)
     }
 }

@@ -1,4 +1,5 @@
 internal import AccessControl
+internal import Delivery
 internal import EventModel
 internal import FanOut
 internal import NIOCore
@@ -125,15 +126,15 @@ final class SessionDialogue: Dialogue {
 
     private func subscribe(_ request: SubscribeRequest) {
         guard let connection,
-            let subscription = connection.makeSubscription(
+            let subscription = connection.outlet.makeSubscription(
                 id: request.id, patterns: request.patterns)
         else { return }
-        let shard = connection.fanOut.shard
+        let shard = connection.loop.shard
         shard.register(subscription)
-        let question = SubscribeOperation.Question(
+        let question = StartOperation.Question(
             patterns: request.patterns, from: request.from, cursors: request.cursors)
-        let operation = SubscribeOperation(
-            question, fanOut: connection.fanOut, log: services.log
+        let operation = StartOperation(
+            question, loop: connection.loop, log: services.log
         ) { [self] result in
             switch result {
             case .success(let starts): subscribed(request, subscription, starts)
@@ -151,16 +152,20 @@ final class SessionDialogue: Dialogue {
         let message = BrokerMessage.Subscribed(id: request, starts: starts)
         decide { $0.subscribed(message, now: $1, into: &$2) }
         // The client may have unsubscribed meanwhile, or gone.
-        guard let connection, conversation.isOpen, connection.has(subscription) else { return }
+        guard let connection, conversation.isOpen, connection.outlet.has(subscription) else {
+            return
+        }
         var gone = Set(request.cursors.keys)
         if case .after = request.from { gone.formUnion(request.patterns.compactMap(\.exactName)) }
         gone.subtract(starts.map(\.feed.topic))
-        connection.fanOut.shard.join(subscription, starts, gone: Array(gone))
+        connection.loop.shard.join(subscription, starts, gone: Array(gone))
     }
 
     private func unsubscribe(_ id: Int64) {
-        guard let connection, let subscription = connection.subscription(id: id) else { return }
-        connection.fanOut.shard.remove(subscription)
+        guard let connection, let subscription = connection.outlet.subscription(id: id) else {
+            return
+        }
+        connection.loop.shard.remove(subscription)
     }
 
     // MARK: Publishing

@@ -1,3 +1,4 @@
+internal import Delivery
 internal import EventModel
 internal import FanOut
 internal import SessionProtocol
@@ -19,25 +20,25 @@ final class StreamDialogue: Dialogue {
     /// cursor of a topic that does not exist any more.
     func opened(topic: TopicName, start: FollowerStart?, isGone: Bool) {
         guard let connection,
-            let subscription = connection.makeSubscription(
+            let subscription = connection.outlet.makeSubscription(
                 id: nil, patterns: [TopicPattern(topic)])
         else { return }
-        let fanOut = connection.fanOut
-        fanOut.shard.register(subscription)
-        if let start, fanOut.shard.feed(of: topic) === start.feed {
-            return fanOut.shard.join(subscription, [start], gone: [])
+        let loop = connection.loop
+        loop.shard.register(subscription)
+        if let start, loop.shard.feed(of: topic) === start.feed {
+            return loop.shard.join(subscription, [start], gone: [])
         }
         // It may have come into being between the start and the registration.
-        fanOut.follow([topic]) { [self] result in
-            guard connection.has(subscription) else { return }
+        loop.follow([topic]) { [self] result in
+            guard connection.outlet.has(subscription) else { return }
             // Nobody would tell of it again; the client comes back and has its start fixed anew.
             guard case .success = result else {
                 return decide { $0.end(.internal, now: $1, into: &$2) }
             }
-            let start = fanOut.shard.feed(of: topic).map {
+            let start = loop.shard.feed(of: topic).map {
                 FollowerStart(feed: $0, cursor: 0, reset: isGone ? .recreated : nil)
             }
-            fanOut.shard.join(
+            loop.shard.join(
                 subscription, start.map { [$0] } ?? [], gone: isGone && start == nil ? [topic] : [])
         }
     }

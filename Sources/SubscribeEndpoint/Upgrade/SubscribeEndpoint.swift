@@ -1,4 +1,5 @@
 internal import AccessControl
+internal import Delivery
 package import EventModel
 internal import FanOut
 internal import NIOCore
@@ -48,7 +49,7 @@ package struct SubscribeEndpoint: Sendable {
     ) -> HTTPUpgrade {
         HTTPUpgrade(headers: HTTPHeaders(accepted.headers.map { ($0.name, $0.value) })) { stream in
             let connection = SubscriberConnection(
-                stream, fanOut: services.hub.fanOut(onLoop: info.loopIndex))
+                stream, loop: services.hub.loop(info.loopIndex))
             let dialogue = SessionDialogue(connection, services: services, admission: admission)
             connection.begin(dialogue)
             dialogue.opened()
@@ -95,10 +96,10 @@ package struct SubscribeEndpoint: Sendable {
         _ topic: TopicName, _ from: StartPosition, _ info: ConnectionInfo,
         completion: @escaping (Result<FollowerStart?, BrokerError>) -> Void
     ) {
-        let question = SubscribeOperation.Question(
+        let question = StartOperation.Question(
             patterns: [TopicPattern(topic)], from: from, cursors: [:])
-        let operation = SubscribeOperation(
-            question, fanOut: services.hub.fanOut(onLoop: info.loopIndex), log: services.log
+        let operation = StartOperation(
+            question, loop: services.hub.loop(info.loopIndex), log: services.log
         ) { completion($0.map(\.first)) }
         operation.run(now: .now)
     }
@@ -109,7 +110,7 @@ package struct SubscribeEndpoint: Sendable {
     ) -> HTTPUpgrade {
         HTTPUpgrade(headers: HTTPHeaders(accepted.headers.map { ($0.name, $0.value) })) { stream in
             let connection = SubscriberConnection(
-                stream, fanOut: services.hub.fanOut(onLoop: info.loopIndex))
+                stream, loop: services.hub.loop(info.loopIndex))
             let dialogue = StreamDialogue(connection, terms: services.terms)
             connection.begin(dialogue)
             let hasCursor = if case .after = from { true } else { false }

@@ -1,11 +1,12 @@
 package import AccessControl
+package import Delivery
 package import EventModel
 package import SessionProtocol
 
 /// What all sessions and streams of a node use.
 package struct SubscribeServices: Sendable {
     package let log: any EventLog
-    package let hub: FanOutHub
+    package let hub: DeliveryHub
     package let terms: SessionTerms
     /// `nil`: no access control.
     package let authenticate: Authenticate?
@@ -21,7 +22,7 @@ package struct SubscribeServices: Sendable {
         @Sendable (String, @escaping @Sendable (Result<Identity, BrokerError>) -> Void) -> Void
 
     package init(
-        log: any EventLog, hub: FanOutHub, terms: SessionTerms, authenticate: Authenticate?,
+        log: any EventLog, hub: DeliveryHub, terms: SessionTerms, authenticate: Authenticate?,
         origins: [String], createsTopics: Bool, makeSessionName: @escaping @Sendable () -> String
     ) {
         self.log = log

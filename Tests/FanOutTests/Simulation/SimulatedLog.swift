@@ -6,7 +6,7 @@ internal import FanOut
 struct SimulatedLog {
     /// What the loop is told, in order.
     enum Message {
-        case appended([EncodedMessage], TopicName)
+        case appended([Event], TopicName, Epoch)
         case created([TopicName])
         case deleted(TopicName)
         case purged(TopicName, earliest: Offset)
@@ -57,13 +57,10 @@ struct SimulatedLog {
             topic: life.topic, epoch: epoch(of: life), earliest: life.earliest, latest: life.latest)
     }
 
-    private func encoded(_ life: Life, _ offsets: ClosedRange<Offset>) -> [EncodedMessage] {
-        let epoch = epoch(of: life)
-        return offsets.map { offset in
+    private func events(_ life: Life, _ offsets: ClosedRange<Offset>) -> [Event] {
+        offsets.map { offset in
             let serial = life.serials[Int(offset - 1)]
-            return SimulatedMessage.event(
-                topic: life.topic, offset: offset, epoch: epoch, serial: serial
-            ).encoded(offset: offset, bytes: sizes[serial])
+            return SimulatedMessage.event(offset, serial: serial, bytes: sizes[serial])
         }
     }
 
@@ -148,7 +145,8 @@ struct SimulatedLog {
 
     private mutating func tellAll(of id: Int32, upTo last: Offset) {
         guard let life = lives[id], life.told < last else { return }
-        fifo.append(.appended(encoded(life, life.told + 1...last), life.topic))
+        fifo.append(
+            .appended(events(life, life.told + 1...last), life.topic, epoch(of: life)))
         lives[id]?.told = last
     }
 
@@ -173,16 +171,17 @@ struct SimulatedLog {
     func page(of topic: TopicName, after: Offset) -> ReplayPage? {
         guard let life = life(of: topic) else { return nil }
         let first = max(after + 1, life.earliest)
-        var events: [EncodedMessage] = []
+        var events: [Event] = []
         var bytes = 0
         var offset = first
         while offset <= life.latest, events.count < pageEventsMax, bytes < pageBytesMax {
-            events += encoded(life, offset...offset)
+            events += self.events(life, offset...offset)
             bytes += sizes[life.serials[Int(offset - 1)]]
             offset += 1
         }
-        return ReplayPage(
+        let page = EventPage(
             position: position(of: life), purgedBelow: life.purgedBelow, events: events)
+        return ReplayPage(page, in: SimulatedMessage.encoding)
     }
 
     /// Up to where a cursor of one incarnation means the same in a later one.

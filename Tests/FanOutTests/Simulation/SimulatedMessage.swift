@@ -29,9 +29,27 @@ enum SimulatedMessage {
     case subscribed(Int64, [TopicName: Cursor])
     case unsubscribed(Int64)
 
-    func encoded(offset: Offset = 0, bytes: Int = 0) -> EncodedMessage {
-        EncodedMessage(offset: offset, frame: TestFrame.line(text, bytes: bytes))
+    /// A line of at least `bytes`.
+    func encoded(bytes: Int = 0) -> [UInt8] { TestFrame.line(text, bytes: bytes) }
+
+    /// An event's data is its serial and as many points as its frame is to have bytes.
+    static let encoding = Encoding(
+        event: { topic, epoch, event in
+            let data = event.content.data
+            let serial = Int(String(decoding: data.prefix { $0 != point }, as: UTF8.self)) ?? -1
+            return Self.event(topic: topic, offset: event.offset, epoch: epoch, serial: serial)
+                .encoded(bytes: data.count { $0 == point })
+        },
+        notice: { Self.notice($0).encoded() })
+
+    static func event(_ offset: Offset, serial: Int, bytes: Int) -> Event {
+        Event(
+            offset: offset, time: Timestamp(microseconds: 0),
+            content: NewEvent(
+                data: Array("\(serial)".utf8) + [UInt8](repeating: point, count: bytes)))
     }
+
+    private static let point = UInt8(ascii: ".")
 
     private var text: String {
         switch self {

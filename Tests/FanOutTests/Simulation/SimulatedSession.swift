@@ -21,7 +21,7 @@ final class SimulatedSession: SubscriberOutput {
 
     private(set) lazy var subscriber = Subscriber(
         output: self, shard: world.shard, limits: limits,
-        encode: { SimulatedMessage.notice($0).encoded() })
+        encoding: SimulatedMessage.encoding)
     let limits: Limits
     private(set) var checker = ContractChecker()
     private unowned let world: Simulation

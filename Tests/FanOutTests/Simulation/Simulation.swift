@@ -66,7 +66,7 @@ final class Simulation: FanOutActor {
     func follow(_ topics: [TopicName]) {
         requests.append(.follow(topics.sorted { $0.text < $1.text }))
     }
-    func read(_ topic: TopicName, after: Offset) {
+    func read(_ topic: TopicName, after: Offset, in encoding: Encoding) {
         // Sorted, because sessions ask in no order.
         let read = Read(topic: topic, after: after)
         let index = reads.firstIndex { ($0.topic.text, $0.after) > (topic.text, after) }
@@ -160,7 +160,8 @@ final class Simulation: FanOutActor {
     private func deliver() {
         guard !log.fifo.isEmpty else { return }
         switch log.fifo.removeFirst() {
-        case .appended(let events, let topic): shard.appended(events, to: topic)
+        case .appended(let events, let topic, let epoch):
+            shard.appended(events, to: topic, epoch: epoch)
         case .created(let topics):
             known.formUnion(topics)
             shard.created(topics)

@@ -4,16 +4,23 @@ internal import FanOut
 /// A session's connection, and the client behind it that reads what came.
 final class TestClient: SubscriberOutput {
     private(set) lazy var subscriber = Subscriber(
-        output: self, shard: shard, limits: limits, encode: TestFrame.notice)
+        output: self, shard: shard, limits: limits, encoding: encoding, ownBytes: ownBytes)
     /// How many bytes the socket still takes.
     var bytesTaken = Int.max
     private(set) var flushes = 0
     private let shard: FanOutShard
+    private let encoding: Encoding
+    private let ownBytes: ((SharedEvent, Subscription) -> [UInt8])?
     private let limits: Limits
     private var reader = LineReader()
     private var lines: [String] = []
 
-    init(on loop: TestLoop) {
+    init(
+        on loop: TestLoop, encoding: Encoding = TestFrame.encoding,
+        ownBytes: ((SharedEvent, Subscription) -> [UInt8])? = nil
+    ) {
+        self.encoding = encoding
+        self.ownBytes = ownBytes
         shard = loop.shard
         limits = loop.limits
     }

@@ -3,13 +3,20 @@ internal import FanOut
 
 /// Frames of the tests: one line of text each, its words parted by blanks, filled up to a size.
 enum TestFrame {
-    static func event(
-        _ topic: TopicName, _ offset: Offset, epoch: Epoch = .one, bytes: Int = 100
-    ) -> EncodedMessage {
-        EncodedMessage(offset: offset, frame: line("\(topic) \(offset)", bytes: bytes))
+    static let encoding = Encoding(
+        event: { topic, _, event in
+            line("\(topic) \(event.offset)", bytes: event.content.data.count)
+        },
+        notice: { notice($0) })
+
+    /// An event whose frame has so many bytes.
+    static func event(_ offset: Offset, bytes: Int = 100) -> Event {
+        Event(
+            offset: offset, time: Timestamp(microseconds: 0),
+            content: NewEvent(data: [UInt8](repeating: UInt8(ascii: "."), count: bytes)))
     }
 
-    static func notice(_ notice: Notice) -> EncodedMessage {
+    static func notice(_ notice: Notice) -> [UInt8] {
         let text =
             switch notice {
             case .lagging(let id, let behind): "lagging \(name(id)) \(behind)"
@@ -22,8 +29,8 @@ enum TestFrame {
         return control(text)
     }
 
-    static func control(_ text: String, bytes: Int = 0) -> EncodedMessage {
-        EncodedMessage(frame: line(text, bytes: bytes))
+    static func control(_ text: String, bytes: Int = 0) -> [UInt8] {
+        line(text, bytes: bytes)
     }
 
     private static func name(_ id: Int64?) -> String { id.map { "\($0)" } ?? "-" }

@@ -31,7 +31,7 @@ final class TestLoop: FanOutActor {
     func scheduleFlush() { flushesScheduled += 1 }
     func scheduleFlushLater() { flushesPutOff += 1 }
     func follow(_ topics: [TopicName]) { followsAsked.append(topics) }
-    func read(_ topic: TopicName, after: Offset) {
+    func read(_ topic: TopicName, after: Offset, in encoding: Encoding) {
         readsAsked.append(Read(topic: topic, after: after))
     }
 
@@ -76,14 +76,12 @@ final class TestLoop: FanOutActor {
     func append(
         _ offsets: ClosedRange<Offset>, to topic: TopicName, bytes: Int = 100, epoch: Epoch = .one
     ) {
-        shard.appended(events(offsets, of: topic, bytes: bytes, epoch: epoch), to: topic)
+        shard.appended(events(offsets, bytes: bytes), to: topic, epoch: epoch)
         turn()
     }
 
-    func events(
-        _ offsets: ClosedRange<Offset>, of topic: TopicName, bytes: Int = 100, epoch: Epoch = .one
-    ) -> [EncodedMessage] {
-        offsets.map { TestFrame.event(topic, $0, epoch: epoch, bytes: bytes) }
+    func events(_ offsets: ClosedRange<Offset>, bytes: Int = 100) -> [Event] {
+        offsets.map { TestFrame.event($0, bytes: bytes) }
     }
 
     /// Answers a read with these events, or with none.
@@ -91,12 +89,12 @@ final class TestLoop: FanOutActor {
         _ topic: TopicName, after: Offset, _ offsets: ClosedRange<Offset>?, latest: Offset,
         earliest: Offset = 1, purgedBelow: Offset = 0, epoch: Epoch = .one, bytes: Int = 100
     ) {
-        let page = ReplayPage(
+        let page = EventPage(
             position: TopicPosition(
                 topic: topic, epoch: epoch, earliest: earliest, latest: latest),
-            purgedBelow: purgedBelow,
-            events: offsets.map { events($0, of: topic, bytes: bytes, epoch: epoch) } ?? [])
-        shard.pageArrived(page, of: topic, after: after)
+            purgedBelow: purgedBelow, events: offsets.map { events($0, bytes: bytes) } ?? [])
+        shard.pageArrived(
+            ReplayPage(page, in: TestFrame.encoding), of: topic, after: after)
         turn()
     }
 

@@ -10,13 +10,14 @@ import SessionProtocol
 import Synchronization
 import Transport
 
+@testable import Delivery
 @testable import FanOut
 @testable import SubscribeEndpoint
 
 /// A node without HTTP: every upgrade is handed to the subscribe endpoint, on a log in memory.
 final class TestNode: Sendable {
     let log = MemoryLog()
-    let hub: FanOutHub
+    let hub: DeliveryHub
     let port: Int
     private let server: TransportServer
     private let group: MultiThreadedEventLoopGroup
@@ -30,7 +31,7 @@ final class TestNode: Sendable {
         loopCount = loops
         group = MultiThreadedEventLoopGroup(numberOfThreads: loops)
         let log = wrap(log)
-        hub = try FanOutHub(loops: Array(group.makeIterator()), log: log, limits: limits)
+        hub = try DeliveryHub(loops: Array(group.makeIterator()), log: log, limits: limits)
         self.log.start(sink: hub)
         let terms = SessionTerms(
             node: "n1", version: "1.0.0", limits: limits, faultsPerMinuteMax: faultsPerMinuteMax)
@@ -74,7 +75,7 @@ final class TestNode: Sendable {
     }
 
     /// What `body` finds on each loop, summed.
-    func sum(_ body: @escaping @Sendable (LoopFanOut) -> Int) async -> Int {
+    func sum(_ body: @escaping @Sendable (LoopDelivery) -> Int) async -> Int {
         let state = Mutex((left: loopCount, sum: 0))
         return await withCheckedContinuation { continuation in
             let found: @Sendable (Int) -> Void = { value in
@@ -97,7 +98,7 @@ final class TestNode: Sendable {
     func drain(within time: Duration) { hub.forEachLoop { $0.drain(reconnectWithin: time) } }
 }
 
-extension LoopFanOut {
+extension LoopDelivery {
     var awaitedCount: Int { shard.topicsAwaited.count }
 
     func followerCount(of topic: String) -> Int {

@@ -1,21 +1,29 @@
-internal import EventModel
-internal import FanOut
+package import EventModel
+package import FanOut
 internal import NIOCore
 
 /// Fixes where a subscription begins: follows its topics, then asks the log what this node does not know.
 ///
 /// Confined to its event loop. The subscription is registered before anything is asked, so a topic that comes into being
 /// meanwhile is not missed.
-final class SubscribeOperation {
+package final class StartOperation {
     /// What a subscription asks for.
-    struct Question {
-        var patterns: [TopicPattern]
-        var from: StartPosition
-        var cursors: [TopicName: Cursor]
+    package struct Question {
+        package var patterns: [TopicPattern]
+        package var from: StartPosition
+        package var cursors: [TopicName: Cursor]
+
+        package init(
+            patterns: [TopicPattern], from: StartPosition, cursors: [TopicName: Cursor] = [:]
+        ) {
+            self.patterns = patterns
+            self.from = from
+            self.cursors = cursors
+        }
     }
 
     private let question: Question
-    private let fanOut: LoopFanOut
+    private let loop: LoopDelivery
     private let log: any EventLog
     private let completion: (Result<[FollowerStart], BrokerError>) -> Void
     private var topics: [TopicName] = []
@@ -27,25 +35,25 @@ final class SubscribeOperation {
     private var failure: BrokerError?
 
     /// Calls `completion` once, on the loop, with the starts of all topics that exist.
-    init(
-        _ question: Question, fanOut: LoopFanOut, log: any EventLog,
+    package init(
+        _ question: Question, loop: LoopDelivery, log: any EventLog,
         completion: @escaping (Result<[FollowerStart], BrokerError>) -> Void
     ) {
         self.question = question
-        self.fanOut = fanOut
+        self.loop = loop
         self.log = log
         self.completion = completion
     }
 
-    func run(now: Timestamp) {
+    package func run(now: Timestamp) {
         topics = Array(
             Set(
                 question.patterns.flatMap { pattern in
                     pattern.exactName.map { [$0] } ?? log.topics(matching: pattern)
                 }))
-        let unknown = topics.filter { fanOut.shard.feed(of: $0) == nil }
+        let unknown = topics.filter { loop.shard.feed(of: $0) == nil }
         guard !unknown.isEmpty else { return begin(now: now) }
-        fanOut.follow(unknown) { [self] result in
+        loop.follow(unknown) { [self] result in
             switch result {
             case .success: begin(now: now)
             case .failure(let error): completion(.failure(error))
@@ -54,7 +62,7 @@ final class SubscribeOperation {
     }
 
     private func begin(now: Timestamp) {
-        let feeds = topics.compactMap { fanOut.shard.feed(of: $0) }
+        let feeds = topics.compactMap { loop.shard.feed(of: $0) }
         starts = [:]
         epochs = Dictionary(uniqueKeysWithValues: feeds.map { ($0.topic, $0.epoch) })
         let plan = StartPlan(
@@ -70,7 +78,7 @@ final class SubscribeOperation {
     }
 
     private func start(_ topic: TopicName, after cursor: Offset, reset: ResetReason?) {
-        guard let feed = fanOut.shard.feed(of: topic) else { return }
+        guard let feed = loop.shard.feed(of: topic) else { return }
         starts[topic] = FollowerStart(feed: feed, cursor: cursor, reset: reset)
     }
 
@@ -119,10 +127,10 @@ final class SubscribeOperation {
 
     /// A completion that comes back to the loop.
     private func answer<Answer: Sendable>(
-        _ now: Timestamp, _ take: @escaping (SubscribeOperation, Answer) -> Void
+        _ now: Timestamp, _ take: @escaping (StartOperation, Answer) -> Void
     ) -> @Sendable (Result<Answer, BrokerError>) -> Void {
         openCount += 1
-        let bound = NIOLoopBound((self, take), eventLoop: fanOut.eventLoop)
+        let bound = NIOLoopBound((self, take), eventLoop: loop.eventLoop)
         return { result in
             bound.eventLoop.execute {
                 let (operation, take) = bound.value
@@ -140,13 +148,13 @@ final class SubscribeOperation {
         guard openCount == 0 else { return }
         if let failure { return completion(.failure(failure)) }
         let hasRestarted = epochs.contains { topic, epoch in
-            fanOut.shard.feed(of: topic).map { $0.epoch != epoch } ?? false
+            loop.shard.feed(of: topic).map { $0.epoch != epoch } ?? false
         }
         if hasRestarted { return begin(now: now) }
         // A topic that was deleted since then begins anew when it comes back.
         completion(
-            .success(starts.values.filter { fanOut.shard.feed(of: $0.feed.topic) === $0.feed }))
+            .success(starts.values.filter { loop.shard.feed(of: $0.feed.topic) === $0.feed }))
     }
 }
 
-@available(*, unavailable) extension SubscribeOperation: Sendable {}
+@available(*, unavailable) extension StartOperation: Sendable {}

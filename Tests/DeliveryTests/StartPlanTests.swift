@@ -1,7 +1,7 @@
 import EventModel
 import Testing
 
-@testable import SubscribeEndpoint
+@testable import Delivery
 
 @Suite("Where a subscription begins") struct StartPlanTests {
     private let epoch = Epoch(incarnation: "memory0001", topicID: 1)

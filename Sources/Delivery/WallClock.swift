@@ -1,10 +1,10 @@
 package import EventModel
 internal import Glibc
-internal import SessionProtocol
+package import SessionProtocol
 
 extension Moment {
     /// The time on both clocks.
-    static var now: Moment { Moment(instant: .now, time: .now) }
+    package static var now: Moment { Moment(instant: .now, time: .now) }
 }
 
 extension Timestamp {

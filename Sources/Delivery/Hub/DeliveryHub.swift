@@ -1,14 +1,12 @@
 package import EventModel
 internal import FanOut
 package import NIOCore
-internal import SessionProtocol
 internal import Synchronization
-internal import WebSocketCodec
 
-/// The node's one listener at the log: encodes each event once and hands it to the event loops that follow its topic.
+/// The node's one listener at the log: hands events to the event loops that follow their topic.
 ///
 /// One FIFO per loop (`EventLoop.execute`) carries events and joins alike, so a join at the head misses nothing (DESIGN 3).
-package final class FanOutHub: TailSink {
+package final class DeliveryHub: TailSink {
     /// Which loops follow each topic, by number: one for the loop's feed, and one for each question to follow it that is
     /// under way.
     private let interest = Mutex<[TopicName: [Int: Int]]>([:])
@@ -17,7 +15,7 @@ package final class FanOutHub: TailSink {
     /// Taken before the log's own lock;
     /// `interest` is taken inside of both.
     private let ordering = Mutex<Void>(())
-    private let loops: [NIOLoopBound<LoopFanOut>]
+    private let loops: [NIOLoopBound<LoopDelivery>]
     private let log: any EventLog
 
     /// Takes all event loops, in the order of their numbers; not to be called on one of them.
@@ -27,7 +25,7 @@ package final class FanOutHub: TailSink {
         self.loops = try loops.map { loop in
             try loop.submit {
                 NIOLoopBound(
-                    LoopFanOut(eventLoop: loop, limits: loopLimits), eventLoop: loop)
+                    LoopDelivery(eventLoop: loop, limits: loopLimits), eventLoop: loop)
             }.wait()
         }
         for (index, loop) in self.loops.enumerated() {
@@ -42,11 +40,11 @@ package final class FanOutHub: TailSink {
         return share
     }
 
-    /// The fan-out of the loop with this number; to be used on that loop only.
-    func fanOut(onLoop number: Int) -> LoopFanOut { loops[number].value }
+    /// The delivery on the loop with this number; to be used on that loop only.
+    package func loop(_ number: Int) -> LoopDelivery { loops[number].value }
 
-    /// Calls `body` with every loop's fan-out, on its loop.
-    package func forEachLoop(_ body: @escaping @Sendable (LoopFanOut) -> Void) {
+    /// Calls `body` with every loop's delivery, on its loop.
+    package func forEachLoop(_ body: @escaping @Sendable (LoopDelivery) -> Void) {
         for loop in loops { loop.eventLoop.execute { body(loop.value) } }
     }
 
@@ -61,10 +59,9 @@ package final class FanOutHub: TailSink {
     package func appended(_ events: [Event], to topic: TopicName, epoch: Epoch) {
         let followers = interest.withLock { $0[topic] ?? [:] }
         guard !followers.isEmpty else { return }
-        let encoded = events.map { Self.encode($0, of: topic, epoch: epoch) }
         for number in followers.keys {
             let loop = loops[number]
-            loop.eventLoop.execute { loop.value.shard.appended(encoded, to: topic) }
+            loop.eventLoop.execute { loop.value.shard.appended(events, to: topic, epoch: epoch) }
         }
     }
 
@@ -84,18 +81,12 @@ package final class FanOutHub: TailSink {
         forEachLoop { $0.shard.restarted(position, fork: fork) }
     }
 
-    private static func encode(_ event: Event, of topic: TopicName, epoch: Epoch) -> EncodedMessage
-    {
-        let message = EventMessage.encode(topic: topic, epoch: epoch, event: event)
-        return EncodedMessage(offset: event.offset, frame: WebSocketFrame.encode(text: message))
-    }
-
     // MARK: From the loops to the log
 
     /// Follows topics on a loop; the loop's shard is told before `completion` runs there.
     func follow(
         _ topics: [TopicName], onLoop number: Int,
-        completion: @escaping @Sendable (LoopFanOut, Result<[TopicPosition], BrokerError>) -> Void
+        completion: @escaping @Sendable (LoopDelivery, Result<[TopicPosition], BrokerError>) -> Void
     ) {
         let loop = loops[number]
         ordering.withLock { _ in
@@ -133,18 +124,14 @@ package final class FanOutHub: TailSink {
     }
 
     /// Reads and encodes a page on the log's thread; the loop's shard is told on its loop.
-    func read(_ topic: TopicName, after: Offset, limits: Limits, onLoop number: Int) {
+    func read(
+        _ topic: TopicName, after: Offset, in encoding: Encoding, limits: Limits,
+        onLoop number: Int
+    ) {
         let loop = loops[number]
         log.page(of: topic, after: after, events: limits.pageEventsMax, bytes: limits.pageBytesMax)
-        {
-            result in
-            let page = (try? result.get()).map { page in
-                ReplayPage(
-                    position: page.position, purgedBelow: page.purgedBelow,
-                    events: page.events.map {
-                        Self.encode($0, of: topic, epoch: page.position.epoch)
-                    })
-            }
+        { result in
+            let page = (try? result.get()).map { ReplayPage($0, in: encoding) }
             loop.eventLoop.execute { loop.value.shard.pageArrived(page, of: topic, after: after) }
         }
     }

@@ -1,16 +1,17 @@
 package import EventModel
-internal import FanOut
-internal import NIOCore
+package import FanOut
+package import NIOCore
 
-/// The fan-out on one event loop: its shard, its connections, and one clock for all of them.
+/// Delivery on one event loop: its shard of the fan-out, its connections, and one clock for all of
+/// them.
 ///
 /// Confined to its loop.
-package final class LoopFanOut {
-    let eventLoop: any EventLoop
-    let limits: Limits
-    private(set) lazy var shard = FanOutShard(limits: limits, now: .now, actor: self)
-    private var connections: [SubscriberConnection] = []
-    private var hub: FanOutHub?
+package final class LoopDelivery {
+    package let eventLoop: any EventLoop
+    package let limits: Limits
+    package private(set) lazy var shard = FanOutShard(limits: limits, now: .now, actor: self)
+    private var connections: [any DeliveryConnection] = []
+    private var hub: DeliveryHub?
     private var number = 0
     /// Set when the broker goes down.
     private var drainTime: Duration?
@@ -26,7 +27,7 @@ package final class LoopFanOut {
     /// Plaintext of one record, shared by all connections of the loop.
     ///
     /// Unsafe memory on the hot path: frames are copied into it and sealed from it, without an array for each connection.
-    let record = UnsafeMutableRawBufferPointer.allocate(
+    package let record = UnsafeMutableRawBufferPointer.allocate(
         byteCount: recordBytesMax, alignment: 64)
 
     init(eventLoop: any EventLoop, limits: Limits) {
@@ -36,7 +37,7 @@ package final class LoopFanOut {
 
     deinit { record.deallocate() }
 
-    func start(hub: FanOutHub, number: Int) {
+    func start(hub: DeliveryHub, number: Int) {
         self.hub = hub
         self.number = number
         scheduleTick()
@@ -55,12 +56,12 @@ package final class LoopFanOut {
 
     // MARK: Connections
 
-    func add(_ connection: SubscriberConnection) {
+    package func add(_ connection: any DeliveryConnection) {
         connection.place = connections.count
         connections.append(connection)
     }
 
-    func remove(_ connection: SubscriberConnection) {
+    package func remove(_ connection: any DeliveryConnection) {
         let last = connections.removeLast()
         guard last !== connection else { return }
         connections[connection.place] = last
@@ -104,12 +105,12 @@ package final class LoopFanOut {
     }
 
     /// Flushes again when others had their turn.
-    func flushLater(_ subscriber: Subscriber) { shard.flushNextTurn(subscriber) }
+    package func flushLater(_ subscriber: Subscriber) { shard.flushNextTurn(subscriber) }
 
     // MARK: Subscribing
 
     /// Follows topics; the shard has their feeds when `completion` runs, but for those that do not exist.
-    func follow(
+    package func follow(
         _ topics: [TopicName], completion: @escaping (Result<[TopicPosition], BrokerError>) -> Void
     ) {
         let bound = NIOLoopBound(completion, eventLoop: eventLoop)
@@ -117,9 +118,9 @@ package final class LoopFanOut {
     }
 }
 
-@available(*, unavailable) extension LoopFanOut: Sendable {}
+@available(*, unavailable) extension LoopDelivery: Sendable {}
 
-extension LoopFanOut: FanOutActor {
+extension LoopDelivery: FanOutActor {
     package func scheduleFlush() {
         eventLoop.assumeIsolated().execute { self.shard.flush(clock: { .now }) }
     }
@@ -135,7 +136,7 @@ extension LoopFanOut: FanOutActor {
         follow(topics) { _ in }
     }
 
-    package func read(_ topic: TopicName, after: Offset) {
-        hub?.read(topic, after: after, limits: limits, onLoop: number)
+    package func read(_ topic: TopicName, after: Offset, in encoding: Encoding) {
+        hub?.read(topic, after: after, in: encoding, limits: limits, onLoop: number)
     }
 }

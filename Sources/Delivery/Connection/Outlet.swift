@@ -1,0 +1,145 @@
+package import EventModel
+package import FanOut
+package import Transport
+
+/// The delivering half of a connection: what waits for its socket, moved there at the socket's pace.
+///
+/// What comes from the client, and what it means, is the connection's own; it asks the outlet for
+/// subscriptions and hands it replies. Confined to its loop.
+package final class Outlet {
+    package let loop: LoopDelivery
+    private let stream: StreamConnection
+    /// `nil` once the connection is over.
+    private var subscriber: Subscriber?
+    /// The client's input is not read while too many answers wait.
+    package private(set) var isHeldBack = false
+    /// Something other than a ping went out since this was asked last.
+    private var hasSent = false
+    /// What waits is still flushed, until then, and the connection ends behind it.
+    private var end: ContinuousClock.Instant?
+    private static let flushTimeout = Duration.seconds(5)
+    /// Bytes of answers that may wait while the client's input is read.
+    private static let answerBytesMax = 64 << 10
+    /// A ping without payload: no message, and browsers do not see it.
+    private static let pingBytes = 2
+    /// Bytes that may be moved in one flush; the rest waits for the next turn, so that one
+    /// subscriber does not hold up a loop.
+    private static let flushBytesMax = 1 << 20
+
+    /// Begins delivery to a connection in one encoding.
+    package init(_ stream: StreamConnection, loop: LoopDelivery, encoding: Encoding) {
+        self.stream = stream
+        self.loop = loop
+        subscriber = Subscriber(
+            output: self, shard: loop.shard, limits: loop.limits, encoding: encoding)
+    }
+
+    // MARK: Subscriptions
+
+    /// A new subscription of this connection, not yet known to the shard.
+    package func makeSubscription(id: Int64?, patterns: [TopicPattern]) -> Subscription? {
+        subscriber.map { Subscription(id: id, patterns: patterns, subscriber: $0) }
+    }
+
+    package func subscription(id: Int64) -> Subscription? {
+        subscriber?.subscriptions.first { $0.id == id }
+    }
+
+    /// Whether it is still a subscription of this connection.
+    package func has(_ subscription: Subscription) -> Bool {
+        subscriber?.subscriptions.contains { $0 === subscription } ?? false
+    }
+
+    /// Ends all subscriptions; what waits of them is dropped, answers still go out.
+    package func endSubscriptions() {
+        if let subscriber { loop.shard.removeSubscriptions(of: subscriber) }
+    }
+
+    // MARK: Output
+
+    /// Bytes that wait for the socket.
+    package var backlogBytes: Int { subscriber?.backlog.byteCount ?? 0 }
+
+    /// Sends a whole message behind what waits already.
+    package func send(_ bytes: [UInt8]) {
+        guard let subscriber else { return }
+        subscriber.sendControl(bytes)
+        // The client asks and does not read the answers: what it costs is bounded, too.
+        if !isHeldBack, stream.isOpen,
+            subscriber.backlog.controlByteCount > Self.answerBytesMax
+        {
+            holdBack(true)
+        }
+    }
+
+    private func holdBack(_ isHeldBack: Bool) {
+        self.isHeldBack = isHeldBack
+        stream.setReading(!isHeldBack)
+    }
+
+    /// Whether a message went out since this was asked last.
+    package func takeHasSent() -> Bool {
+        defer { hasSent = false }
+        return hasSent
+    }
+
+    /// Ends the connection behind what waits.
+    package func finish() {
+        if backlogBytes == 0 { stream.close() } else { end = .now + Self.flushTimeout }
+    }
+
+    /// The connection has ended, or is ending behind what waits.
+    package var isFinishing: Bool { end != nil }
+
+    /// Gives up on a client that does not take what waits behind the end.
+    package func tick(now: ContinuousClock.Instant) {
+        if let end, now >= end { stream.abort() }
+    }
+
+    /// The socket takes bytes again.
+    package func writable() {
+        // Many who catch up may be writable at once: they have their turns with the others.
+        if let subscriber, subscriber.isReplaying {
+            loop.shard.markDirty(subscriber)
+        } else {
+            flush()
+        }
+    }
+
+    /// The connection is over; nothing is delivered any more.
+    package func closed() {
+        if let subscriber { loop.shard.remove(subscriber) }
+        subscriber = nil
+    }
+}
+
+@available(*, unavailable) extension Outlet: Sendable {}
+
+extension Outlet: SubscriberOutput {
+    /// Moves the backlog into TLS records, one write each, until the socket takes no more.
+    package func flush() {
+        guard let subscriber, stream.isOpen else { return }
+        defer { flushed(subscriber) }
+        var moved = 0
+        while !stream.isBlocked, moved < Self.flushBytesMax {
+            let count = subscriber.backlog.fill(loop.record)
+            if count > 0 {
+                stream.send(UnsafeRawBufferPointer(rebasing: loop.record[..<count]))
+                if count > Self.pingBytes { hasSent = true }
+                moved += count
+                if subscriber.backlog.isEmpty, !subscriber.isReplaying { return }
+            } else {
+                subscriber.refill()
+                if subscriber.backlog.isEmpty { return }
+            }
+        }
+        if moved >= Self.flushBytesMax { loop.flushLater(subscriber) }
+    }
+
+    private func flushed(_ subscriber: Subscriber) {
+        if isHeldBack, subscriber.backlog.controlByteCount <= Self.answerBytesMax {
+            holdBack(false)
+        }
+        if end != nil, subscriber.backlog.isEmpty { stream.close() }
+    }
+}

@@ -1,0 +1,66 @@
+package import EventModel
+
+/// One of the byte forms in which events and notices are delivered (DESIGN 1), such as a session's
+/// frames or lines of NDJSON.
+///
+/// What counts is which one it is, not what it makes: an event's bytes are made once a loop for
+/// each encoding in use there, and shared by all subscribers that take it.
+package final class Encoding: Sendable {
+    package let event: @Sendable (TopicName, Epoch, Event) -> [UInt8]
+    package let notice: @Sendable (Notice) -> [UInt8]
+
+    package init(
+        event: @escaping @Sendable (TopicName, Epoch, Event) -> [UInt8],
+        notice: @escaping @Sendable (Notice) -> [UInt8]
+    ) {
+        self.event = event
+        self.notice = notice
+    }
+}
+
+/// An event as the subscribers of one loop share it: with its bytes in each encoding that one of
+/// them takes, made when the first of them needs it.
+///
+/// Confined to its event loop.
+package final class SharedEvent {
+    package let topic: TopicName
+    package let epoch: Epoch
+    package let event: Event
+    /// Mostly there is one encoding on a loop.
+    private var first: (encoding: Encoding, bytes: [UInt8])?
+    private var others: [(encoding: Encoding, bytes: [UInt8])] = []
+    /// What it counts for among the newest events in memory.
+    var countedBytes = 0
+
+    package init(
+        _ event: Event, of topic: TopicName, epoch: Epoch,
+        encoded: (encoding: Encoding, bytes: [UInt8])? = nil
+    ) {
+        self.topic = topic
+        self.epoch = epoch
+        self.event = event
+        first = encoded
+    }
+
+    package var offset: Offset { event.offset }
+
+    /// The event in an encoding.
+    func bytes(in encoding: Encoding) -> [UInt8] {
+        if let first, first.encoding === encoding { return first.bytes }
+        if let other = others.first(where: { $0.encoding === encoding }) { return other.bytes }
+        let bytes = encoding.event(topic, epoch, event)
+        if first == nil {
+            first = (encoding, bytes)
+        } else {
+            others.append((encoding, bytes))
+        }
+        return bytes
+    }
+
+    /// Bytes in memory: its own, and those of each encoding.
+    var byteCount: Int {
+        others.reduce(event.content.byteCount + (first?.bytes.count ?? 0)) { $0 + $1.bytes.count }
+    }
+}
+
+@available(*, unavailable) extension SharedEvent: Sendable {}
