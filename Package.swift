@@ -185,7 +185,8 @@ let package = Package(
         .testTarget(
             name: "SubscribeEndpointTests",
             dependencies: [
-                "SubscribeEndpoint", "Delivery", "MemoryLog", "FanOut", "EventModel", "AccessControl",
+                "SubscribeEndpoint", "Delivery", "MemoryLog", "FanOut", "EventModel",
+                "AccessControl",
                 "SessionProtocol", "WebSocketCodec", "OpenSSLBridge", "Transport", nioCore,
                 nioPosix, nioHTTP1, logging,
             ],

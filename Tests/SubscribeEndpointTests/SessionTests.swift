@@ -96,8 +96,7 @@ import Testing
         let client = try await TestClient.session(node)
         client.send(#"{"type":"subscribe","id":1,"topic":">"}"#)
         _ = try await client.told(2)
-        _ = try await node.log.create(try TopicName("a"), settings: TopicSettings())
-        node.log.setAvailable(false)
+        node.log.createAndSwitchOff(try TopicName("a"))
         try await eventually("the failed follow") {
             node.log.flush()
             return await node.sum { $0.awaitedCount } == 1

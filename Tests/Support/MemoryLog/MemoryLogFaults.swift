@@ -1,6 +1,14 @@
 package import EventModel
 import Synchronization
 
+    /// Creates a topic, and is switched off before anybody can follow it.
+    package func createAndSwitchOff(_ topic: TopicName) {
+        state.withLock { state in
+            add(topic, TopicSettings(), &state)
+            state.isAvailable = false
+        }
+    }
+
 /// What happens to a log: retention, purges, deletion, a database that is away, another
 /// incarnation.
 extension MemoryLog {
