@@ -13,8 +13,9 @@ package protocol EventLog: Sendable {
     /// Begins to follow topics: after the completion, the sink gets every event above each position's `latest`.
     ///
     /// The completion and the sink's calls are serialised: nothing overtakes. Topics that do not exist are left out of
-    /// the answer; they come through `TailSink.created`. Whether one exists is asked of the database before it is left
-    /// out, as another node may have created it a moment ago. Following twice is answered anew and costs nothing.
+    /// the answer; they come through `TailSink.created`. The database is asked before one is left
+    /// out, as another node may have created it a moment ago. Following twice is answered anew and
+    /// costs nothing.
     /// Errors: `database_unavailable` (retry).
     func follow(
         _ topics: [TopicName],

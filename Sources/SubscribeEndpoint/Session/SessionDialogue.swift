@@ -136,7 +136,8 @@ final class SessionDialogue: Dialogue {
             question, fanOut: connection.fanOut, log: services.log
         ) { [self] result in
             switch result {
-            case .success(let starts): subscribed(request, subscription, starts)
+            case .success(let starts):
+                subscribed(request, subscription, starts, gone: question.gone(beside: starts))
             case .failure(let error):
                 shard.remove(subscription)
                 decide { $0.subscribeRefused(id: request.id, error, now: $1, into: &$2) }
@@ -146,16 +147,14 @@ final class SessionDialogue: Dialogue {
     }
 
     private func subscribed(
-        _ request: SubscribeRequest, _ subscription: Subscription, _ starts: [FollowerStart]
+        _ request: SubscribeRequest, _ subscription: Subscription, _ starts: [FollowerStart],
+        gone: [TopicName]
     ) {
         let message = BrokerMessage.Subscribed(id: request, starts: starts)
         decide { $0.subscribed(message, now: $1, into: &$2) }
         // The client may have unsubscribed meanwhile, or gone.
         guard let connection, conversation.isOpen, connection.has(subscription) else { return }
-        var gone = Set(request.cursors.keys)
-        if case .after = request.from { gone.formUnion(request.patterns.compactMap(\.exactName)) }
-        gone.subtract(starts.map(\.feed.topic))
-        connection.fanOut.shard.join(subscription, starts, gone: Array(gone))
+        connection.fanOut.shard.join(subscription, starts, gone: gone)
     }
 
     private func unsubscribe(_ id: Int64) {

@@ -17,6 +17,7 @@ import Transport
 final class TestNode: Sendable {
     let log = MemoryLog()
     let hub: FanOutHub
+    let sink: HeldSink
     let port: Int
     private let server: TransportServer
     private let group: MultiThreadedEventLoopGroup
@@ -31,7 +32,8 @@ final class TestNode: Sendable {
         group = MultiThreadedEventLoopGroup(numberOfThreads: loops)
         let log = wrap(log)
         hub = try FanOutHub(loops: Array(group.makeIterator()), log: log, limits: limits)
-        self.log.start(sink: hub)
+        sink = HeldSink(hub)
+        self.log.start(sink: sink)
         let terms = SessionTerms(
             node: "n1", version: "1.0.0", limits: limits, faultsPerMinuteMax: faultsPerMinuteMax)
         let endpoint = SubscribeEndpoint(
