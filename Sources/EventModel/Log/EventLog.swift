@@ -70,9 +70,9 @@ package typealias AppendCompletion = @Sendable (Result<[AppendReceipt], BrokerEr
 ///
 /// One sink a node; calls are serialised, come on any thread and must not block. Of each followed
 /// topic the sink is told a position (`follow`), and from there on every offset: in `appended`, or
-/// passed over by `purged` when it cannot be read any more. Events never come behind a hole that was
-/// not told: the log tells `purged` first, also for what it tells of an incarnation that has ended,
-/// before `restarted`.
+/// passed over by `purged` when it cannot be read any more. Events never come behind a hole that
+/// was not told: the log tells `purged` first, also for what it tells of an incarnation that has
+/// ended, before `restarted`.
 package protocol TailSink: Sendable {
     /// Committed events of one followed topic.
     ///
@@ -95,8 +95,8 @@ package protocol TailSink: Sendable {
     /// The log began another incarnation (DESIGN 5): a followed topic goes on behind `fork`, with the position's epoch.
     ///
     /// Subscribers that consumed more than `fork` need a `reset`; for the others nothing happened.
-    /// `fork` may be above what was told: who lacks what is between reads it from the log. Behind it,
-    /// the sink gets every event above `fork`, and `purged` before them where the first are gone.
+    /// `fork` may be above what was told: who lacks what is between reads it from the log. Behind
+    /// it, the sink gets every event above `fork`, and `purged` before them where the first are gone.
     func restarted(_ position: TopicPosition, fork: Offset)
 }
 

@@ -55,8 +55,8 @@ final class SubscribeOperation {
         let matching = question.patterns.flatMap { pattern in
             pattern.exactName.map { [$0] } ?? log.topics(matching: pattern)
         }
-        // One with a cursor may have been created at another node a moment ago, so that this one does
-        // not match it yet; to follow it is to ask the database for it.
+        // One with a cursor may have been created at another node a moment ago, so that this one
+        // does not match it yet; to follow it is to ask the database for it.
         topics = Array(Set(matching).union(question.cursors.keys))
         let unknown = topics.filter { fanOut.shard.feed(of: $0) == nil }
         guard !unknown.isEmpty else { return begin(now: now) }
@@ -170,8 +170,8 @@ final class SubscribeOperation {
         completion(.success(Array(starts.values)))
     }
 
-    /// A start in the life that this node still has would be told to be over at once, and everything
-    /// would come again.
+    /// A start in the life that this node still has would be told to be over at once, and
+    /// everything would come again.
     private func waitToBeTold(of topic: TopicName, _ now: Timestamp) {
         guard waitsLeft > 0 else {
             return completion(

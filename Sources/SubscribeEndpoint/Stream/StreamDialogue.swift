@@ -26,8 +26,8 @@ final class StreamDialogue: Dialogue {
         if let start, fanOut.shard.feed(of: topic) === start.feed {
             return fanOut.shard.join(subscription, [start], gone: [])
         }
-        // It may have come into being between the start and the registration: then nothing of it was
-        // before the start.
+        // It may have come into being between the start and the registration: then nothing of it
+        // was before the start.
         let hasCursor = if case .after = from { true } else { false }
         let question = SubscribeOperation.Question(
             patterns: [TopicPattern(topic)], from: hasCursor ? from : .offset(1), cursors: [:])
