@@ -12,7 +12,7 @@ struct EndedTopics {
     /// The keys of `waiting`, in the order in which they came.
     private var order = Deque<TopicName>()
 
-    /// The topic has ended; nothing is to be told if it is gone already, as far as the client knows.
+    /// The topic has ended; nothing is to be told if it is gone already as far as the client knows.
     mutating func ended(_ topic: TopicName) {
         guard !told.contains(topic) else { return }
         if waiting.updateValue(true, forKey: topic) == nil { order.append(topic) }

@@ -293,8 +293,8 @@ package final class FanOutShard {
         actor.scheduleFlushLater()
     }
 
-    /// Flushes those for whom something came since the last time, for `Limits.flushTurn` at the most
-    /// and one subscriber: first who is live, then who replays, each in turn.
+    /// Flushes those for whom something came since the last time, for `Limits.flushTurn` and one
+    /// subscriber at the most: first who is live, then who replays, each in turn.
     ///
     /// What is left has its turn when the loop's sockets had theirs. Of those who replay, one is
     /// flushed in any case, so that they are not starved.

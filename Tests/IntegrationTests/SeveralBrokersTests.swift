@@ -3,6 +3,7 @@ import EventModel
 import PostgresBridge
 import PostgresCluster
 import SessionProtocol
+import SluiceClient
 import Testing
 
 extension EndToEnd {
@@ -58,6 +59,46 @@ extension EndToEnd {
             try await first.stop()
             try await there.publish("\(base).a", numbers: 41...41)
             #expect(try await session.data(1) == ["41"])
+            try await second.stop()
+        }
+
+        @Test func `take cursors of topics that the other one created a moment ago`() async throws {
+            let database = try PostgresCluster.shared.freshDatabase()
+            let first = try await TestBroker.start { configuration in
+                configuration.databaseURL = database
+                configuration.node = "one"
+            }
+            let second = try await TestBroker.start { configuration in
+                configuration.databaseURL = database
+                configuration.node = "two"
+            }
+            let base = freshTopic("moment")
+            let session = try await TestSocket.open(second, token: first.token)
+            guard case .welcome = try await session.message() else {
+                throw TimedOut(what: "welcome")
+            }
+            let here = TestHTTP(first)
+            for id in 1...30 {
+                let topic = "\(base).\(id).a"
+                let answer = try await here.publish(topic, Array("1".utf8))
+                let cursor = try #require(try answer.fields().text("cursor"))
+                session.send(
+                    #"{"type":"subscribe","id":\#(id),"topic":"\#(base).\#(id).*","#
+                        + #""cursors":{"\#(topic)":"\#(cursor)"}}"#)
+                try await here.publish(topic, numbers: 2...2)
+                var offsets: [Offset] = []
+                var isLive = false
+                while offsets.isEmpty || !isLive {
+                    switch try await session.message() {
+                    case .event(let event): offsets.append(event.event.offset)
+                    case .live: isLive = true
+                    case .reset, .gap: Issue.record("nothing was lost")
+                    default: continue
+                    }
+                }
+                #expect(offsets == [2])
+            }
+            try await first.stop()
             try await second.stop()
         }
     }

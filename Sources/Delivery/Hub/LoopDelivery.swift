@@ -19,7 +19,8 @@ package final class LoopDelivery {
     private static let tickInterval = TimeAmount.seconds(1)
     /// How long the sockets may be polled before what could not be flushed in one turn goes on.
     ///
-    /// NIO polls its sockets only when no task is left, so a task that queues itself again would starve them.
+    /// NIO polls its sockets only when no task is left, so a task that queues itself again would
+    /// starve them.
     private static let pollPause = TimeAmount.microseconds(50)
     /// The most plaintext of one TLS record (RFC 8446 5.1).
     private static let recordBytesMax = 16 * 1024

@@ -20,6 +20,14 @@ package final class StartOperation {
             self.from = from
             self.cursors = cursors
         }
+
+        /// Topics of which the client has consumed something, and that have no start: they do not
+        /// exist any more.
+        package func gone(beside starts: [FollowerStart]) -> [TopicName] {
+            var known = Set(cursors.keys)
+            if case .after = from { known.formUnion(patterns.compactMap(\.exactName)) }
+            return Array(known.subtracting(starts.map(\.feed.topic)))
+        }
     }
 
     private let question: Question
@@ -33,6 +41,12 @@ package final class StartOperation {
     /// Questions to the log that are open.
     private var openCount = 0
     private var failure: BrokerError?
+    /// The database has another life of this topic than this node was told of.
+    private var untold: TopicName?
+    private var waitsLeft = waitsMax
+    /// The node reads the catalog each second at least.
+    private static let waitsMax = 20
+    private static let waitTime = TimeAmount.milliseconds(250)
 
     /// Calls `completion` once, on the loop, with the starts of all topics that exist.
     package init(
@@ -46,11 +60,12 @@ package final class StartOperation {
     }
 
     package func run(now: Timestamp) {
-        topics = Array(
-            Set(
-                question.patterns.flatMap { pattern in
-                    pattern.exactName.map { [$0] } ?? log.topics(matching: pattern)
-                }))
+        let matching = question.patterns.flatMap { pattern in
+            pattern.exactName.map { [$0] } ?? log.topics(matching: pattern)
+        }
+        // One with a cursor may have been created at another node a moment ago, so that this one
+        // does not match it yet; to follow it is to ask the database for it.
+        topics = Array(Set(matching).union(question.cursors.keys))
         let unknown = topics.filter { loop.shard.feed(of: $0) == nil }
         guard !unknown.isEmpty else { return begin(now: now) }
         loop.follow(unknown) { [self] result in
@@ -64,6 +79,7 @@ package final class StartOperation {
     private func begin(now: Timestamp) {
         let feeds = topics.compactMap { loop.shard.feed(of: $0) }
         starts = [:]
+        untold = nil
         epochs = Dictionary(uniqueKeysWithValues: feeds.map { ($0.topic, $0.epoch) })
         let plan = StartPlan(
             positions: feeds.map(\.position), from: question.from, cursors: question.cursors)
@@ -87,15 +103,23 @@ package final class StartOperation {
             cursors,
             completion: answer(now) { operation, resumptions in
                 for (topic, resumption) in resumptions {
-                    switch resumption {
-                    case .goesOn:
-                        operation.start(topic, after: cursors[topic]?.offset ?? 0, reset: nil)
-                    case .reset(_, .deleted): break  // This node will be told, too.
-                    case .reset(let fork, let reason):
-                        operation.start(topic, after: fork, reset: reason)
-                    }
+                    guard let cursor = cursors[topic] else { continue }
+                    operation.resume(topic, after: cursor, resumption)
                 }
             })
+    }
+
+    private func resume(_ topic: TopicName, after cursor: Cursor, _ resumption: Resumption) {
+        let isOfKnownLife = cursor.epoch.topicID == epochs[topic]?.topicID
+        switch resumption {
+        case .goesOn where isOfKnownLife: start(topic, after: cursor.offset, reset: nil)
+        case .reset(let fork, .restored) where isOfKnownLife:
+            start(topic, after: fork, reset: .restored)
+        case .reset(let fork, .recreated) where !isOfKnownLife:
+            start(topic, after: fork, reset: .recreated)
+        case .reset(_, .deleted): break  // This node will be told, too.
+        case .goesOn, .reset: untold = topic
+        }
     }
 
     private func search(_ topics: [TopicName], _ time: Timestamp, _ now: Timestamp) {
@@ -147,13 +171,25 @@ package final class StartOperation {
         openCount -= 1
         guard openCount == 0 else { return }
         if let failure { return completion(.failure(failure)) }
-        let hasRestarted = epochs.contains { topic, epoch in
-            loop.shard.feed(of: topic).map { $0.epoch != epoch } ?? false
+        if let untold { return waitToBeTold(of: untold, now) }
+        // Whether a topic was deleted, or only not followed meanwhile, the log says.
+        let hasChanged = epochs.contains { loop.shard.feed(of: $0)?.epoch != $1 }
+        if hasChanged { return run(now: now) }
+        completion(.success(Array(starts.values)))
+    }
+
+    /// A start in the life that this node still has would be told to be over at once, and
+    /// everything would come again.
+    private func waitToBeTold(of topic: TopicName, _ now: Timestamp) {
+        guard waitsLeft > 0 else {
+            return completion(
+                .failure(
+                    BrokerError(
+                        .databaseUnavailable,
+                        "\(topic) was created anew, which this node has not been told of yet.")))
         }
-        if hasRestarted { return begin(now: now) }
-        // A topic that was deleted since then begins anew when it comes back.
-        completion(
-            .success(starts.values.filter { loop.shard.feed(of: $0.feed.topic) === $0.feed }))
+        waitsLeft -= 1
+        loop.eventLoop.assumeIsolated().scheduleTask(in: Self.waitTime) { self.run(now: now) }
     }
 }
 

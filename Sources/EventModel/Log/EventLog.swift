@@ -13,8 +13,9 @@ package protocol EventLog: Sendable {
     /// Begins to follow topics: after the completion, the sink gets every event above each position's `latest`.
     ///
     /// The completion and the sink's calls are serialised: nothing overtakes. Topics that do not exist are left out of
-    /// the answer; they come through `TailSink.created`. Whether one exists is asked of the database before it is left
-    /// out, as another node may have created it a moment ago. Following twice is answered anew and costs nothing.
+    /// the answer; they come through `TailSink.created`. The database is asked before one is left
+    /// out, as another node may have created it a moment ago. Following twice is answered anew and
+    /// costs nothing.
     /// Errors: `database_unavailable` (retry).
     func follow(
         _ topics: [TopicName],
@@ -69,9 +70,9 @@ package typealias AppendCompletion = @Sendable (Result<[AppendReceipt], BrokerEr
 ///
 /// One sink a node; calls are serialised, come on any thread and must not block. Of each followed
 /// topic the sink is told a position (`follow`), and from there on every offset: in `appended`, or
-/// passed over by `purged` when it cannot be read any more. Events never come behind a hole that was
-/// not told: the log tells `purged` first, also for what it tells of an incarnation that has ended,
-/// before `restarted`.
+/// passed over by `purged` when it cannot be read any more. Events never come behind a hole that
+/// was not told: the log tells `purged` first, also for what it tells of an incarnation that has
+/// ended, before `restarted`.
 package protocol TailSink: Sendable {
     /// Committed events of one followed topic.
     ///
@@ -94,8 +95,8 @@ package protocol TailSink: Sendable {
     /// The log began another incarnation (DESIGN 5): a followed topic goes on behind `fork`, with the position's epoch.
     ///
     /// Subscribers that consumed more than `fork` need a `reset`; for the others nothing happened.
-    /// `fork` may be above what was told: who lacks what is between reads it from the log. Behind it,
-    /// the sink gets every event above `fork`, and `purged` before them where the first are gone.
+    /// `fork` may be above what was told: who lacks what is between reads it from the log. Behind
+    /// it, the sink gets every event above `fork`, and `purged` before them where the first are gone.
     func restarted(_ position: TopicPosition, fork: Offset)
 }
 

@@ -137,7 +137,8 @@ final class SessionDialogue: Dialogue {
             question, loop: connection.loop, log: services.log
         ) { [self] result in
             switch result {
-            case .success(let starts): subscribed(request, subscription, starts)
+            case .success(let starts):
+                subscribed(request, subscription, starts, gone: question.gone(beside: starts))
             case .failure(let error):
                 shard.remove(subscription)
                 decide { $0.subscribeRefused(id: request.id, error, now: $1, into: &$2) }
@@ -147,7 +148,8 @@ final class SessionDialogue: Dialogue {
     }
 
     private func subscribed(
-        _ request: SubscribeRequest, _ subscription: Subscription, _ starts: [FollowerStart]
+        _ request: SubscribeRequest, _ subscription: Subscription, _ starts: [FollowerStart],
+        gone: [TopicName]
     ) {
         let message = BrokerMessage.Subscribed(id: request, starts: starts)
         decide { $0.subscribed(message, now: $1, into: &$2) }
@@ -155,10 +157,7 @@ final class SessionDialogue: Dialogue {
         guard let connection, conversation.isOpen, connection.outlet.has(subscription) else {
             return
         }
-        var gone = Set(request.cursors.keys)
-        if case .after = request.from { gone.formUnion(request.patterns.compactMap(\.exactName)) }
-        gone.subtract(starts.map(\.feed.topic))
-        connection.loop.shard.join(subscription, starts, gone: Array(gone))
+        connection.loop.shard.join(subscription, starts, gone: gone)
     }
 
     private func unsubscribe(_ id: Int64) {

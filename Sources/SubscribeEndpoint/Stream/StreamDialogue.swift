@@ -16,9 +16,8 @@ final class StreamDialogue: Dialogue {
 
     /// Begins delivery.
     ///
-    /// `start` is `nil` if the topic did not exist when the start was fixed; `isGone` says that the client then has a
-    /// cursor of a topic that does not exist any more.
-    func opened(topic: TopicName, start: FollowerStart?, isGone: Bool) {
+    /// `start` is what `from` came to before the upgrade; `nil` if the topic did not exist then.
+    func opened(topic: TopicName, from: StartPosition, start: FollowerStart?, log: any EventLog) {
         guard let connection,
             let subscription = connection.outlet.makeSubscription(
                 id: nil, patterns: [TopicPattern(topic)])
@@ -28,19 +27,21 @@ final class StreamDialogue: Dialogue {
         if let start, loop.shard.feed(of: topic) === start.feed {
             return loop.shard.join(subscription, [start], gone: [])
         }
-        // It may have come into being between the start and the registration.
-        loop.follow([topic]) { [self] result in
+        // It may have come into being between the start and the registration: then nothing of it
+        // was before the start.
+        let hasCursor = if case .after = from { true } else { false }
+        let question = StartOperation.Question(
+            patterns: [TopicPattern(topic)], from: hasCursor ? from : .offset(1), cursors: [:])
+        let operation = StartOperation(question, loop: loop, log: log) { [self] result in
             guard connection.outlet.has(subscription) else { return }
+            switch result {
+            case .success(let starts):
+                loop.shard.join(subscription, starts, gone: question.gone(beside: starts))
             // Nobody would tell of it again; the client comes back and has its start fixed anew.
-            guard case .success = result else {
-                return decide { $0.end(.internal, now: $1, into: &$2) }
+            case .failure: decide { $0.end(.internal, now: $1, into: &$2) }
             }
-            let start = loop.shard.feed(of: topic).map {
-                FollowerStart(feed: $0, cursor: 0, reset: isGone ? .recreated : nil)
-            }
-            loop.shard.join(
-                subscription, start.map { [$0] } ?? [], gone: isGone && start == nil ? [topic] : [])
         }
+        operation.run(now: .now)
     }
 
     func received(text: [UInt8]) {

@@ -113,8 +113,7 @@ package struct SubscribeEndpoint: Sendable {
                 stream, loop: services.hub.loop(info.loopIndex))
             let dialogue = StreamDialogue(connection, terms: services.terms)
             connection.begin(dialogue)
-            let hasCursor = if case .after = from { true } else { false }
-            dialogue.opened(topic: topic, start: start, isGone: hasCursor)
+            dialogue.opened(topic: topic, from: from, start: start, log: services.log)
             return connection
         }
     }

@@ -46,6 +46,19 @@ import Testing
         await two.stop()
     }
 
+    @Test func `follow a topic that was created elsewhere a moment ago`() async throws {
+        let node = try await LogNode.withFreshDatabase()
+        let session = try Session(node.conninfo)
+        for number in 0..<20 {
+            // Nothing announces it, so most often the node has not read of it yet.
+            let topic = try TopicName("nodes.fresh\(number)")
+            try session.ask("SELECT count(*) FROM sluice.create_topics(ARRAY['\(topic)'])")
+            try await node.log.follow([topic], sink: node.sink)
+            #expect(node.sink.heard.positions[topic]?.latest == 0)
+        }
+        await node.stop()
+    }
+
     @Test func `learn of a deletion and of a purge`() async throws {
         let node = try await LogNode.withFreshDatabase()
         let topic = try TopicName("nodes.gone")

@@ -19,19 +19,62 @@ final class HeldQuestions: Sendable {
     }
 }
 
+/// A sink that is told nothing until the test wants it, as of a node that has not heard yet.
+final class HeldSink: TailSink {
+    private let sink: any TailSink
+    /// `nil` once nothing is held back.
+    private let held = Mutex<[@Sendable (any TailSink) -> Void]?>(nil)
+
+    init(_ sink: any TailSink) { self.sink = sink }
+
+    func hold() { held.withLock { $0 = [] } }
+
+    func release() {
+        held.withLock { held in
+            for call in held ?? [] { call(sink) }
+            held = nil
+        }
+    }
+
+    private func tell(_ call: @escaping @Sendable (any TailSink) -> Void) {
+        held.withLock { held in
+            if held == nil { call(sink) } else { held?.append(call) }
+        }
+    }
+
+    func appended(_ events: [Event], to topic: TopicName, epoch: Epoch) {
+        tell { $0.appended(events, to: topic, epoch: epoch) }
+    }
+
+    func created(_ topics: [TopicName]) { tell { $0.created(topics) } }
+
+    func deleted(_ topic: TopicName) { tell { $0.deleted(topic) } }
+
+    func purged(_ topic: TopicName, earliest: Offset) {
+        tell { $0.purged(topic, earliest: earliest) }
+    }
+
+    func restarted(_ position: TopicPosition, fork: Offset) {
+        tell { $0.restarted(position, fork: fork) }
+    }
+}
+
 /// A log in memory that holds back what became of cursors, and tells what it is asked.
 struct ObservedLog: EventLog {
     private let log: MemoryLog
     private let held: HeldQuestions
     private let appending: @Sendable (AppendRequest) -> Void
     private let following: @Sendable () -> Void
+    private let knowsTopics: Bool
 
+    /// `knowsTopics`: Otherwise no pattern matches one that exists already.
     init(
         _ log: MemoryLog, _ held: HeldQuestions = HeldQuestions(),
         appending: @escaping @Sendable (AppendRequest) -> Void = { _ in },
-        following: @escaping @Sendable () -> Void = {}
+        following: @escaping @Sendable () -> Void = {}, knowsTopics: Bool = true
     ) {
         self.log = log
+        self.knowsTopics = knowsTopics
         self.held = held
         self.appending = appending
         self.following = following
@@ -59,7 +102,9 @@ struct ObservedLog: EventLog {
         log.follow(topics, completion: completion)
     }
 
-    func topics(matching pattern: TopicPattern) -> [TopicName] { log.topics(matching: pattern) }
+    func topics(matching pattern: TopicPattern) -> [TopicName] {
+        knowsTopics ? log.topics(matching: pattern) : []
+    }
 
     func page(
         of topic: TopicName, after: Offset, events: Int, bytes: Int,

@@ -18,6 +18,7 @@ import Transport
 final class TestNode: Sendable {
     let log = MemoryLog()
     let hub: DeliveryHub
+    let sink: HeldSink
     let port: Int
     private let server: TransportServer
     private let group: MultiThreadedEventLoopGroup
@@ -32,7 +33,8 @@ final class TestNode: Sendable {
         group = MultiThreadedEventLoopGroup(numberOfThreads: loops)
         let log = wrap(log)
         hub = try DeliveryHub(loops: Array(group.makeIterator()), log: log, limits: limits)
-        self.log.start(sink: hub)
+        sink = HeldSink(hub)
+        self.log.start(sink: sink)
         let terms = SessionTerms(
             node: "n1", version: "1.0.0", limits: limits, faultsPerMinuteMax: faultsPerMinuteMax)
         let endpoint = SubscribeEndpoint(

@@ -1,6 +1,9 @@
 package import EventModel
 import Synchronization
 
+/// What happens to a log: retention, purges, deletion, a database that is away, another
+/// incarnation.
+extension MemoryLog {
     /// Creates a topic, and is switched off before anybody can follow it.
     package func createAndSwitchOff(_ topic: TopicName) {
         state.withLock { state in
@@ -9,9 +12,6 @@ import Synchronization
         }
     }
 
-/// What happens to a log: retention, purges, deletion, a database that is away, another
-/// incarnation.
-extension MemoryLog {
     /// While it is not available, appends and reads are answered `database_unavailable`.
     package func setAvailable(_ isAvailable: Bool) {
         state.withLock { $0.isAvailable = isAvailable }
