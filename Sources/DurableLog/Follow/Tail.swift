@@ -221,6 +221,15 @@ final class Tail: Sendable {
         }
     }
 
+    /// What the old incarnation had up to this offset is not kept, and was not told yet.
+    func skipSurvivors(of topicID: Int32, to offset: Offset) {
+        state.withLock { state in
+            guard let followed = state.followed[topicID], followed.suspension != nil else { return }
+            state.followed[topicID]?.suspension?.last = offset
+            state.sink?.purged(followed.topic, earliest: offset + 1)
+        }
+    }
+
     /// The topic goes on behind the fork.
     func restart(_ ends: TopicEnds, fork: Offset) {
         state.withLock { state in
