@@ -12,6 +12,9 @@ final class LogContext: Sendable {
     static let reconnectPatience = Duration.seconds(1)
     /// Seconds for a connect; longer, and publishers would wait for an answer.
     static let connectTimeout = 3
+    /// Names come from `sluice` and the system alone: in any other schema, somebody could plant a
+    /// function that matches a call better and runs as the broker.
+    static let searchPath = ("search_path", "pg_catalog, pg_temp")
 
     let configuration: PostgresConfiguration
     /// For LISTEN, which a pooler in transaction mode cannot do.
@@ -38,7 +41,7 @@ final class LogContext: Sendable {
     private static let commonSettings = [
         ("default_transaction_isolation", "read committed"),
         ("synchronous_commit", "on"),
-        ("search_path", "pg_catalog, public"),
+        searchPath,
         ("tcp_keepalives_idle", "10"),
         ("tcp_keepalives_interval", "5"),
         ("tcp_keepalives_count", "3"),
