@@ -30,7 +30,7 @@ final class LogReader: Sendable {
     private let inbox = Mutex(Inbox())
     private let semaphore = DispatchSemaphore(value: 0)
     private let threads = Mutex<[PostgresThread]>([])
-    let pages = SharedPages()
+    let pages = SharedQuestions<PageKey, PageCompletion>()
 
     init(_ context: LogContext) { self.context = context }
 
@@ -136,32 +136,5 @@ private final class ReaderThread {
         self.connection = connection
         incarnation = entered
         return connection
-    }
-}
-
-/// Equal questions for pages that are under way share one read (DESIGN 3, "Tail cache").
-final class SharedPages: Sendable {
-    struct Key: Hashable, Sendable {
-        var topic: TopicName
-        var after: Offset
-        var events: Int
-        var bytes: Int
-    }
-
-    typealias Completion = @Sendable (Result<EventPage, BrokerError>) -> Void
-
-    private let waiting = Mutex<[Key: [Completion]]>([:])
-
-    /// `true`: nobody asks this yet, so the caller has to.
-    func join(_ key: Key, _ completion: @escaping Completion) -> Bool {
-        waiting.withLock { waiting in
-            waiting[key, default: []].append(completion)
-            return waiting[key]?.count == 1
-        }
-    }
-
-    /// The read begins: who asks from now on may expect newer events, so it asks anew.
-    func close(_ key: Key) -> [Completion] {
-        waiting.withLock { $0.removeValue(forKey: key) ?? [] }
     }
 }
