@@ -6,12 +6,17 @@ internal import PostgresBridge
 final class LogContext: Sendable {
     /// How long a statement of the control path may take.
     static let controlTimeout = Duration.seconds(30)
-    /// How long an append waits for a topic's lock (PROTOCOL 1, Limits).
+    /// How long an append waits for a topic's lock, and a read for a table's (PROTOCOL 1, Limits).
     static let lockTimeout = Duration.seconds(1)
+    static let lockTimeoutSetting = ("lock_timeout", "\(lockTimeout.components.seconds)s")
     /// How long work waits for a connection to come back before it is refused.
     static let reconnectPatience = Duration.seconds(1)
-    /// Seconds for a connect; longer, and publishers would wait for an answer.
+    /// Seconds for each address of a server, so that a silent one does not keep its neighbour
+    /// waiting.
     static let connectTimeout = 3
+    /// Names come from `sluice` and the system alone: in any other schema, somebody could plant a
+    /// function that matches a call better and runs as the broker.
+    static let searchPath = ("search_path", "pg_catalog, pg_temp")
 
     let configuration: PostgresConfiguration
     /// For LISTEN, which a pooler in transaction mode cannot do.
@@ -38,27 +43,40 @@ final class LogContext: Sendable {
     private static let commonSettings = [
         ("default_transaction_isolation", "read committed"),
         ("synchronous_commit", "on"),
-        ("search_path", "pg_catalog, public"),
+        searchPath,
         ("tcp_keepalives_idle", "10"),
         ("tcp_keepalives_interval", "5"),
         ("tcp_keepalives_count", "3"),
         ("tcp_user_timeout", "30000"),
     ]
 
-    /// Connects and enters the incarnation.
+    /// Connects and enters the incarnation, all within the configuration's `setUpTimeout`.
     ///
-    /// `role`: Shown in `pg_stat_activity`, after the application's name.
+    /// - Parameters:
+    ///   - role: Shown in `pg_stat_activity`, after the application's name.
+    ///   - settings: Besides those that every connection has.
+    ///   - conninfo: Instead of the configuration's.
+    ///   - goesOn: Asked every 100 ms while this or a later query waits; `false` ends it.
+    ///   - setUp: What else the role needs before the connection is of use.
+    /// - Returns: The connection and the incarnation that it entered.
+    /// - Throws: `connectionFailed`.
     func connect(
-        role: String, settings: [(String, String)] = [], conninfo: String? = nil
+        role: String, settings: [(String, String)] = [], conninfo: String? = nil,
+        while goesOn: (() -> Bool)? = nil,
+        setUp: (PostgresConnection) throws(PostgresError) -> Void = { _ in }
     ) throws(PostgresError) -> (PostgresConnection, incarnation: String) {
         var configuration = configuration
         configuration.conninfo = conninfo ?? configuration.conninfo
         configuration.applicationName += " \(role)"
         configuration.connectTimeout = min(configuration.connectTimeout, Self.connectTimeout)
         configuration.settings = Self.commonSettings + settings + configuration.settings
-        let connection = try PostgresConnection(configuration)
-        let entered = try incarnation.enter(connection)
-        catalog.begin(incarnation.current ?? entered)
+        var entered = ""
+        let connection = try PostgresConnection(configuration, while: goesOn) {
+            connection throws(PostgresError) in
+            entered = try incarnation.enter(connection)
+            catalog.begin(incarnation.current ?? entered)
+            try setUp(connection)
+        }
         return (connection, entered)
     }
 
@@ -68,6 +86,8 @@ final class LogContext: Sendable {
         error.committed = .no
         return error
     }
+
+    static var unreachable: BrokerError { unavailable("The database cannot be reached.") }
 }
 
 /// Doubling pauses between attempts to connect: 50 ms to 2 s.
@@ -91,5 +111,12 @@ extension PostgresError {
         guard kind == .query, let sqlState else { return true }
         return sqlState.hasPrefix("57P") || sqlState.hasPrefix("08") || sqlState == "25006"
             || ["SL001", "SL002", "SL003"].contains(sqlState)
+    }
+
+    /// May the same statement succeed later? Somebody held a lock (55P03) or cancelled it (57014),
+    /// or the server was out of something (53).
+    var isPassing: Bool {
+        guard let sqlState else { return false }
+        return sqlState == "55P03" || sqlState == "57014" || sqlState.hasPrefix("53")
     }
 }

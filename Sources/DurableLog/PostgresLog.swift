@@ -19,6 +19,9 @@ package final class PostgresLog: EventLog {
     private let tail = Tail()
     private let writer: LogWriter
     let reader: LogReader
+    /// Apart from the log's reader: replays and the check of who asks must not wait for each other.
+    let tokenReader: LogReader
+    let lookups = SharedQuestions<TokenLookup.Key, TokenLookup>()
     private let follower: LogFollower
     private let housekeeper: Housekeeper
     private let life = Mutex(Life.created)
@@ -40,7 +43,8 @@ package final class PostgresLog: EventLog {
             createsTopics: createsTopics, logger: logger)
         follower = LogFollower(context, tail)
         writer = LogWriter(context, tail, follower)
-        reader = LogReader(context)
+        reader = LogReader(context, role: "reader", threadCount: 3)
+        tokenReader = LogReader(context, role: "tokens", threadCount: 1)
         housekeeper = Housekeeper(context)
     }
 
@@ -57,6 +61,7 @@ package final class PostgresLog: EventLog {
         follower.start()
         writer.start()
         reader.start()
+        tokenReader.start()
         housekeeper.start()
     }
 
@@ -72,6 +77,7 @@ package final class PostgresLog: EventLog {
         writer.stop()
         housekeeper.stop()
         reader.stop()
+        tokenReader.stop()
         follower.stop()
     }
 

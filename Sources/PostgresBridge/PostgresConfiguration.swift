@@ -9,18 +9,22 @@ package struct PostgresConfiguration: Sendable {
     package var conninfo: String
     /// Shown in `pg_stat_activity`, unless `conninfo` names another.
     package var applicationName: String
-    /// Seconds for each host, unless `conninfo` says otherwise; libpq takes 1 as 2.
+    /// Seconds for each address of each host, unless `conninfo` says otherwise; less where
+    /// `setUpTimeout` has to do for many hosts.
     package var connectTimeout: Int
+    /// From the first host's name to the last setting: no connection takes longer to come up.
+    package var setUpTimeout: Duration
     /// Session settings that are set after connecting, like `("synchronous_commit", "on")`.
     package var settings: [(String, String)]
 
     package init(
         conninfo: String, applicationName: String = "sluice", connectTimeout: Int = 10,
-        settings: [(String, String)] = []
+        setUpTimeout: Duration = .seconds(15), settings: [(String, String)] = []
     ) {
         self.conninfo = conninfo
         self.applicationName = applicationName
         self.connectTimeout = connectTimeout
+        self.setUpTimeout = setUpTimeout
         self.settings = settings
     }
 
@@ -66,12 +70,30 @@ package struct PostgresConfiguration: Sendable {
     /// string and what must hold stands after it.
     func parameters() -> [(String, String)] {
         [
-            ("connect_timeout", "\(connectTimeout)"),
             ("keepalives_idle", "10"), ("keepalives_interval", "5"), ("keepalives_count", "3"),
             ("tcp_user_timeout", "30000"),
+            // Of several hosts, the one that can be written to: a standby would be stuck to for as
+            // long as it is named first. Not `primary`, which takes a read-only one too.
+            ("target_session_attrs", "read-write"),
             ("dbname", conninfo),
             ("fallback_application_name", applicationName),
             ("client_encoding", "UTF8"),
+            ("connect_timeout", "\(addressTimeout)"),
         ]
+    }
+
+    /// libpq takes 1 second as 2.
+    private static let addressTimeoutMin = 2
+
+    /// Seconds for each address, so that the last host has its turn within `setUpTimeout` when the
+    /// others are silent.
+    private var addressTimeout: Int {
+        let options = Self.parse(conninfo) ?? [:]
+        let hosts = (options["hostaddr"] ?? options["host"] ?? "").split(
+            separator: ",", omittingEmptySubsequences: false)
+        let chosen = options["connect_timeout"].flatMap { Int($0) } ?? connectTimeout
+        // Many names have two addresses, one of each family. 0 means for ever.
+        let share = Int(setUpTimeout.components.seconds) / (2 * hosts.count)
+        return max(Self.addressTimeoutMin, chosen > 0 ? min(chosen, share) : share)
     }
 }

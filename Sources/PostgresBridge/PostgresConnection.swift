@@ -11,7 +11,9 @@ package final class PostgresConnection {
     // Safe: a PGconn may be used by one thread at a time (manual 34.20); this class is not
     // Sendable, so its owner's thread is that one.
     private var connection: OpaquePointer?
-    private let notices = NoticeReceiver()
+    private let notices: NoticeReceiver
+    /// How long calls may wait that say nothing else.
+    private(set) var patience: Patience
     /// Commands and syncs whose end has not been read yet.
     var outstanding = 0
     /// Notifications that were read while something else was waited for.
@@ -21,8 +23,18 @@ package final class PostgresConnection {
     /// 150018 is 15.18 (PQserverVersion).
     package let serverVersion: Int
 
-    /// Connects, with a timeout for each host, and applies the settings.
-    package init(_ configuration: PostgresConfiguration) throws(PostgresError) {
+    /// Connects, applies the settings and sets up, all of it within `setUpTimeout`.
+    ///
+    /// - Parameters:
+    ///   - configuration: Where and how.
+    ///   - goesOn: Asked every 100 ms while this, or later a query, waits; `false` ends the wait
+    ///     and the connection.
+    ///   - setUp: What else belongs to a connection that is of use, such as prepared statements.
+    /// - Throws: `connectionFailed`.
+    package init(
+        _ configuration: PostgresConfiguration, while goesOn: (() -> Bool)? = nil,
+        setUp: (PostgresConnection) throws(PostgresError) -> Void = { _ in }
+    ) throws(PostgresError) {
         let conninfo = configuration.conninfo
         let isReadable =
             !PostgresConfiguration.isConnectionString(conninfo)
@@ -32,19 +44,33 @@ package final class PostgresConnection {
                 kind: .connectionFailed, message: "the connection string cannot be read",
                 hint: "Write a PostgreSQL URI (percent-encode special characters) or keywords.")
         }
-        let handle = try Self.connect(configuration, notices)
-        connection = handle
-        backendPID = PQbackendPID(handle)
-        serverVersion = Int(PQserverVersion(handle))
-        for (name, value) in configuration.settings {
-            do {
-                _ = try query("SELECT set_config($1, $2, false)", [.text(name), .text(value)])
-            } catch {
-                var failure = error
-                failure.kind = .connectionFailed
-                throw failure
-            }
+        patience = Patience(deadline: .now + configuration.setUpTimeout, goesOn: goesOn)
+        let connected = try ConnectAttempt(configuration).connected(patience)
+        connection = connected.handle
+        notices = connected.notices
+        backendPID = PQbackendPID(connected.handle)
+        serverVersion = Int(PQserverVersion(connected.handle))
+        do {
+            try apply(configuration.settings)
+            try setUp(self)
+        } catch {
+            var failure = error
+            failure.kind = .connectionFailed
+            throw failure
         }
+        patience.deadline = nil
+    }
+
+    /// In one statement: each would cost a round trip.
+    private func apply(_ settings: [(String, String)]) throws(PostgresError) {
+        guard !settings.isEmpty else { return }
+        // Qualified, because the search path is one of the settings.
+        let calls = settings.indices.map {
+            "pg_catalog.set_config($\(2 * $0 + 1), $\(2 * $0 + 2), false)"
+        }
+        _ = try query(
+            "SELECT \(calls.joined(separator: ", "))",
+            settings.flatMap { [.text($0.0), .text($0.1)] })
     }
 
     deinit { close() }
@@ -100,33 +126,6 @@ package final class PostgresConnection {
 @available(*, unavailable) extension PostgresConnection: Sendable {}
 
 extension PostgresConnection {
-    private static func connect(
-        _ configuration: PostgresConfiguration, _ notices: NoticeReceiver
-    ) throws(PostgresError) -> OpaquePointer {
-        let parameters = configuration.parameters()
-        let started = CStrings.with(parameters.map(\.0)) { keywords in
-            CStrings.with(parameters.map(\.1)) { values in
-                PQconnectStartParams(keywords, values, 1)
-            }
-        }
-        guard let handle = started else {
-            throw PostgresError(kind: .connectionFailed, message: "out of memory")
-        }
-        if PQstatus(handle) != CONNECTION_BAD {
-            // libpq prints what a server says during the login to stderr, unless a receiver is
-            // set before; and only its blocking calls give every host its own timeout. So start,
-            // set the receiver, and start over with the blocking call.
-            PQsetNoticeReceiver(handle, NoticeReceiver.receive, notices.context)
-            PQreset(handle)
-        }
-        guard PQstatus(handle) == CONNECTION_OK, PQsetnonblocking(handle, 1) == 0 else {
-            let message = PostgresError.trimmed(PQerrorMessage(handle))
-            PQfinish(handle)
-            throw PostgresError(kind: .connectionFailed, message: message)
-        }
-        return handle
-    }
-
     /// Asks whether a server accepts connections, without logging in (PQpingParams).
     package static func ping(_ conninfo: String) -> PostgresPing {
         let status = CStrings.with(["connect_timeout", "dbname"]) { keywords in

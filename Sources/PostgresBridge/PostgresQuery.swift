@@ -6,7 +6,8 @@ extension PostgresConnection {
     /// - Parameters:
     ///   - sql: One statement; `$1` is the first parameter.
     ///   - parameters: At most 65535.
-    ///   - timeout: After it the statement is cancelled and the connection closed.
+    ///   - timeout: After it the statement is cancelled and the connection closed, as also when
+    ///     the connection's owner ends the wait.
     /// - Returns: Its rows; none for a command.
     /// - Throws: `query` when the server refuses it, `connectionLost`, `timedOut`.
     package func query(
@@ -60,13 +61,13 @@ extension PostgresConnection {
         _ handle: OpaquePointer, _ sent: Int32, _ timeout: Duration?
     ) throws(PostgresError) -> PostgresResult {
         guard sent == 1 else { throw failure(handle) }
-        let deadline = timeout.map { ContinuousClock.now + $0 }
+        let patience = patience.limited(to: timeout)
         outstanding = 1
         defer { outstanding = 0 }
         var last: PostgresResult?
         var refusal: PostgresError?
         while true {
-            try awaitResult(handle, deadline)
+            try awaitResult(handle, patience)
             guard let result = PQgetResult(handle) else { break }
             switch PQresultStatus(result) {
             case PGRES_TUPLES_OK, PGRES_COMMAND_OK, PGRES_EMPTY_QUERY:
@@ -90,18 +91,19 @@ extension PostgresConnection {
 
     /// Waits until PQgetResult would not block.
     private func awaitResult(
-        _ handle: OpaquePointer, _ deadline: ContinuousClock.Instant?
+        _ handle: OpaquePointer, _ patience: Patience
     ) throws(PostgresError) {
         while PQisBusy(handle) == 1 {
-            switch try wait(nil, until: deadline) {
+            switch try wait(nil, until: patience.nextLook) {
             case .socket:
                 // A broken connection makes PQgetResult return the reason, and not block.
                 guard consumeInput(handle) else { return }
             case .woken:
                 break
             case .timedOut:
+                guard let reason = patience.exhausted() else { break }
                 abandon()
-                throw PostgresError(kind: .timedOut, message: "no answer in time")
+                throw PostgresError(kind: .timedOut, message: reason)
             }
         }
     }

@@ -36,19 +36,25 @@ package struct JournalAnnounce: Hashable, Sendable {
         return payloads
     }
 
-    /// Parses one payload; `nil` if it is not an announce.
+    /// Parses one payload; `nil` if it is not an announce, or says what no node says.
+    ///
+    /// Any role of the database may send one, so its numbers are a hint and never more.
     package init?(payload: String) {
         let words = payload.split(separator: " ")
-        guard words.count >= 3, let writer = Int64(words[1]), let seq = Int64(words[2]) else {
-            return nil
-        }
+        guard words.count >= 3, let writer = Int64(words[1]), writer >= 0,
+            let seq = Int64(words[2]), Self.numbers.contains(seq)
+        else { return nil }
         var heads: [Int32: Offset] = [:]
         for word in words.dropFirst(3) {
             guard let colon = word.firstIndex(of: ":"), let topicID = Int32(word[..<colon]),
-                let head = Offset(word[word.index(after: colon)...])
+                topicID > 0, let head = Offset(word[word.index(after: colon)...]),
+                Self.numbers.contains(head)
             else { return nil }
             heads[topicID] = max(head, heads[topicID] ?? 0)
         }
         self.init(incarnation: String(words[0]), writer: writer, seq: seq, heads: heads)
     }
+
+    /// What a sequence number or an offset may be.
+    private static let numbers = 0...Limits.integerMax
 }

@@ -55,7 +55,8 @@ struct FollowerRestart {
         return forks
     }
 
-    /// What the old incarnation had committed, and this node had not told yet.
+    /// What the old incarnation had committed and this node had not told yet, or that retention
+    /// took it meanwhile: the sink takes events only where it was told that they go on.
     private func tellSurvivors(
         of topicID: Int32, after: Offset, upTo fork: Offset, in new: String,
         on connection: PostgresConnection
@@ -65,8 +66,13 @@ struct FollowerRestart {
             let page = try PageReading.page(
                 of: topicID, after: after, events: context.limits.pageEventsMax,
                 bytes: JournalReader.holeBytesMax, in: new, on: connection)
-            let events = page?.events.prefix { $0.offset <= fork } ?? []
-            guard let last = events.last?.offset else { return }
+            // The topic was deleted meanwhile; the catalog will tell.
+            guard let page else { return }
+            let next = min(page.events.first?.offset ?? page.latest + 1, fork + 1)
+            let events = page.events.prefix { $0.offset <= fork }
+            let last = events.last?.offset ?? next - 1
+            guard last > after else { return }
+            if next > after + 1 { tail.skipSurvivors(of: topicID, to: next - 1) }
             tail.tellSurvivors(Array(events), of: topicID)
             after = last
         }

@@ -25,6 +25,7 @@ final class FollowerThread {
     private var pause = ReconnectPause()
     /// Requests that wait for the database.
     private var waiting: [FollowRequest] = []
+    private var isConnecting = false
 
     init(_ follower: LogFollower) {
         self.follower = follower
@@ -36,8 +37,7 @@ final class FollowerThread {
     func run() {
         while !follower.isStopped {
             do throws(PostgresError) {
-                let (connection, entered) = try context.connect(
-                    role: "follower", conninfo: context.listenConninfo)
+                let (connection, entered) = try connect()
                 defer { connection.close() }
                 try follow(connection, entered)
             } catch {
@@ -52,6 +52,33 @@ final class FollowerThread {
         for request in waiting {
             request.completion(.failure(LogContext.unavailable("The log is closed.")))
         }
+    }
+
+    private func connect() throws(PostgresError) -> (PostgresConnection, String) {
+        isConnecting = true
+        defer { isConnecting = false }
+        return try context.connect(
+            role: "follower", conninfo: context.listenConninfo, while: { [self] in isWanted() }
+        ) { connection throws(PostgresError) in
+            try Migrator.requireCurrentSchema(on: connection)
+            try PageReading.prepare(on: connection)
+            _ = try connection.query("LISTEN \(JournalAnnounce.channel)")
+            _ = try connection.query("LISTEN \(selfTestChannel(connection))")
+        }
+    }
+
+    /// Asked while the connection waits: a stop is obeyed, and while it comes up, requests do not
+    /// wait longer than they may.
+    private func isWanted() -> Bool {
+        if isConnecting {
+            collectNotes()
+            refuseLateRequests()
+        }
+        return !follower.isStopped
+    }
+
+    private func selfTestChannel(_ connection: PostgresConnection) -> String {
+        "sluice_self_\(connection.backendPID)"
     }
 
     private func lost(_ error: PostgresError) {
@@ -74,11 +101,6 @@ final class FollowerThread {
     private func follow(
         _ connection: PostgresConnection, _ entered: String
     ) throws(PostgresError) {
-        try Migrator.requireCurrentSchema(on: connection)
-        try PageReading.prepare(on: connection)
-        let channel = "sluice_self_\(connection.backendPID)"
-        _ = try connection.query("LISTEN \(JournalAnnounce.channel)")
-        _ = try connection.query("LISTEN \(channel)")
         try journal.begin(in: entered, on: connection)
         try FollowerRestart(context, tail).restart(in: entered, on: connection)
         try journal.readCatalog(on: connection)
@@ -87,11 +109,11 @@ final class FollowerThread {
         pause.reset()
         follower.isListening = true
         context.logger.info("follower listens", metadata: ["incarnation": "\(entered)"])
-        try listen(connection, entered, channel)
+        try listen(connection, entered)
     }
 
     private func listen(
-        _ connection: PostgresConnection, _ entered: String, _ channel: String
+        _ connection: PostgresConnection, _ entered: String
     ) throws(PostgresError) {
         var polls = 0
         var nextPoll = ContinuousClock.now
@@ -113,7 +135,7 @@ final class FollowerThread {
                 nextHeads = now + Self.headsInterval
             }
             if now >= nextTest {
-                try testNotifications(connection, channel)
+                try testNotifications(connection)
                 nextTest = now + Self.selfTestInterval
             }
             // Another part of this node entered another incarnation: this connection is of the old
@@ -135,9 +157,8 @@ final class FollowerThread {
     }
 
     /// A pooler may take LISTEN and forget it: a notification to oneself shows it.
-    private func testNotifications(
-        _ connection: PostgresConnection, _ channel: String
-    ) throws(PostgresError) {
+    private func testNotifications(_ connection: PostgresConnection) throws(PostgresError) {
+        let channel = selfTestChannel(connection)
         _ = try connection.query(
             "SELECT pg_notify($1, '')", [.text(channel)], timeout: LogContext.controlTimeout)
         let heard = try connection.notifications()

@@ -1,4 +1,7 @@
 /// How far each writer's journal has been read: where the next poll goes on.
+///
+/// Announces do not count. One may be the first after a lost one, or made up by any role of the
+/// database, and a row that was passed over is told by nothing but the heads, a minute later.
 package struct JournalPositions: Sendable {
     private var known: [Int64: Int64] = [:]
 
@@ -12,14 +15,6 @@ package struct JournalPositions: Sendable {
     /// A row was read from the journal, in order, or everything up to it is known otherwise.
     package mutating func reached(writer: Int64, seq: Int64) {
         known[writer] = max(seq, known[writer] ?? -1)
-    }
-
-    /// An announce came.
-    ///
-    /// It may be the first after one that was lost, so it only counts as the direct successor;
-    /// otherwise the next poll reads the rows in between.
-    package mutating func announced(writer: Int64, seq: Int64) {
-        if known[writer] == seq - 1 { known[writer] = seq }
     }
 
     /// Forgets writers that are not in the journal any more.

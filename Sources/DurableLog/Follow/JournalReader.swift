@@ -51,12 +51,11 @@ struct JournalReader {
 
     // MARK: Heads
 
-    mutating func heard(
+    func heard(
         _ announce: JournalAnnounce, on connection: PostgresConnection
     ) throws(PostgresError) {
         guard announce.incarnation == incarnation else { return }
         try tell(announce.heads.map { ($0.key, $0.value) }, on: connection)
-        positions.announced(writer: announce.writer, seq: announce.seq)
     }
 
     /// Reads the journal above what is known, and the catalog above its version.

@@ -55,7 +55,7 @@ final class Tail: Sendable {
         }
     }
 
-    /// The log has events of these topics up to these offsets.
+    /// The log is said to have events of these topics up to these offsets.
     func heard(_ heads: some Sequence<(Int32, Offset)>, in incarnation: String) {
         state.withLock { state in
             guard state.incarnation == incarnation else { return }
@@ -91,7 +91,7 @@ final class Tail: Sendable {
             let next = page.events.first?.offset ?? page.latest + 1
             if next > after + 1 { state.skip(topicID, to: next - 1) }
             state.arrived(page.events, of: topicID)
-            state.followed[topicID]?.gate.heard(head: page.latest)
+            state.followed[topicID]?.gate.read(head: page.latest)
             state.checkHole(of: topicID)
         }
     }
@@ -167,7 +167,7 @@ final class Tail: Sendable {
                 guard var followed = state.followed[end.topicID], followed.gate.last != nil else {
                     continue
                 }
-                followed.gate.heard(head: end.latest)
+                followed.gate.read(head: end.latest)
                 if end.earliest > followed.earliest {
                     followed.earliest = end.earliest
                     state.sink?.purged(followed.topic, earliest: end.earliest)
@@ -221,6 +221,15 @@ final class Tail: Sendable {
         }
     }
 
+    /// What the old incarnation had up to this offset is not kept, and was not told yet.
+    func skipSurvivors(of topicID: Int32, to offset: Offset) {
+        state.withLock { state in
+            guard let followed = state.followed[topicID], followed.suspension != nil else { return }
+            state.followed[topicID]?.suspension?.last = offset
+            state.sink?.purged(followed.topic, earliest: offset + 1)
+        }
+    }
+
     /// The topic goes on behind the fork.
     func restart(_ ends: TopicEnds, fork: Offset) {
         state.withLock { state in
@@ -235,7 +244,7 @@ final class Tail: Sendable {
                 earliest: ends.earliest, latest: ends.latest)
             state.sink?.restarted(position, fork: fork)
             let events = followed.gate.start(behind: fork)
-            followed.gate.heard(head: ends.latest)
+            followed.gate.read(head: ends.latest)
             state.followed[ends.topicID] = followed
             state.tell(events, of: ends.topicID)
             state.checkHole(of: ends.topicID)

@@ -16,16 +16,18 @@ package struct TailGate: Sendable {
     /// The last offset that went through; `nil` before `start`.
     package private(set) var last: Offset?
     /// The highest offset that is known to be in the log.
-    package private(set) var head: Offset = 0
+    private var known: Offset = 0
+    /// The highest offset that was heard of since the log was read; anybody may have made it up.
+    private var heard: Offset = 0
     /// Ascending runs of events, each dense.
     private var held: [[Event]] = []
     private var heldBytes = 0
 
     package init() {}
 
-    /// Read events after this offset: the log has more than went through.
+    /// Read events after this offset: the log has more than went through, or is said to.
     package var hole: Offset? {
-        guard let last, head > last else { return nil }
+        guard let last, max(known, heard) > last else { return nil }
         return last
     }
 
@@ -34,6 +36,7 @@ package struct TailGate: Sendable {
     /// Returns what may go through now.
     package mutating func start(behind offset: Offset) -> [Event] {
         last = offset
+        read(head: offset)
         return release()
     }
 
@@ -42,7 +45,7 @@ package struct TailGate: Sendable {
     /// Returns what may go through now.
     package mutating func arrived(_ events: [Event]) -> [Event] {
         guard let first = events.first, let final = events.last else { return [] }
-        head = max(head, final.offset)
+        known = max(known, final.offset)
         if let last {
             if final.offset <= last { return [] }
             // The usual case: the next events, and nothing is held.
@@ -55,8 +58,16 @@ package struct TailGate: Sendable {
         return release()
     }
 
-    /// The log has events up to this offset.
-    package mutating func heard(head: Offset) { self.head = max(self.head, head) }
+    /// The log is said to have events up to this offset: a hint, until the log is read.
+    package mutating func heard(head: Offset) { heard = max(heard, head) }
+
+    /// The log was read, later than anything was heard: this is its head, whatever was said.
+    ///
+    /// Events that arrived meanwhile may be above it.
+    package mutating func read(head: Offset) {
+        known = max(known, head)
+        heard = 0
+    }
 
     /// Nothing up to this offset can be read any more.
     ///
@@ -64,12 +75,15 @@ package struct TailGate: Sendable {
     package mutating func skip(to offset: Offset) -> [Event] {
         guard let last, offset > last else { return [] }
         self.last = offset
-        head = max(head, offset)
+        known = max(known, offset)
         return release()
     }
 
     /// The topic cannot be read: what was heard of it is forgotten.
-    package mutating func abandonHole() { head = last ?? 0 }
+    package mutating func abandonHole() {
+        known = last ?? 0
+        heard = 0
+    }
 
     private mutating func hold(_ events: [Event]) {
         heldBytes += events.reduce(0) { $0 + $1.content.byteCount }

@@ -24,6 +24,7 @@ package struct Migrator: Sendable {
         // Whoever holds the lock of a table for long must not make every publisher queue behind a
         // step.
         configuration.settings.append(("lock_timeout", "60s"))
+        configuration.settings.append(LogContext.searchPath)
         self.configuration = configuration
         self.logger = logger
     }

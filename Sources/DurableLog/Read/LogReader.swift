@@ -1,13 +1,13 @@
 internal import DequeModule
 internal import Dispatch
 internal import EventModel
-internal import Logging
 internal import PostgresBridge
 internal import Synchronization
 
 /// Reads from the log on a few threads, each with a connection of its own.
+///
+/// Two run: one for the log, one for tokens, so that neither waits for the other.
 final class LogReader: Sendable {
-    static let threadCount = 3
     /// Questions that wait for a thread.
     static let questionsMax = 20_000
 
@@ -15,40 +15,50 @@ final class LogReader: Sendable {
     ///
     /// It is repeated after a lost connection, so it must not write, or only what may be repeated.
     struct Question: Sendable {
-        /// Answers its asker; throws only what another connection may mend.
+        /// Answers its asker; throws only what another connection, or another time, may mend.
         var ask: @Sendable (PostgresConnection, _ incarnation: String) throws(PostgresError) -> Void
         var fail: @Sendable (BrokerError) -> Void
+        /// Without a connection it waits no longer.
         var deadline: ContinuousClock.Instant = .now + LogContext.reconnectPatience
     }
 
     private struct Inbox {
         var questions: Deque<Question> = []
         var isStopped = false
+        /// Threads that have a connection.
+        var connectedCount = 0
     }
 
     let context: LogContext
+    /// Shown in `pg_stat_activity`.
+    let role: String
+    private let threadCount: Int
     private let inbox = Mutex(Inbox())
     private let semaphore = DispatchSemaphore(value: 0)
     private let threads = Mutex<[PostgresThread]>([])
-    let pages = SharedPages()
+    let pages = SharedQuestions<PageKey, PageCompletion>()
 
-    init(_ context: LogContext) { self.context = context }
+    init(_ context: LogContext, role: String, threadCount: Int) {
+        self.context = context
+        self.role = role
+        self.threadCount = threadCount
+    }
 
     func start() {
-        let started = (1...Self.threadCount).map { number in
-            PostgresThread(name: "sluice-read-\(number)") { [self] in ReaderThread(self).run() }
+        let started = (1...threadCount).map { number in
+            PostgresThread(name: "sluice-\(role)\(number)") { [self] in ReaderThread(self).run() }
         }
         threads.withLock { $0 = started }
     }
 
-    /// Ends the threads; questions that wait are refused.
+    /// Ends the threads, whatever they wait for; questions that wait are refused.
     func stop() {
         let waiting = inbox.withLock { inbox in
             inbox.isStopped = true
             defer { inbox.questions = [] }
             return inbox.questions
         }
-        for _ in 0..<Self.threadCount { semaphore.signal() }
+        for _ in 0..<threadCount { semaphore.signal() }
         for question in waiting { question.fail(LogContext.unavailable("The log is closed.")) }
         for thread in threads.withLock({ $0 }) { thread.join() }
     }
@@ -66,6 +76,8 @@ final class LogReader: Sendable {
         semaphore.signal()
     }
 
+    // MARK: For the threads
+
     /// The next question; waits for it.
     ///
     /// `nil`: stop.
@@ -78,90 +90,25 @@ final class LogReader: Sendable {
         }
     }
 
-    var isStopped: Bool { inbox.withLock { $0.isStopped } }
-}
+    func connected() { inbox.withLock { $0.connectedCount += 1 } }
 
-/// One thread of the reader.
-private final class ReaderThread {
-    private let reader: LogReader
-    private let context: LogContext
-    private var connection: PostgresConnection?
-    private var incarnation = ""
-    private let wakeup = PostgresWakeup()
+    func disconnected() { inbox.withLock { $0.connectedCount -= 1 } }
 
-    init(_ reader: LogReader) {
-        self.reader = reader
-        context = reader.context
-    }
-
-    func run() {
-        while let question = reader.next() { answer(question) }
-        connection?.close()
-    }
-
-    /// Asks on this thread's connection; a lost one is replaced, for as long as the question may
-    /// wait.
-    private func answer(_ question: LogReader.Question) {
-        var pause = ReconnectPause()
-        var attempts = 0
-        while true {
-            attempts += 1
-            do throws(PostgresError) {
-                let connection = try connected()
-                return try question.ask(connection, incarnation)
-            } catch {
-                guard error.needsNewConnection else {
-                    context.logger.error("read was refused", metadata: ["error": "\(error)"])
-                    return question.fail(
-                        BrokerError(.internal, "The database refuses a read: \(error.message)."))
-                }
-                connection?.close()
-                connection = nil
-                // The first loss may be an old one, of a connection that nobody used meanwhile.
-                let mayWait = attempts == 1 || ContinuousClock.now < question.deadline
-                guard mayWait, !reader.isStopped else {
-                    context.logger.debug("read has no database", metadata: ["error": "\(error)"])
-                    return question.fail(
-                        LogContext.unavailable("The database cannot be reached."))
-                }
-                _ = wakeup.wait(timeout: pause.next())
+    /// Refuses the questions whose time is over, unless a thread can still answer them.
+    func refuseLate() {
+        let now = ContinuousClock.now
+        let late = inbox.withLock { inbox -> [Question] in
+            guard inbox.connectedCount == 0 else { return [] }
+            var late: [Question] = []
+            // They came in the order of their deadlines.
+            while let first = inbox.questions.first, first.deadline <= now {
+                late.append(first)
+                inbox.questions.removeFirst()
             }
+            return late
         }
+        for question in late { question.fail(LogContext.unreachable) }
     }
 
-    private func connected() throws(PostgresError) -> PostgresConnection {
-        if let connection { return connection }
-        let (connection, entered) = try context.connect(role: "reader")
-        try PageReading.prepare(on: connection)
-        self.connection = connection
-        incarnation = entered
-        return connection
-    }
-}
-
-/// Equal questions for pages that are under way share one read (DESIGN 3, "Tail cache").
-final class SharedPages: Sendable {
-    struct Key: Hashable, Sendable {
-        var topic: TopicName
-        var after: Offset
-        var events: Int
-        var bytes: Int
-    }
-
-    typealias Completion = @Sendable (Result<EventPage, BrokerError>) -> Void
-
-    private let waiting = Mutex<[Key: [Completion]]>([:])
-
-    /// `true`: nobody asks this yet, so the caller has to.
-    func join(_ key: Key, _ completion: @escaping Completion) -> Bool {
-        waiting.withLock { waiting in
-            waiting[key, default: []].append(completion)
-            return waiting[key]?.count == 1
-        }
-    }
-
-    /// The read begins: who asks from now on may expect newer events, so it asks anew.
-    func close(_ key: Key) -> [Completion] {
-        waiting.withLock { $0.removeValue(forKey: key) ?? [] }
-    }
+    var isStopped: Bool { inbox.withLock { $0.isStopped } }
 }

@@ -1,22 +1,31 @@
 internal import EventModel
 internal import PostgresBridge
 
+/// What a page is asked for by; equal ones share a read.
+struct PageKey: Hashable, Sendable {
+    var topic: TopicName
+    var after: Offset
+    var events: Int
+    var bytes: Int
+}
+
 extension LogReader {
+    typealias PageCompletion = @Sendable (Result<EventPage, BrokerError>) -> Void
+
     func page(
         of topic: TopicName, after: Offset, events: Int, bytes: Int,
-        completion: @escaping SharedPages.Completion
+        completion: @escaping PageCompletion
     ) {
-        let key = SharedPages.Key(topic: topic, after: after, events: events, bytes: bytes)
-        guard pages.join(key, completion) else { return }
+        let key = PageKey(topic: topic, after: after, events: events, bytes: bytes)
+        guard let shared = pages.join(key, completion) else { return }
         ask(
             Question { [self] connection, incarnation throws(PostgresError) in
-                // The askers stay together until there is an answer for them: the read may have to
-                // be repeated.
+                let completions = pages.close(shared)
                 let page = try read(key, connection, incarnation)
                 let answer = page.map { .success($0) } ?? Self.noPage(of: topic)
-                for completion in pages.close(key) { completion(answer) }
+                for completion in completions { completion(answer) }
             } fail: { [self] error in
-                for completion in pages.close(key) { completion(.failure(error)) }
+                for completion in pages.close(shared) { completion(.failure(error)) }
             })
     }
 
@@ -25,7 +34,7 @@ extension LogReader {
     }
 
     private func read(
-        _ key: SharedPages.Key, _ connection: PostgresConnection, _ incarnation: String
+        _ key: PageKey, _ connection: PostgresConnection, _ incarnation: String
     ) throws(PostgresError) -> EventPage? {
         // The second time, an id that turned out to be a deleted topic's is looked up by name.
         for _ in 1...2 {

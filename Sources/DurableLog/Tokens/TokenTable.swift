@@ -15,7 +15,7 @@ extension PostgresLog: TokenStore {
             throw BrokerError(
                 .invalidRequest, "A token's name has 1 to \(Self.nameBytesMax) bytes without NUL.")
         }
-        try await reader.answer { connection, _ throws(PostgresError) in
+        try await tokenReader.answer { connection, _ throws(PostgresError) in
             // The same again is no error: its answer may have been lost with a connection.
             _ = try connection.query(
                 """
@@ -30,7 +30,7 @@ extension PostgresLog: TokenStore {
     }
 
     package func list() async throws(BrokerError) -> [TokenRecord] {
-        try await reader.answer { connection, _ throws(PostgresError) in
+        try await tokenReader.answer { connection, _ throws(PostgresError) in
             let result = try connection.query(
                 "SELECT \(Self.columns) FROM sluice.tokens ORDER BY created_at DESC, id",
                 timeout: LogContext.controlTimeout)
@@ -39,7 +39,7 @@ extension PostgresLog: TokenStore {
     }
 
     package func revoke(id: String) async throws(BrokerError) -> Bool {
-        try await reader.answer { connection, _ throws(PostgresError) in
+        try await tokenReader.answer { connection, _ throws(PostgresError) in
             try connection.query(
                 """
                 UPDATE sluice.tokens SET revoked_at = clock_timestamp()
@@ -49,17 +49,29 @@ extension PostgresLog: TokenStore {
         }
     }
 
+    /// All that wait are looked up together.
+    ///
+    /// So a flood of unknown tokens delays a known one by one statement. The authenticator bounds
+    /// their number.
     package func find(
         id: String, completion: @escaping @Sendable (Result<TokenRecord?, BrokerError>) -> Void
     ) {
-        reader.ask(
-            LogReader.Question { connection, _ throws(PostgresError) in
+        let lookup = TokenLookup(id: id, completion: completion)
+        guard let shared = lookups.join(.token, lookup) else { return }
+        tokenReader.ask(
+            LogReader.Question { [lookups] connection, _ throws(PostgresError) in
+                let asked = lookups.close(shared)
                 let result = try connection.query(
-                    "SELECT \(Self.columns) FROM sluice.tokens WHERE id = $1::text", [.text(id)],
-                    timeout: LogContext.controlTimeout)
-                completion(.success(result.rowCount == 0 ? nil : Self.record(in: result, 0)))
-            } fail: {
-                completion(.failure($0))
+                    "SELECT \(Self.columns) FROM sluice.tokens WHERE id = ANY ($1::text[])",
+                    [.textArray(asked.map(\.id))], timeout: LogContext.controlTimeout)
+                var found: [String: TokenRecord] = [:]
+                for row in 0..<result.rowCount {
+                    let record = Self.record(in: result, row)
+                    found[record.id] = record
+                }
+                for lookup in asked { lookup.completion(.success(found[lookup.id])) }
+            } fail: { [lookups] error in
+                for lookup in lookups.close(shared) { lookup.completion(.failure(error)) }
             })
     }
 
@@ -75,4 +87,15 @@ extension PostgresLog: TokenStore {
             created: Timestamp(microseconds: result.timestamp(row, 3)), expires: time(4),
             revoked: time(5))
     }
+}
+
+/// Who waits for a token.
+struct TokenLookup: Sendable {
+    /// All look-ups are one question.
+    enum Key {
+        case token
+    }
+
+    var id: String
+    var completion: @Sendable (Result<TokenRecord?, BrokerError>) -> Void
 }

@@ -41,6 +41,38 @@ import Testing
         await node.stop()
     }
 
+    @Test(arguments: [3, 20]) func `tells what retention took before it goes on`(kept: Int)
+        async throws
+    {
+        let node = try await LogNode.withFreshDatabase()
+        let topic = try TopicName("fork.retained")
+        let before = try await node.log.append(["1"], to: topic).get()[0]
+        let id = try #require(before.epoch.topicID)
+        try await node.log.follow([topic], sink: node.sink)
+        // As after a failover while the follower was away: it has told 1, the log keeps the newest
+        // of 11, and the node learns of both at once.
+        let session = try Session(node.conninfo)
+        try session.ask("BEGIN")
+        try session.ask(
+            """
+            INSERT INTO sluice.events(off, ts, cum, topic_id, payload)
+            SELECT o, now(), o, \(id), 'null' FROM generate_series(2, 11) o
+            """)
+        try session.ask("UPDATE sluice.topics SET retain_count = \(kept) WHERE topic_id = \(id)")
+        try session.ask("SELECT sluice.retain(\(id))")
+        try session.ask("TRUNCATE sluice.marker")
+        try session.ask("COMMIT")
+        #expect(await node.sink.wait { !$0.restarts.isEmpty })
+        await node.log.append(["12"], to: topic)
+        let last = try await node.log.page(of: topic, after: 0).position.latest
+        #expect(await node.sink.wait { $0.events[topic]?.last?.offset == last })
+        let first = Offset(max(2, 12 - kept))
+        #expect(node.sink.heard.restarts.map(\.fork) == [11])
+        #expect(node.sink.heard.offsets(of: topic) == Array(first...last))
+        #expect(node.sink.heard.untoldHoles[topic] == nil)
+        await node.stop()
+    }
+
     @Test func `looks topics up by name, because an id may be a stranger's`() async throws {
         let node = try await LogNode.withFreshDatabase()
         let topic = try TopicName("fork.mine")

@@ -30,11 +30,13 @@ final class LogNode: Sendable {
         return logger
     }
 
+    func stop() async { await Self.stop(log) }
+
     /// `stop` blocks, which a thread of the concurrency pool must not.
-    func stop() async {
+    static func stop(_ log: PostgresLog) async {
         await withCheckedContinuation { continuation in
             DispatchQueue.global().async {
-                self.log.stop()
+                log.stop()
                 continuation.resume()
             }
         }

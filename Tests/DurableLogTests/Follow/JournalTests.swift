@@ -24,7 +24,11 @@ import Testing
         #expect(merged == heads)
     }
 
-    @Test(arguments: ["", "a", "a b c", "a 1", "a 1 2 3", "a 1 2 3:x", "a 1 2 :"])
+    @Test(arguments: [
+        "", "a", "a b c", "a 1", "a 1 2 3", "a 1 2 3:x", "a 1 2 :", "a -1 2", "a 1 -1",
+        "a 1 -9223372036854775808", "a 1 9007199254740992", "a 1 2 -3:1", "a 1 2 0:1",
+        "a 1 2 3:-1", "a 1 2 3:9007199254740992", "a 1 2 3:4 5:9223372036854775807",
+    ])
     func `what is no announce is ignored`(_ payload: String) {
         #expect(JournalAnnounce(payload: payload) == nil)
     }
@@ -40,20 +44,15 @@ import Testing
         #expect(JournalPart.parse("") == [])
     }
 
-    @Test func `an announce counts only as the direct successor`() {
+    @Test func `the journal goes on behind the rows that were read`() {
         var positions = JournalPositions()
-        positions.reached(writer: 1, seq: 4)
-        positions.announced(writer: 1, seq: 5)
-        #expect(positions.seqs == [5])
-        // 6 may have been lost: the poll has to read it.
-        positions.announced(writer: 1, seq: 7)
-        #expect(positions.seqs == [5])
-        // Of an unknown writer, everything has to be read.
-        positions.announced(writer: 2, seq: 1)
-        #expect(positions.writers == [1])
+        positions.reached(writer: 2, seq: 4)
+        positions.reached(writer: 1, seq: 7)
+        #expect(positions.writers == [1, 2])
+        #expect(positions.seqs == [7, 4])
         positions.reached(writer: 1, seq: 3)
-        #expect(positions.seqs == [5])
-        positions.keep([])
-        #expect(positions.writers.isEmpty)
+        #expect(positions.seqs == [7, 4])
+        positions.keep([2])
+        #expect(positions.writers == [2])
     }
 }

@@ -54,6 +54,26 @@ import Testing
         #expect(gate.hole == nil)
     }
 
+    @Test func `forgets what it heard when the log says otherwise`() {
+        var gate = started(behind: 4)
+        gate.heard(head: 999_999_999)
+        #expect(gate.hole == 4)
+        gate.read(head: 4)
+        #expect(gate.hole == nil)
+        gate.heard(head: 6)
+        #expect(gate.arrived(events(5...5)).count == 1)
+        #expect(gate.hole == 5)
+    }
+
+    @Test func `does not forget what arrived while the log was read`() {
+        var gate = started(behind: 0)
+        // Too much to hold: the hole's pages have to bring it again.
+        #expect(gate.arrived(events(2...2, bytes: TailGate.heldBytesMax + 1)).isEmpty)
+        #expect(gate.arrived(events(1...1)).count == 1)
+        gate.read(head: 1)
+        #expect(gate.hole == 1)
+    }
+
     @Test func `holds everything until it is known where to begin`() {
         var gate = TailGate()
         #expect(gate.arrived(events(5...6)).isEmpty)

@@ -13,6 +13,10 @@ package final class RecordingSink: TailSink {
         package var purged: [TopicName: Offset] = [:]
         package var restarts: [Restart] = []
         package var positions: [TopicName: TopicPosition] = [:]
+        /// Offsets whose events came behind a hole that nobody had told of.
+        package var untoldHoles: [TopicName: [Offset]] = [:]
+        /// How far each topic was told.
+        fileprivate var ends: [TopicName: Offset] = [:]
 
         package func offsets(of topic: TopicName) -> [Offset] {
             (events[topic] ?? []).map(\.offset)
@@ -72,7 +76,10 @@ package final class RecordingSink: TailSink {
     /// Notes what `follow` answered, in the order of the other calls.
     package func positioned(_ positions: [TopicPosition]) {
         change { heard in
-            for position in positions { heard.positions[position.topic] = position }
+            for position in positions {
+                heard.positions[position.topic] = position
+                heard.ends[position.topic] = position.latest
+            }
         }
     }
 
@@ -82,6 +89,11 @@ package final class RecordingSink: TailSink {
         change {
             $0.events[topic, default: []] += events
             $0.epochs[topic] = epoch
+            guard let first = events.first, let last = events.last else { return }
+            if let end = $0.ends[topic], first.offset > end + 1 {
+                $0.untoldHoles[topic, default: []].append(first.offset)
+            }
+            $0.ends[topic] = last.offset
         }
     }
 
@@ -90,11 +102,17 @@ package final class RecordingSink: TailSink {
     package func deleted(_ topic: TopicName) { change { $0.deleted.append(topic) } }
 
     package func purged(_ topic: TopicName, earliest: Offset) {
-        change { $0.purged[topic] = earliest }
+        change {
+            $0.purged[topic] = earliest
+            if let end = $0.ends[topic] { $0.ends[topic] = max(end, earliest - 1) }
+        }
     }
 
     package func restarted(_ position: TopicPosition, fork: Offset) {
-        change { $0.restarts.append(Restart(position: position, fork: fork)) }
+        change {
+            $0.restarts.append(Restart(position: position, fork: fork))
+            $0.ends[position.topic] = fork
+        }
     }
 
     private func change(_ body: (inout Heard) -> Void) {
