@@ -43,7 +43,8 @@ struct ServeCommand: AsyncParsableCommand {
         let authentication = configuration.auth
         configuration.started = { started in
             let steps = FirstSteps(
-                started: started, auth: authentication, program: FirstSteps.currentProgram())
+                started: started, auth: authentication, program: FirstSteps.currentProgram(),
+                isTerminal: Output.standard.isTerminal)
             Output.standard.write(Array(steps.text.utf8))
         }
         let format = configuration.logFormat
