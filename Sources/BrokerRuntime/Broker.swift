@@ -133,7 +133,8 @@ package struct Broker: Service {
             isNewToken: token?.isNew ?? false, connectionFile: configuration.connectionFile)
         if case .missing(let missing) = token { started.missingToken = missing }
         if let path = configuration.connectionFile {
-            // A token that is not good is kept: the broker tells who shows it what is wrong with it.
+            // A token that is not good is kept: the broker tells who shows it what is wrong with
+            // it.
             let file = ConnectionFile(
                 url: started.url, token: started.token ?? kept, caFile: started.caFile,
                 pid: getpid(), dataDirectory: configuration.dataDirectory)

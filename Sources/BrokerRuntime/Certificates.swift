@@ -9,7 +9,8 @@ struct Certificates {
     /// The PEM file that clients trust; `nil` with a certificate of the user's.
     let authority: String?
 
-    /// - Throws: `TLSError` with the file and what is wrong with it, or what keeps the data directory from being made.
+    /// - Throws: `TLSError` with the file and what is wrong with it, or what keeps the data
+    ///   directory from being made.
     init(_ configuration: BrokerConfiguration) throws {
         guard configuration.listen.contains(where: \.isTLS) else {
             (context, authority) = (nil, nil)

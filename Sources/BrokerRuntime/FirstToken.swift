@@ -2,7 +2,8 @@ internal import AccessControl
 internal import DurableLog
 internal import EventModel
 
-/// The token of this machine's command line: made once in the life of a database, and kept in the connection file.
+/// The token of this machine's command line: made once in the life of a database, and kept in the
+/// connection file.
 enum FirstToken {
     /// The connection file's token, which is still good.
     case kept(String)
@@ -10,10 +11,11 @@ enum FirstToken {
     case made(Token)
     case missing(MissingToken)
 
-    /// Takes the connection file's token if it is still good, and makes one if the database never had any.
+    /// Takes the connection file's token if it is still good, and makes one if the database never
+    /// had any.
     ///
-    /// It has all rights and no end, so none is made where it could not be kept, and none in place of one that was
-    /// revoked: several nodes and many starts make one together.
+    /// It has all rights and no end, so none is made where it could not be kept, and none in place
+    /// of one that was revoked: several nodes and many starts make one together.
     ///
     /// - Throws: `database_unavailable` (retry).
     static func prepare(
@@ -66,7 +68,8 @@ package struct MissingToken: Equatable, Sendable {
         self.command = command
     }
 
-    /// The command finds the database where the broker did; what may hold a password is left to the user.
+    /// The command finds the database where the broker did; what may hold a password is left to the
+    /// user.
     init(_ configuration: BrokerConfiguration, reason: String) {
         let key = configuration.databaseURL == nil ? "data_dir" : "database_url"
         let place =

@@ -120,7 +120,8 @@ extension EndToEnd {
                 let connection = try PostgresConnection(PostgresConfiguration(conninfo: database))
                 let logins = try connection.query(
                     """
-                    SELECT count(*) FROM regexp_split_to_table(pg_read_file('../postgres.log'), E'\\n') l
+                    SELECT count(*)
+                    FROM regexp_split_to_table(pg_read_file('../postgres.log'), E'\\n') l
                     WHERE l LIKE $1
                     """, [.text("%connection authorized%application_name=sluice \(node)%")])
                 #expect(logins.int8(0, 0) == 1, "\(command)")

@@ -60,7 +60,8 @@ struct FirstSteps {
         return "Or with curl:\n" + lines.map { "  \($0)\n" }.joined().dropLast()
     }
 
-    /// A token that was made just now; what is no terminal may be a log, which is kept and read by others.
+    /// A token that was made just now; what is no terminal may be a log, which is kept and read by
+    /// others.
     private var newToken: String? { started.isNewToken && isTerminal ? started.token : nil }
 
     private var note: String? {

@@ -100,7 +100,8 @@ final class TestBroker: Sendable {
         throw NotStarted(reason: "it ended at once")
     }
 
-    /// A node of a database that has tokens makes none: its user does, and lets the commands find it.
+    /// A node of a database that has tokens makes none: its user does, and lets the commands find
+    /// it.
     private static func token(
         of started: StartedBroker, _ configuration: BrokerConfiguration
     ) async throws -> String? {
