@@ -1,26 +1,9 @@
 package import EventModel
 
-/// Where tokens are kept, so that nodes share them.
+/// Where tokens are found, which nodes share.
 ///
 /// `DurableLog` implements it on PostgreSQL.
 package protocol TokenStore: Sendable {
-    /// Stores a new token.
-    ///
-    /// `hash`: SHA-256 of the secret, 32 bytes.
-    /// - Throws: `database_unavailable` (retry with the same token), `invalid_request` for a name
-    ///   of no or over 200 bytes.
-    func create(
-        id: String, name: String, hash: [UInt8], expires: Timestamp?
-    ) async throws(BrokerError)
-
-    /// Every token, the newest first; also those that were revoked or have expired.
-    func list() async throws(BrokerError) -> [TokenRecord]
-
-    /// Ends a token.
-    ///
-    /// `false`: there is none of this id, or it was revoked before.
-    func revoke(id: String) async throws(BrokerError) -> Bool
-
     /// Looks a token up, for authentication.
     ///
     /// Answers once, on any thread.

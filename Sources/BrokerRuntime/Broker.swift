@@ -61,7 +61,7 @@ package struct Broker: Service {
             loops: Array(loops.makeIterator()), log: log, limits: configuration.limits)
         log.start(sink: hub)
         do {
-            try await serve(log, hub, on: loops)
+            try await serve(log, hub, TokenDatabase(database.configuration), on: loops)
         } catch {
             await stop(log, hub)
             throw error
@@ -75,7 +75,8 @@ package struct Broker: Service {
     }
 
     private func serve(
-        _ log: PostgresLog, _ hub: DeliveryHub, on loops: MultiThreadedEventLoopGroup
+        _ log: PostgresLog, _ hub: DeliveryHub, _ tokens: TokenDatabase,
+        on loops: MultiThreadedEventLoopGroup
     ) async throws {
         let authenticator = Authenticator(
             store: log, digest: { Digest.sha256($0) }, date: { Timestamp.now })
@@ -102,13 +103,14 @@ package struct Broker: Service {
             group: loops, listeners: configuration.listen, service: http, tls: certificates.context,
             limits: limits, logger: logger)
         try await Self.becomeReady(log)
+        let kept = configuration.connectionFile.flatMap { ConnectionFile.read(path: $0)?.token }
         let token =
             configuration.auth == .none
             ? nil
             : try await FirstToken.prepare(
-                kept: keptConnection?.token, store: log, authenticator: authenticator)
+                configuration, kept: kept, database: tokens, authenticator: authenticator)
         let addresses = try await NIOThreadPool.singleton.runIfActive { try transport.start() }
-        announce(addresses, token, certificates)
+        await announce(addresses, token, kept: kept, tokens, certificates)
         try await gracefulShutdown()
         await drain(http, hub, transport)
     }
@@ -123,27 +125,38 @@ package struct Broker: Service {
         }
     }
 
-    private var keptConnection: ConnectionFile? {
-        configuration.connectionFile.flatMap { ConnectionFile.read(path: $0) }
-    }
-
     private func announce(
-        _ addresses: [BoundAddress], _ token: FirstToken?, _ certificates: Certificates
-    ) {
+        _ addresses: [BoundAddress], _ token: FirstToken?, kept: String?, _ tokens: TokenDatabase,
+        _ certificates: Certificates
+    ) async {
         var started = StartedBroker(
             addresses: addresses, caFile: certificates.authority, token: token?.text,
             isNewToken: token?.isNew ?? false, connectionFile: configuration.connectionFile)
+        if case .missing(let missing) = token { started.missingToken = missing }
         if let path = configuration.connectionFile {
+            // A token that is not good is kept: the broker tells who shows it what is wrong with
+            // it.
             let file = ConnectionFile(
-                url: started.url, token: started.token, caFile: started.caFile, pid: getpid(),
-                dataDirectory: configuration.dataDirectory)
+                url: started.url, token: started.token ?? kept, caFile: started.caFile,
+                pid: getpid(), dataDirectory: configuration.dataDirectory)
             do throws(ConfigurationError) { try file.write(path: path) } catch {
                 // The broker works without it; only the commands need flags then.
                 logger.warning("connection file not written", metadata: ["reason": "\(error)"])
                 started.connectionFile = nil
+                if case .made(let token) = token {
+                    // What nobody can know is of use to nobody.
+                    try? await tokens.forget(id: token.id)
+                    (started.token, started.isNewToken) = (nil, false)
+                    started.missingToken = MissingToken(configuration, reason: error.message)
+                }
             }
         }
         for address in addresses { logger.info("listening", metadata: ["address": "\(address)"]) }
+        if let missing = started.missingToken {
+            logger.notice(
+                "no token for this machine's commands",
+                metadata: ["reason": "\(missing.reason)", "remedy": "\(missing.command)"])
+        }
         configuration.started?(started)
     }
 

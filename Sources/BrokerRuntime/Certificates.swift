@@ -1,3 +1,4 @@
+internal import ManagedPostgres
 internal import OpenSSLBridge
 internal import Transport
 
@@ -8,7 +9,8 @@ struct Certificates {
     /// The PEM file that clients trust; `nil` with a certificate of the user's.
     let authority: String?
 
-    /// - Throws: `TLSError` with the file and what is wrong with it.
+    /// - Throws: `TLSError` with the file and what is wrong with it, or what keeps the data
+    ///   directory from being made.
     init(_ configuration: BrokerConfiguration) throws {
         guard configuration.listen.contains(where: \.isTLS) else {
             (context, authority) = (nil, nil)
@@ -19,6 +21,8 @@ struct Certificates {
             authority = nil
             return
         }
+        // Without a managed database, nobody has made it yet.
+        try DataDirectory.make(configuration.dataDirectory)
         let local = try LocalCertificates.prepare(
             in: configuration.dataDirectory + "/tls", names: configuration.tlsNames)
         context = try TLSContext(

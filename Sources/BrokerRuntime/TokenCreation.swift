@@ -1,4 +1,5 @@
 package import AccessControl
+package import DurableLog
 package import EventModel
 internal import OpenSSLBridge
 
@@ -8,16 +9,24 @@ extension Token {
     /// - Parameters:
     ///   - name: What it is for, 1 to 200 bytes.
     ///   - expires: Never if absent.
-    ///   - store: Where brokers look it up.
+    ///   - database: Where brokers look it up.
     /// - Returns: The token with its secret.
     /// - Throws: `database_unavailable` (retry), `invalid_request`.
     package static func create(
-        name: String, expires: Timestamp?, in store: any TokenStore
+        name: String, expires: Timestamp?, in database: TokenDatabase
     ) async throws(BrokerError) -> Token {
-        var generator = SystemRandomNumberGenerator()
-        let token = Token(using: &generator)
-        try await store.create(
-            id: token.id, name: name, hash: Digest.sha256(token.secret.utf8), expires: expires)
+        let token = random()
+        try await database.create(
+            id: token.id, name: name, hash: token.hash, expires: expires)
         return token
     }
+
+    /// A new one, which is stored nowhere.
+    static func random() -> Token {
+        var generator = SystemRandomNumberGenerator()
+        return Token(using: &generator)
+    }
+
+    /// What is stored of it.
+    var hash: [UInt8] { Digest.sha256(secret.utf8) }
 }

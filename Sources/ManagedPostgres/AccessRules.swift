@@ -4,9 +4,9 @@ internal import PostgresBridge
 
 /// Who may log in to the cluster: `pg_hba.conf` and `pg_ident.conf`.
 ///
-/// The kernel tells the server who is at the other end of the socket (peer, manual 21.9). Root and the
-/// server's own account are the superuser `sluice`; others who get at the socket may at most be a role
-/// of their own name.
+/// The kernel tells the server who is at the other end of the socket (peer, manual 21.9). Root and
+/// the server's own account are the superuser `sluice`; others who get at the socket may at most be
+/// a role of their own name.
 struct AccessRules: Sendable {
     let layout: ClusterLayout
     let account: ServerAccount
@@ -22,8 +22,8 @@ struct AccessRules: Sendable {
 
         """
 
-    /// Replaces rules as initdb made them (with trust, in clusters of earlier versions), and names root
-    /// and the account in the map.
+    /// Replaces rules as initdb made them (with trust, in clusters of earlier versions), and names
+    /// root and the account in the map.
     ///
     /// Takes effect when the server starts or is sent SIGHUP.
     func write() throws(ManagedPostgresError) {

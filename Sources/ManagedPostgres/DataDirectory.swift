@@ -4,8 +4,8 @@ internal import Glibc
 package enum DataDirectory {
     /// Creates the directory and its parents; leaves those that are there as they are.
     ///
-    /// Only its owner may enter. As root, others may pass through (0711), because the database server
-    /// is another user.
+    /// Only its owner may enter. As root, others may pass through (0711), because the database
+    /// server is another user.
     ///
     /// - Parameter path: Absolute.
     /// - Throws: The first directory that cannot be made, and why.

@@ -114,8 +114,8 @@ struct ServerAccount: Sendable {
 
     /// Gives a cluster of `formerUser` to the server's user.
     ///
-    /// A server that survived its broker is shut down first, as it could not go on. After a crash in
-    /// between it is done again: the cluster's own directory changes hands last.
+    /// A server that survived its broker is shut down first, as it could not go on. After a crash
+    /// in between it is done again: the cluster's own directory changes hands last.
     func takeOver(_ layout: ClusterLayout, _ logger: Logger) throws(ManagedPostgresError) {
         guard let formerUser else { return }
         logger.notice(

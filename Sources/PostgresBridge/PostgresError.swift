@@ -65,7 +65,8 @@ extension PostgresError {
             hint: Self.field(SLUICE_DIAG_HINT, of: result))
     }
 
-    /// The messages of class 22 have values in quotation marks, as `value "…" is out of range`, or behind a colon.
+    /// The messages of class 22 have values in quotation marks, as `value "…" is out of range`, or
+    /// behind a colon.
     static func withoutValues(_ message: String) -> String {
         var rest = message
         if let first = message.firstIndex(of: "\""), let last = message.lastIndex(of: "\"") {

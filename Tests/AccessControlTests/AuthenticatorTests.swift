@@ -136,14 +136,6 @@ final class MemoryTokens: TokenStore {
 
     var lookups: Int { count.withLock { $0 } }
 
-    func create(
-        id: String, name: String, hash: [UInt8], expires: Timestamp?
-    ) async throws(BrokerError) {}
-
-    func list() async throws(BrokerError) -> [TokenRecord] { [] }
-
-    func revoke(id: String) async throws(BrokerError) -> Bool { false }
-
     func find(
         id: String, completion: @escaping @Sendable (Result<TokenRecord?, BrokerError>) -> Void
     ) {

@@ -98,7 +98,8 @@ import Testing
         let layout = try ClusterLayout(directory: directory.path)
         let held = try DirectoryLock(layout)
         let watch = DescriptorWatch()
-        // Takes the number of a descriptor as soon as it is free, and notices when it is closed again.
+        // Takes the number of a descriptor as soon as it is free, and notices when it is closed
+        // again.
         let threads = (0..<2).map { number in
             PostgresThread(name: "opener-\(number)") { watch.openAndLook() }
         }

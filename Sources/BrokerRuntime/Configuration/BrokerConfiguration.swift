@@ -109,10 +109,12 @@ package struct StartedBroker: Sendable {
     package var addresses: [ListenAddress]
     /// The authority that signed the local certificate; `nil` with a certificate of the user's.
     package var caFile: String?
-    /// The token that was made for this machine's command line, if any.
+    /// The token of this machine's command line, if there is one.
     package var token: String?
-    /// Was the token made by this start? Only then is it shown.
+    /// Was the token made by this start? Only then may it be shown.
     package var isNewToken: Bool
+    /// Why there is none, if there should be one.
+    package var missingToken: MissingToken?
     /// The connection file that was written.
     package var connectionFile: String?
 

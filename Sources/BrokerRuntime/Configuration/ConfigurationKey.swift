@@ -10,8 +10,6 @@ package struct ConfigurationKey: Sendable {
     package let form: String
     /// What it is for, in one sentence.
     package let summary: String
-    /// The type that obeys it.
-    package let owner: String
     /// Never printed; can also be given as `NAME_file`.
     package let isSecret: Bool
     /// Takes a comma-separated list; repeated flags add up.
@@ -40,10 +38,10 @@ extension ConfigurationKey {
     typealias Path<Value> = any WritableKeyPath<BrokerConfiguration, Value> & Sendable
 
     static func text(
-        _ name: String, _ path: Path<String>, _ form: String, owner: String, _ summary: String
+        _ name: String, _ path: Path<String>, _ form: String, _ summary: String
     ) -> ConfigurationKey {
         ConfigurationKey(
-            name: name, form: form, summary: summary, owner: owner, isSecret: false, isList: false,
+            name: name, form: form, summary: summary, isSecret: false, isList: false,
             apply: { text, configuration throws(InvalidValue) in
                 guard !text.isEmpty else { throw InvalidValue() }
                 configuration[keyPath: path] = text
@@ -52,11 +50,11 @@ extension ConfigurationKey {
     }
 
     static func optional(
-        _ name: String, _ path: Path<String?>, _ form: String, owner: String,
+        _ name: String, _ path: Path<String?>, _ form: String,
         isSecret: Bool = false, _ summary: String
     ) -> ConfigurationKey {
         ConfigurationKey(
-            name: name, form: form, summary: summary, owner: owner, isSecret: isSecret,
+            name: name, form: form, summary: summary, isSecret: isSecret,
             isList: false,
             apply: { text, configuration in
                 configuration[keyPath: path] = text.isEmpty ? nil : text
@@ -65,20 +63,20 @@ extension ConfigurationKey {
     }
 
     static func list(
-        _ name: String, _ path: Path<[String]>, _ form: String, owner: String, _ summary: String
+        _ name: String, _ path: Path<[String]>, _ form: String, _ summary: String
     ) -> ConfigurationKey {
         ConfigurationKey(
-            name: name, form: form, summary: summary, owner: owner, isSecret: false, isList: true,
+            name: name, form: form, summary: summary, isSecret: false, isList: true,
             apply: { text, configuration in configuration[keyPath: path] = listItems(text) },
             show: { $0[keyPath: path].joined(separator: ",") })
     }
 
     static func addresses(
-        _ name: String, _ path: Path<[ListenAddress]>, owner: String, _ summary: String
+        _ name: String, _ path: Path<[ListenAddress]>, _ summary: String
     ) -> ConfigurationKey {
         ConfigurationKey(
             name: name, form: "list of https://HOST:PORT or http://HOST:PORT", summary: summary,
-            owner: owner, isSecret: false, isList: true,
+            isSecret: false, isList: true,
             apply: { text, configuration throws(InvalidValue) in
                 var addresses: [ListenAddress] = []
                 for item in listItems(text) {
@@ -93,11 +91,11 @@ extension ConfigurationKey {
     }
 
     static func choice<Value: RawRepresentable & CaseIterable & Sendable>(
-        _ name: String, _ path: Path<Value>, owner: String, _ summary: String
+        _ name: String, _ path: Path<Value>, _ summary: String
     ) -> ConfigurationKey where Value.RawValue == String {
         ConfigurationKey(
             name: name, form: Value.allCases.map(\.rawValue).joined(separator: "|"),
-            summary: summary, owner: owner, isSecret: false, isList: false,
+            summary: summary, isSecret: false, isList: false,
             apply: { text, configuration throws(InvalidValue) in
                 guard let value = Value(rawValue: text) else { throw InvalidValue() }
                 configuration[keyPath: path] = value
@@ -106,10 +104,10 @@ extension ConfigurationKey {
     }
 
     static func flag(
-        _ name: String, _ path: Path<Bool>, owner: String, _ summary: String
+        _ name: String, _ path: Path<Bool>, _ summary: String
     ) -> ConfigurationKey {
         ConfigurationKey(
-            name: name, form: "true|false", summary: summary, owner: owner, isSecret: false,
+            name: name, form: "true|false", summary: summary, isSecret: false,
             isList: false,
             apply: { text, configuration throws(InvalidValue) in
                 guard let value = Bool(text) else { throw InvalidValue() }
@@ -119,12 +117,12 @@ extension ConfigurationKey {
     }
 
     static func integer(
-        _ name: String, _ path: Path<Int>, _ range: ClosedRange<Int>, owner: String,
+        _ name: String, _ path: Path<Int>, _ range: ClosedRange<Int>,
         _ summary: String
     ) -> ConfigurationKey {
         ConfigurationKey(
             name: name, form: "\(range.lowerBound) to \(range.upperBound)", summary: summary,
-            owner: owner, isSecret: false, isList: false,
+            isSecret: false, isList: false,
             apply: { text, configuration throws(InvalidValue) in
                 guard let value = Int(text), range.contains(value) else { throw InvalidValue() }
                 configuration[keyPath: path] = value
@@ -133,12 +131,12 @@ extension ConfigurationKey {
     }
 
     static func size(
-        _ name: String, _ path: Path<Int>, _ range: ClosedRange<Int>, owner: String,
+        _ name: String, _ path: Path<Int>, _ range: ClosedRange<Int>,
         _ summary: String
     ) -> ConfigurationKey {
         let ends = "\(sizeText(range.lowerBound)) to \(sizeText(range.upperBound))"
         return ConfigurationKey(
-            name: name, form: "size from \(ends)", summary: summary, owner: owner,
+            name: name, form: "size from \(ends)", summary: summary,
             isSecret: false, isList: false,
             apply: { text, configuration throws(InvalidValue) in
                 guard let value = parseSize(text), range.contains(value) else {
@@ -150,12 +148,12 @@ extension ConfigurationKey {
     }
 
     static func duration(
-        _ name: String, _ path: Path<Duration>, _ range: ClosedRange<Duration>, owner: String,
+        _ name: String, _ path: Path<Duration>, _ range: ClosedRange<Duration>,
         _ summary: String
     ) -> ConfigurationKey {
         let ends = "\(durationText(range.lowerBound)) to \(durationText(range.upperBound))"
         return ConfigurationKey(
-            name: name, form: "duration from \(ends)", summary: summary, owner: owner,
+            name: name, form: "duration from \(ends)", summary: summary,
             isSecret: false, isList: false,
             apply: { text, configuration throws(InvalidValue) in
                 guard let value = parseDuration(text), range.contains(value) else {

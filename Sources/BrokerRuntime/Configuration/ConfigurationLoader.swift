@@ -23,8 +23,8 @@ package struct ConfigurationLoader {
     ///   - flags: `--key value`, `--key=value`, in any order; repeated flags of a list add up.
     ///   - file: The path that `--config` names.
     /// - Returns: The configuration, valid and with the source of each value.
-    /// - Throws: An unknown flag or key of the file, with the nearest known one, or a value that is not of its key's
-    ///   form. An unknown variable is no error: the environment is others', too.
+    /// - Throws: An unknown flag or key of the file, with the nearest known one, or a value that is
+    ///   not of its key's form. An unknown variable is no error: the environment is others', too.
     package mutating func load(
         flags: [String], file: String?
     ) throws(ConfigurationError) -> BrokerConfiguration {
@@ -70,7 +70,8 @@ package struct ConfigurationLoader {
             let line = text.split(omittingEmptySubsequences: false) { $0.isNewline }.first ?? ""
             return try apply(key, String(trimmed(line)), source)
         }
-        // A line that is no setting at all may be a piece of a secret: it is quoted only when it is nearly a key.
+        // A line that is no setting at all may be a piece of a secret: it is quoted only when it is
+        // nearly a key.
         guard let nearest = nearestName(to: name, among: Self.names) else {
             throw ConfigurationError(
                 "\(source): what stands before '=' is no key.",
@@ -164,7 +165,8 @@ package struct ConfigurationLoader {
         "SLUICE_INSECURE",
     ]
 
-    /// Variables of the form of ours that no command knows, such as Kubernetes sets for a service named sluice.
+    /// Variables of the form of ours that no command knows, such as Kubernetes sets for a service
+    /// named sluice.
     private func unknownVariables() -> [UnknownVariable] {
         let known =
             ConfigurationKey.all.flatMap { key in

@@ -7,109 +7,109 @@ extension ConfigurationKey {
 
     private static let broker: [ConfigurationKey] = [
         .addresses(
-            "listen", \.listen, owner: "Broker",
+            "listen", \.listen,
             "Where to accept connections; plain http only behind a reverse proxy."),
         .text(
-            "data_dir", \.dataDirectory, "directory", owner: "Broker",
+            "data_dir", \.dataDirectory, "directory",
             "Holds the managed database and the local certificates."),
         .flag(
-            "create_topics", \.createsTopics, owner: "PublishEndpoint",
+            "create_topics", \.createsTopics,
             "Does publishing to a new topic create it?"),
         .text(
-            "node", \.node, "name", owner: "Broker",
+            "node", \.node, "name",
             "This broker's name among several on one database."),
-        .integer("loops", \.loops, 1...1024, owner: "Broker", "Event loops, one thread each."),
+        .integer("loops", \.loops, 1...1024, "Event loops, one thread each."),
         .integer(
-            "connections_max", \.connectionsMax, 1...1_000_000, owner: "Listener",
+            "connections_max", \.connectionsMax, 1...1_000_000,
             "Connections at a time; more are refused."),
         .optional(
-            "connection_file", \.connectionFile, "file", owner: "ConnectionFile",
+            "connection_file", \.connectionFile, "file",
             "Tells the other commands on this machine how to reach the broker."),
     ]
 
     private static let database: [ConfigurationKey] = [
         .optional(
-            "database_url", \.databaseURL, "libpq connection string", owner: "DurableLog",
+            "database_url", \.databaseURL, "libpq connection string",
             isSecret: true, "An existing PostgreSQL server; without it, a managed one is started."),
         .optional(
-            "listen_url", \.listenURL, "libpq connection string", owner: "DurableLog",
+            "listen_url", \.listenURL, "libpq connection string",
             isSecret: true, "The same server for LISTEN, past a pooler; without it, database_url."),
         .optional(
-            "postgres_binaries", \.postgresBinaries, "directory", owner: "ManagedPostgres",
+            "postgres_binaries", \.postgresBinaries, "directory",
             "Has initdb and postgres; without it, the newest installed ones."),
-        .flag("migrate", \.migrates, owner: "Migrator", "Apply the schema's migrations at start."),
+        .flag("migrate", \.migrates, "Apply the schema's migrations at start."),
     ]
 
     private static let security: [ConfigurationKey] = [
         .choice(
-            "auth", \.auth, owner: "AccessControl",
+            "auth", \.auth,
             "token: bearers of a token only. none: everybody, on loopback only."),
         .optional(
-            "cert", \.certificateFile, "PEM file", owner: "TLSContext",
+            "cert", \.certificateFile, "PEM file",
             "Certificate chain; without it, a local authority makes one."),
-        .optional("key", \.keyFile, "PEM file", owner: "TLSContext", "Private key of cert."),
+        .optional("key", \.keyFile, "PEM file", "Private key of cert."),
         .list(
-            "tls_names", \.tlsNames, "list of names and addresses", owner: "LocalAuthority",
+            "tls_names", \.tlsNames, "list of names and addresses",
             "Further names in the local certificate."),
         .list(
-            "origins", \.origins, "list of https://HOST[:PORT]", owner: "SubscribeEndpoint",
+            "origins", \.origins, "list of https://HOST[:PORT]",
             "Origins of web pages that may connect, besides the broker's own."),
     ]
 
     private static let output: [ConfigurationKey] = [
-        .choice("log_level", \.logLevel, owner: "Logger", "The least important lines to log."),
-        .choice("log_format", \.logFormat, owner: "Logger", "How log lines look."),
+        .choice("log_level", \.logLevel, "The least important lines to log."),
+        .choice("log_format", \.logFormat, "How log lines look."),
     ]
 
     private static let limits: [ConfigurationKey] = [
         .size(
-            "limits.event_bytes", \.limits.eventBytesMax, 1...(64 << 20), owner: "Limits",
+            "limits.event_bytes", \.limits.eventBytesMax, 1...(64 << 20),
             "One event's data."),
         .size(
             "limits.message_bytes", \.limits.messageBytesMax, (1 << 10)...(128 << 20),
-            owner: "Limits", "One message from a client."),
+            "One message from a client."),
         .size(
-            "limits.body_bytes", \.limits.bodyBytesMax, (1 << 10)...(1 << 30), owner: "Limits",
+            "limits.body_bytes", \.limits.bodyBytesMax, (1 << 10)...(1 << 30),
             "One HTTP request body."),
         .integer(
-            "limits.body_lines", \.limits.bodyLinesMax, 1...1_000_000, owner: "Limits",
+            "limits.body_lines", \.limits.bodyLinesMax, 1...1_000_000,
             "Lines of one NDJSON body."),
         .size(
-            "limits.header_bytes", \.limits.headerBytesMax, (1 << 10)...(1 << 20), owner: "Limits",
+            "limits.header_bytes", \.limits.headerBytesMax, (1 << 10)...(1 << 20),
             "One HTTP request's line and headers."),
         .integer(
-            "limits.subscriptions", \.limits.subscriptionsMax, 1...1_000_000, owner: "Limits",
+            "limits.subscriptions", \.limits.subscriptionsMax, 1...1_000_000,
             "Subscriptions of one session."),
         .integer(
             "limits.topics_per_subscribe", \.limits.topicsPerSubscribeMax, 1...1_000_000,
-            owner: "Limits", "Topics and cursors of one subscribe message."),
+            "Topics and cursors of one subscribe message."),
         .size(
             "limits.backlog_bytes", \.limits.backlogBytesMax, (16 << 10)...(1 << 30),
-            owner: "Limits", "Events that wait for one session's socket."),
+            "Events that wait for one session's socket."),
         .integer(
-            "limits.page_events", \.limits.pageEventsMax, 1...10_000, owner: "Limits",
+            "limits.page_events", \.limits.pageEventsMax, 1...10_000,
             "Events of one page read from the log."),
         .size(
-            "limits.page_bytes", \.limits.pageBytesMax, (16 << 10)...(64 << 20), owner: "Limits",
+            "limits.page_bytes", \.limits.pageBytesMax, (16 << 10)...(64 << 20),
             "One page read from the log for a replay."),
         .size(
-            "limits.tail_cache_bytes", \.limits.tailCacheBytesMax, 0...(1 << 36), owner: "Limits",
+            "limits.tail_cache_bytes", \.limits.tailCacheBytesMax, 0...(1 << 36),
             "Newest events kept in memory, over all topics."),
         .integer(
             "limits.append_queue_events", \.limits.appendQueueEventsMax, 100...10_000_000,
-            owner: "Limits", "Events that wait for the log; over it publishers get 429."),
+            "Events that wait for the log; over it publishers get 429."),
         .size(
             "limits.append_queue_bytes", \.limits.appendQueueBytesMax, (1 << 20)...(1 << 36),
-            owner: "Limits", "Bytes that wait for the log; over it publishers get 429."),
+            "Bytes that wait for the log; over it publishers get 429."),
         .duration(
             "limits.auth_timeout", \.limits.authTimeout, .seconds(1)...(.seconds(600)),
-            owner: "Limits", "How long a session may take to authenticate."),
+            "How long a session may take to authenticate."),
         .duration(
             "limits.heartbeat_interval", \.limits.heartbeatInterval,
-            .seconds(1)...(.seconds(600)), owner: "Limits",
+            .seconds(1)...(.seconds(600)),
             "A heartbeat is sent when nothing else went out for this long."),
         .duration(
             "limits.outcome_timeout", \.limits.outcomeTimeout, .seconds(1)...(.seconds(600)),
-            owner: "Limits", "A publish that is still unknown then is answered outcome_unknown."),
+            "A publish that is still unknown then is answered outcome_unknown."),
     ]
 }

@@ -10,7 +10,8 @@ struct ConfigurationEntry: Equatable {
 
 /// Reads a configuration file: `key = value` lines; `#` begins a comment at a line's start or behind white space.
 ///
-/// - Throws: What is wrong, with the line's number and never its text: it may hold (a part of) a secret.
+/// - Throws: What is wrong, with the line's number and never its text: it may hold (a part of) a
+///   secret.
 func parseConfiguration(
     _ text: String, path: String
 ) throws(ConfigurationError) -> [ConfigurationEntry] {

@@ -1,4 +1,5 @@
-/// The most of one unit that a duration may have; in days, sums of them are far from `Duration`'s end.
+/// The most of one unit that a duration may have; in days, sums of them are far from `Duration`'s
+/// end.
 let unitsMax: Int64 = 1_000_000_000
 
 /// Parses a duration of the configuration, the command line and the wire: `250ms`, `30s`, `15m`,

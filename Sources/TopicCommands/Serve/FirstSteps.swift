@@ -7,6 +7,8 @@ struct FirstSteps {
     var auth: AuthMode
     /// The path of this executable.
     var program: String
+    /// Whether a person reads this, and nothing keeps it.
+    var isTerminal: Bool
 
     /// This process's executable, whatever it was called by.
     static func currentProgram() -> String {
@@ -17,7 +19,7 @@ struct FirstSteps {
 
     var text: String {
         var parts = ["Sluice \(ProgramVersion.current) is ready at \(addresses).", terminals, curl]
-        if let token = newToken { parts.append(token) }
+        if let note { parts.append(note) }
         return "\n" + parts.joined(separator: "\n\n") + "\n\n"
     }
 
@@ -43,12 +45,12 @@ struct FirstSteps {
             options.append("--cacert '\(file)'")
         }
         if auth == .token {
-            if started.isNewToken, let token = started.token {
+            if let token = newToken {
                 lines.append("TOKEN=\(token)")
             } else if let file = started.connectionFile, started.token != nil {
                 lines.append(#"TOKEN=$(sed -n 's/.*"token" : "\(.*\)".*/\1/p' '\#(file)')"#)
             } else {
-                lines.append("TOKEN=slc_…    # 'sluice token create' makes one")
+                lines.append("TOKEN=$SLUICE_TOKEN")
             }
             options.append("-H \"Authorization: Bearer $TOKEN\"")
         }
@@ -58,11 +60,19 @@ struct FirstSteps {
         return "Or with curl:\n" + lines.map { "  \($0)\n" }.joined().dropLast()
     }
 
-    private var newToken: String? {
-        guard auth == .token, started.isNewToken, started.token != nil else { return nil }
-        guard let file = started.connectionFile else {
-            return "The token above is shown only this once."
+    /// A token that was made just now; what is no terminal may be a log, which is kept and read by
+    /// others.
+    private var newToken: String? { started.isNewToken && isTerminal ? started.token : nil }
+
+    private var note: String? {
+        if let missing = started.missingToken {
+            return """
+                The commands of this machine need a token. \(missing.reason)
+                This makes one and hands it to them:
+                  export SLUICE_TOKEN=$(\(missing.command))
+                """
         }
+        guard newToken != nil, let file = started.connectionFile else { return nil }
         return """
             The token above is shown only this once. The commands on this machine find it in
             \(file), which only you can read.

@@ -18,8 +18,8 @@ struct ServeCommand: AsyncParsableCommand {
 
             Every key below can be said as a flag, as an environment variable (--data-dir is \
             SLUICE_DATA_DIR) and in the file that --config or SLUICE_CONFIG names (data_dir = …, one \
-            a line, '#' begins a comment). A flag beats the environment, which beats the file. Unknown \
-            flags and keys of the file are refused, unknown variables only warned of.
+            a line, '#' begins a comment). A flag beats the environment, which beats the file. \
+            Unknown flags and keys of the file are refused, unknown variables only warned of.
 
             \(ConfigurationKey.reference(host: .current()))
             """)
@@ -43,7 +43,8 @@ struct ServeCommand: AsyncParsableCommand {
         let authentication = configuration.auth
         configuration.started = { started in
             let steps = FirstSteps(
-                started: started, auth: authentication, program: FirstSteps.currentProgram())
+                started: started, auth: authentication, program: FirstSteps.currentProgram(),
+                isTerminal: Output.standard.isTerminal)
             Output.standard.write(Array(steps.text.utf8))
         }
         let format = configuration.logFormat

@@ -1,8 +1,6 @@
-internal import AccessControl
 internal import ArgumentParser
 internal import BrokerRuntime
 internal import DurableLog
-internal import EventModel
 internal import Logging
 
 /// Which database a command works on directly: an existing server, or the managed one of a data directory.
@@ -47,16 +45,10 @@ struct DatabaseOptions: ParsableArguments {
         )
     }
 
-    /// Runs something on the tokens of the database.
-    func withTokens<Result: Sendable>(
-        _ body: (any TokenStore) async throws -> Result
-    ) async throws -> Result {
+    /// The tokens of the database.
+    func tokens() throws -> TokenDatabase {
         let (conninfo, node) = try location()
-        let log = PostgresLog(
-            configuration: .broker(conninfo: conninfo, node: node), logger: Self.logger())
-        log.start(sink: NoSink())
-        defer { log.stop() }
-        return try await body(log)
+        return TokenDatabase(.broker(conninfo: conninfo, node: node))
     }
 
     /// Says nothing that the command's own errors do not say.
@@ -65,13 +57,4 @@ struct DatabaseOptions: ParsableArguments {
         logger.logLevel = .critical
         return logger
     }
-}
-
-/// A command that manages tokens follows no topic.
-private struct NoSink: TailSink {
-    func appended(_ events: [Event], to topic: TopicName, epoch: Epoch) {}
-    func created(_ topics: [TopicName]) {}
-    func deleted(_ topic: TopicName) {}
-    func purged(_ topic: TopicName, earliest: Offset) {}
-    func restarted(_ position: TopicPosition, fork: Offset) {}
 }

@@ -30,9 +30,8 @@ struct TokenCreateCommand: AsyncParsableCommand {
         CommandLineProgram.exitOnInterrupt()
         let ttl = try ttl.map { text in try checkedDuration(text, option: "--ttl") }
         let expires = ttl.map { currentTime().advanced(by: $0) }
-        let token = try await database.withTokens { store in
-            try await Token.create(name: name, expires: expires, in: store)
-        }
+        let token = try await Token.create(
+            name: name, expires: expires, in: try database.tokens())
         if json { return Output.standard.write(Self.json(token, name: name, expires: expires)) }
         Output.standard.line(token.text)
         let end = expires.map { "until \(shortTime($0.description))" } ?? "until it is revoked"

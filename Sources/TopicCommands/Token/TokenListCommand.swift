@@ -1,5 +1,6 @@
 internal import AccessControl
 internal import ArgumentParser
+internal import DurableLog
 internal import EventModel
 
 /// The command `sluice token list`.
@@ -20,7 +21,7 @@ struct TokenListCommand: AsyncParsableCommand {
 
     func run() async throws {
         CommandLineProgram.exitOnInterrupt()
-        let tokens = try await database.withTokens { try await $0.list() }
+        let tokens = try await database.tokens().list()
         if json { return Output.standard.write(tokens.flatMap(Self.json)) }
         guard !tokens.isEmpty else { return Output.error.line("there are no tokens") }
         for line in Self.table(tokens, now: currentTime()).lines(width: Output.standard.columns) {

@@ -1,5 +1,6 @@
 internal import AccessControl
 internal import ArgumentParser
+internal import DurableLog
 internal import EventModel
 
 /// The command `sluice token revoke`.
@@ -21,7 +22,7 @@ struct TokenRevokeCommand: AsyncParsableCommand {
     func run() async throws {
         CommandLineProgram.exitOnInterrupt()
         let id = Token(id)?.id ?? id
-        let isDone = try await database.withTokens { try await $0.revoke(id: id) }
+        let isDone = try await database.tokens().revoke(id: id)
         guard isDone else {
             throw CommandFailure(
                 .refused, "There is no token \(quoted(id)), or it was revoked before.",

@@ -1,3 +1,4 @@
+import AccessControl
 import DurableLog
 import EventLogContract
 import EventModel
@@ -29,7 +30,10 @@ import Testing
                     #expect(isRefused(error?.code, since: start))
                 }
                 group.addTask {
-                    let error = await #expect(throws: BrokerError.self) { try await log.list() }
+                    let found = await withCheckedContinuation { continuation in
+                        log.find(id: "\(number)") { continuation.resume(returning: $0) }
+                    }
+                    let error = #expect(throws: BrokerError.self) { try found.get() }
                     #expect(isRefused(error?.code, since: start))
                 }
             }

@@ -22,6 +22,12 @@ struct SluiceProgram {
         _ arguments: String..., input: [UInt8] = [],
         environment: [String: String] = [:]
     ) async throws -> Outcome {
+        try await run(arguments, input: input, environment: environment)
+    }
+
+    func run(
+        _ arguments: [String], input: [UInt8] = [], environment: [String: String] = [:]
+    ) async throws -> Outcome {
         let run = try SluiceRun(self, arguments, input: input, environment: environment)
         return try await run.end()
     }

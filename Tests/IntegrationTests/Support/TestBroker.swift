@@ -15,6 +15,8 @@ final class TestBroker: Sendable {
     let token: String?
     let caFile: String
     let connectionFile: String
+    /// What it told when it was ready.
+    let started: StartedBroker
     private let group: ServiceGroup
     private let running: Task<Void, any Error>
 
@@ -38,9 +40,11 @@ final class TestBroker: Sendable {
     }
 
     private init(
-        _ started: StartedBroker, directory: String, connectionFile: String, group: ServiceGroup,
-        running: Task<Void, any Error>
+        _ started: StartedBroker, token: String?, directory: String, connectionFile: String,
+        group: ServiceGroup, running: Task<Void, any Error>
     ) throws {
+        self.started = started
+        self.token = token
         self.directory = directory
         self.connectionFile = connectionFile
         self.group = group
@@ -49,7 +53,6 @@ final class TestBroker: Sendable {
             throw NotStarted(reason: "it told no address or no authority")
         }
         port = address.port
-        token = started.token
         self.caFile = caFile
     }
 
@@ -91,10 +94,29 @@ final class TestBroker: Sendable {
         }
         for try await started in starts {
             return try TestBroker(
-                started, directory: directory, connectionFile: connectionFile, group: group,
-                running: running)
+                started, token: try await token(of: started, configuration), directory: directory,
+                connectionFile: connectionFile, group: group, running: running)
         }
         throw NotStarted(reason: "it ended at once")
+    }
+
+    /// A node of a database that has tokens makes none: its user does, and lets the commands find
+    /// it.
+    private static func token(
+        of started: StartedBroker, _ configuration: BrokerConfiguration
+    ) async throws -> String? {
+        guard started.missingToken != nil else { return started.token }
+        let place =
+            configuration.databaseURL.map { ["--database-url", $0] }
+            ?? ["--data-dir", configuration.dataDirectory]
+        let program = SluiceProgram(connectionFile: "/nonexistent")
+        let made = try await program.run(["token", "create", "--name", "test"] + place)
+        guard let token = made.lines.first else { throw NotStarted(reason: made.errors) }
+        if let path = started.connectionFile, var file = ConnectionFile.read(path: path) {
+            file.token = token
+            try file.write(path: path)
+        }
+        return token
     }
 
     /// A graceful shutdown; returns when it has ended.

@@ -1,0 +1,144 @@
+package import AccessControl
+package import EventModel
+package import PostgresBridge
+
+/// The tokens of a database, for whoever manages them and needs nothing else of the log.
+///
+/// One plain connection a question, on a thread of its own, as libpq blocks. Every method throws
+/// `database_unavailable` (retry) when there is no connection or no table of tokens yet.
+package struct TokenDatabase: Sendable {
+    private static let nameBytesMax = 200
+
+    private let configuration: PostgresConfiguration
+
+    /// Connects when it is asked something.
+    package init(_ configuration: PostgresConfiguration) { self.configuration = configuration }
+
+    /// Stores a new token; the same again is no error, as its answer may have been lost.
+    ///
+    /// - Parameters:
+    ///   - id: Of `Token`.
+    ///   - name: What it is for, 1 to 200 bytes.
+    ///   - hash: SHA-256 of the secret, 32 bytes.
+    ///   - expires: Never if absent.
+    /// - Throws: Also `invalid_request`, for another name.
+    package func create(
+        id: String, name: String, hash: [UInt8], expires: Timestamp?
+    ) async throws(BrokerError) {
+        guard (1...Self.nameBytesMax).contains(name.utf8.count), !name.utf8.contains(0) else {
+            throw BrokerError(
+                .invalidRequest, "A token's name has 1 to \(Self.nameBytesMax) bytes without NUL.")
+        }
+        try await answer { connection throws(PostgresError) in
+            _ = try connection.query(
+                """
+                INSERT INTO sluice.tokens(id, name, hash, expires_at)
+                VALUES ($1::text, $2::text, $3::bytea, $4::timestamptz) ON CONFLICT (id) DO NOTHING
+                """,
+                [
+                    .text(id), .text(name), .bytes(hash),
+                    expires.map { .timestamp(microsecondsSince1970: $0.microseconds) } ?? .null,
+                ], timeout: LogContext.controlTimeout)
+        }
+    }
+
+    /// Stores a token that never expires, in a database that has none and never had one.
+    ///
+    /// However many ask at the same time, one of them succeeds.
+    /// - Returns: Whether it was stored.
+    package func createFirst(id: String, name: String, hash: [UInt8]) async throws(BrokerError)
+        -> Bool
+    {
+        try await answer { connection throws(PostgresError) in
+            _ = try connection.query("BEGIN")
+            _ = try connection.query(
+                "LOCK TABLE sluice.tokens IN SHARE ROW EXCLUSIVE MODE",
+                timeout: LogContext.controlTimeout)
+            let stored = try connection.query(
+                """
+                INSERT INTO sluice.tokens(id, name, hash) SELECT $1::text, $2::text, $3::bytea
+                WHERE NOT EXISTS (SELECT FROM sluice.tokens) RETURNING id
+                """, [.text(id), .text(name), .bytes(hash)], timeout: LogContext.controlTimeout)
+            _ = try connection.query("COMMIT", timeout: LogContext.controlTimeout)
+            return stored.rowCount > 0
+        }
+    }
+
+    /// Removes a token that nobody was told of, as if it had never been.
+    package func forget(id: String) async throws(BrokerError) {
+        try await answer { connection throws(PostgresError) in
+            _ = try connection.query(
+                "DELETE FROM sluice.tokens WHERE id = $1::text", [.text(id)],
+                timeout: LogContext.controlTimeout)
+        }
+    }
+
+    /// Every token, the newest first; also those that were revoked or have expired.
+    package func list() async throws(BrokerError) -> [TokenRecord] {
+        try await answer { connection throws(PostgresError) in
+            let result = try connection.query(
+                "SELECT \(TokenRecord.columns) FROM sluice.tokens ORDER BY created_at DESC, id",
+                timeout: LogContext.controlTimeout)
+            return (0..<result.rowCount).map { TokenRecord(in: result, $0) }
+        }
+    }
+
+    /// Ends a token.
+    ///
+    /// - Returns: `false`: there is none of this id, or it was revoked before.
+    package func revoke(id: String) async throws(BrokerError) -> Bool {
+        try await answer { connection throws(PostgresError) in
+            try connection.query(
+                """
+                UPDATE sluice.tokens SET revoked_at = clock_timestamp()
+                WHERE id = $1::text AND revoked_at IS NULL RETURNING id
+                """, [.text(id)], timeout: LogContext.controlTimeout
+            ).rowCount > 0
+        }
+    }
+
+    private func answer<Value: Sendable>(
+        _ question: @escaping @Sendable (PostgresConnection) throws(PostgresError) -> Value
+    ) async throws(BrokerError) -> Value {
+        let configuration = configuration
+        let result: Result<Value, PostgresError> = await withCheckedContinuation { continuation in
+            _ = PostgresThread(name: "sluice-tokens") {
+                do throws(PostgresError) {
+                    let connection = try PostgresConnection(configuration)
+                    // An open transaction ends with it.
+                    defer { connection.close() }
+                    continuation.resume(returning: .success(try question(connection)))
+                } catch {
+                    continuation.resume(returning: .failure(error))
+                }
+            }
+        }
+        do throws(PostgresError) { return try result.get() } catch { throw Self.refusal(error) }
+    }
+
+    private static func refusal(_ error: PostgresError) -> BrokerError {
+        // No such table, or no such schema.
+        if ["42P01", "3F000"].contains(error.sqlState) {
+            return BrokerError(
+                .databaseUnavailable, "The database has no table of tokens yet.",
+                remedy: "Run 'sluice migrate', or start the broker, which does the same.")
+        }
+        return BrokerError(.databaseUnavailable, "The database does not answer: \(error).")
+    }
+}
+
+extension TokenRecord {
+    /// What `init(in:_:)` reads.
+    static let columns = "id, name, hash, created_at, expires_at, revoked_at"
+
+    init(in result: PostgresResult, _ row: Int) {
+        func time(_ column: Int) -> Timestamp? {
+            result.isNull(row, column)
+                ? nil : Timestamp(microseconds: result.timestamp(row, column))
+        }
+        self.init(
+            id: result.text(row, 0), name: result.text(row, 1), hash: result.bytes(row, 2),
+            created: Timestamp(microseconds: result.timestamp(row, 3)), expires: time(4),
+            revoked: time(5))
+    }
+}
