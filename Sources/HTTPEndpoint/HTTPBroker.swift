@@ -18,9 +18,6 @@ package final class HTTPBroker: HTTPService {
     private let responder: RouterResponder<RouteContext>
     private let logger: Logger
 
-    /// A body up to this is collected before its sender is known: that is cheaper than to ask twice who it is.
-    private static let unknownBodyBytesMax = 64 << 10
-
     /// Builds the routes.
     ///
     /// - Parameters:
@@ -45,8 +42,8 @@ package final class HTTPBroker: HTTPService {
         access = RequestAccess(authenticate: authenticate)
         problems = Problems(requestID: requestID, logger: logger)
         publishes = PublishEndpoint(
-            log: log, access: access, limits: limits, createsTopics: createsTopics,
-            sha256: sha256, problems: problems)
+            log: log, limits: limits, createsTopics: createsTopics, sha256: sha256,
+            problems: problems)
         let table = RouteTable(problems: problems)
         HealthRoutes(log: log, state: state).add(to: table)
         ErrorRoutes().add(to: table)
@@ -73,14 +70,7 @@ package final class HTTPBroker: HTTPService {
             return .answer(problems.answer(to: error, head: head, closes: true))
         }
         switch destination {
-        case .publish, .publishMany:
-            let size = head.headers.first(name: "content-length").flatMap { Int($0) }
-            if size ?? Int.max > Self.unknownBodyBytesMax,
-                let refusal = access.refusal(of: head, from: connection)
-            {
-                return .answer(problems.answer(to: destination.worded(refusal), head: head))
-            }
-            return .collect(bodyBytesMax: limits.bodyBytesMax)
+        case .publish, .publishMany, .router: return admit(head, to: destination, connection)
         case .connect: return upgrades.upgrade(head, route: .connect, from: connection)
         case .stream(let text):
             do throws(BrokerError) {
@@ -89,7 +79,34 @@ package final class HTTPBroker: HTTPService {
             } catch {
                 return .answer(problems.answer(to: error, head: head))
             }
-        case .open, .router: return .collect(bodyBytesMax: TopicRoutes.bodyBytesMax)
+        // A stranger may ask this, and a stranger's body would be held at everybody's expense.
+        case .open: return .collect(bodyBytesMax: 0)
+        }
+    }
+
+    /// Nothing of a request's body is collected before its sender is known.
+    private func admit(
+        _ head: HTTPRequestHead, to destination: Destination, _ connection: ConnectionInfo
+    ) -> HTTPAdmission {
+        let bodyBytesMax =
+            destination == .router ? TopicRoutes.bodyBytesMax : limits.bodyBytesMax
+        let refuse = { [problems] (error: BrokerError) in
+            problems.answer(to: destination.worded(error), head: head)
+        }
+        switch access.sender(of: head, on: connection.eventLoop) {
+        case .known(.success(let identity)):
+            return .collect(bodyBytesMax: bodyBytesMax, sender: identity)
+        case .known(.failure(let error)): return .answer(refuse(error))
+        case .awaited(let sender):
+            return .pending { decision in
+                sender.whenKnown { result in
+                    switch result {
+                    case .success(let identity):
+                        decision.collect(bodyBytesMax: bodyBytesMax, sender: identity)
+                    case .failure(let error): decision.answer(refuse(error))
+                    }
+                }
+            }
         }
     }
 
@@ -97,24 +114,19 @@ package final class HTTPBroker: HTTPService {
         handle(
             IncomingRequest(
                 head: exchange.head, body: exchange.body, connection: exchange.connection,
-                answer: { exchange.answer($0) }))
+                identity: exchange.sender as? Identity, answer: { exchange.answer($0) }))
     }
 
-    /// Answers a request; called on its event loop.
+    /// Answers a request that was admitted; called on its event loop.
     package func handle(_ request: IncomingRequest) {
-        switch Destination(request.head) {
+        let destination = Destination(request.head)
+        precondition(
+            request.identity != nil || access.authenticate == nil || destination == .open,
+            "bug: a request was admitted without its sender")
+        switch destination {
         case .publish(let topic): publishes.publish(request, to: .topic(topic))
         case .publishMany: publishes.publish(request, to: .many)
-        case .open: route(request)
-        case .connect, .stream, .router:
-            access.identify(request) { answer in
-                switch answer {
-                case .known(.success), .later(.success): self.route(request)
-                case .known(.failure(let error)), .later(.failure(let error)):
-                    request.answer(self.problems.answer(to: error, head: request.head))
-                case .pending: break
-                }
-            }
+        case .connect, .stream, .open, .router: route(request)
         }
     }
 

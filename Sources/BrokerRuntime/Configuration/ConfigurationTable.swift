@@ -71,6 +71,9 @@ extension ConfigurationKey {
         .size(
             "limits.body_bytes", \.limits.bodyBytesMax, (1 << 10)...(1 << 30), owner: "Limits",
             "One HTTP request body."),
+        .size(
+            "limits.bodies_bytes", \.limits.bodiesBytesMax, (1 << 20)...(1 << 36), owner: "Limits",
+            "All HTTP request bodies at a time; over it publishers get 429."),
         .integer(
             "limits.body_lines", \.limits.bodyLinesMax, 1...1_000_000, owner: "Limits",
             "Lines of one NDJSON body."),
