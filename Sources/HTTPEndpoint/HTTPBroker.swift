@@ -69,6 +69,11 @@ package final class HTTPBroker: HTTPService {
             let error = destination.worded(NodeState.draining)
             return .answer(problems.answer(to: error, head: head, closes: true))
         }
+        if access.authenticate == nil {
+            do throws(BrokerError) { try LoopbackHost.check(head.headers) } catch {
+                return .answer(problems.answer(to: destination.worded(error), head: head))
+            }
+        }
         switch destination {
         case .publish, .publishMany, .router: return admit(head, to: destination, connection)
         case .connect: return upgrades.upgrade(head, route: .connect, from: connection)

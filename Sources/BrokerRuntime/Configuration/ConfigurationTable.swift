@@ -43,7 +43,7 @@ extension ConfigurationKey {
     private static let security: [ConfigurationKey] = [
         .choice(
             "auth", \.auth, owner: "AccessControl",
-            "token: bearers of a token only. none: everybody, on loopback only."),
+            "token: bearers of a token only. none: everybody on this machine, and loopback only."),
         .optional(
             "cert", \.certificateFile, "PEM file", owner: "TLSContext",
             "Certificate chain; without it, a local authority makes one."),
