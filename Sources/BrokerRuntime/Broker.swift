@@ -99,6 +99,7 @@ package struct Broker: Service {
         var limits = TransportLimits()
         limits.connectionsMax = configuration.connectionsMax
         limits.headerBytesMax = configuration.limits.headerBytesMax
+        limits.bodiesBytesMax = configuration.limits.bodiesBytesMax
         let transport = TransportServer(
             group: loops, listeners: configuration.listen, service: http, tls: certificates.context,
             limits: limits, logger: logger)

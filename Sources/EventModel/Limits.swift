@@ -21,6 +21,8 @@ package struct Limits: Sendable {
     package var messageBytesMax = 2 << 20
     /// Bytes of one HTTP request body.
     package var bodyBytesMax = 16 << 20
+    /// Bytes of all HTTP request bodies that a node holds; over it 429.
+    package var bodiesBytesMax = 256 << 20
     /// Lines of one NDJSON body.
     package var bodyLinesMax = 10_000
     /// Bytes of one HTTP request's line and headers.

@@ -5,7 +5,8 @@ internal import NIOCore
 package import NIOHTTP1
 package import Transport
 
-/// The broker over HTTP: publishes in place, WebSockets to the subscribe endpoint, the rest in a task of its own.
+/// The broker over HTTP: publishes in place, WebSockets to the subscribe endpoint, the rest in a
+/// task of its own.
 package final class HTTPBroker: HTTPService {
     private let limits: Limits
     private let access: RequestAccess
@@ -14,9 +15,6 @@ package final class HTTPBroker: HTTPService {
     private let upgrades: any UpgradeService
     private let state = NodeState()
     private let table: RouteTable
-
-    /// A body up to this is collected before its sender is known: that is cheaper than to ask twice who it is.
-    private static let unknownBodyBytesMax = 64 << 10
 
     /// Builds the routes.
     ///
@@ -41,8 +39,8 @@ package final class HTTPBroker: HTTPService {
         access = RequestAccess(authenticate: authenticate)
         problems = Problems(requestID: requestID, logger: logger)
         publishes = PublishEndpoint(
-            log: log, access: access, limits: limits, createsTopics: createsTopics,
-            sha256: sha256, problems: problems)
+            log: log, limits: limits, createsTopics: createsTopics, sha256: sha256,
+            problems: problems)
         table = RouteTable(
             HealthRoutes(log: log, state: state).routes + ErrorRoutes().routes
                 + TopicRoutes(log: log, limits: limits).routes
@@ -65,19 +63,49 @@ package final class HTTPBroker: HTTPService {
             let error = found.worded(NodeState.draining)
             return .answer(problems.answer(to: error, head: head, closes: true))
         }
-        guard case .route(let route, let parameters) = found else {
-            return .collect(bodyBytesMax: Route.smallBodyBytesMax)
+        if access.authenticate == nil {
+            do throws(BrokerError) { try LoopbackHost.check(head.headers) } catch {
+                return .answer(problems.answer(to: found.worded(error), head: head))
+            }
         }
-        if let webSocket = route.webSocket, Self.asksForWebSocket(head.headers) {
+        if case .route(let route, let parameters) = found, let webSocket = route.webSocket,
+            Self.asksForWebSocket(head.headers)
+        {
             return upgrade(to: webSocket, parameters, head, connection)
         }
-        let size = head.headers.first(name: "content-length").flatMap { Int($0) }
-        if route.isPublish, size ?? Int.max > Self.unknownBodyBytesMax,
-            let refusal = access.refusal(of: head, from: connection)
-        {
-            return .answer(problems.answer(to: found.worded(refusal), head: head))
+        // A stranger may ask this, and a stranger's body would be held at everybody's expense.
+        if found.isOpen || head.method == .OPTIONS { return .collect(bodyBytesMax: 0) }
+        return admit(head, to: found, connection)
+    }
+
+    /// Nothing of a request's body is collected before its sender is known.
+    private func admit(
+        _ head: HTTPRequestHead, to found: RouteTable.Found, _ connection: ConnectionInfo
+    ) -> HTTPAdmission {
+        let bodyBytesMax =
+            if case .route(let route, _) = found {
+                route.bodyBytesMax
+            } else {
+                Route.smallBodyBytesMax
+            }
+        let refuse = { [problems] (error: BrokerError) in
+            problems.answer(to: found.worded(error), head: head)
         }
-        return .collect(bodyBytesMax: route.bodyBytesMax)
+        switch access.sender(of: head, on: connection.eventLoop) {
+        case .known(.success(let identity)):
+            return .collect(bodyBytesMax: bodyBytesMax, sender: identity)
+        case .known(.failure(let error)): return .answer(refuse(error))
+        case .awaited(let sender):
+            return .pending { decision in
+                sender.whenKnown { result in
+                    switch result {
+                    case .success(let identity):
+                        decision.collect(bodyBytesMax: bodyBytesMax, sender: identity)
+                    case .failure(let error): decision.answer(refuse(error))
+                    }
+                }
+            }
+        }
     }
 
     private func upgrade(
@@ -105,40 +133,30 @@ package final class HTTPBroker: HTTPService {
         handle(
             IncomingRequest(
                 head: exchange.head, body: exchange.body, connection: exchange.connection,
-                answer: { exchange.answer($0) }))
+                identity: exchange.sender as? Identity, answer: { exchange.answer($0) }))
     }
 
-    /// Answers a request; called on its event loop.
+    /// Answers a request that was admitted; called on its event loop.
     package func handle(_ request: IncomingRequest) {
         let found = table.find(request.head.method, request.head.uri)
         switch found {
         case .route(let route, let parameters):
-            switch (route.action, route.access) {
-            case (.publish, _): publishes.publish(request, to: .topic(parameters[0]))
-            case (.publishMany, _): publishes.publish(request, to: .many)
-            case (.answer(let handler), .everybody): run(handler, route, parameters, request)
-            case (.answer(let handler), .bearer):
-                whenKnown(request) { self.run(handler, route, parameters, request) }
+            precondition(
+                request.identity != nil || access.authenticate == nil
+                    || route.access == .everybody,
+                "bug: a request was admitted without its sender")
+            switch route.action {
+            case .publish: publishes.publish(request, to: .topic(parameters[0]))
+            case .publishMany: publishes.publish(request, to: .many)
+            case .answer(let handler): run(handler, route, parameters, request)
             }
         case .path(let allow):
             if request.head.method == .OPTIONS {
                 request.answer(HTTPAnswer(status: .noContent, headers: ["allow": allow]))
             } else {
-                whenKnown(request) { self.refuseMethod(request, allow: allow) }
+                refuseMethod(request, allow: allow)
             }
-        case .nothing: whenKnown(request) { self.refusePath(request) }
-        }
-    }
-
-    /// Runs `body` for a sender with a token; others are refused.
-    private func whenKnown(_ request: IncomingRequest, _ body: @escaping @Sendable () -> Void) {
-        access.identify(request) { answer in
-            switch answer {
-            case .known(.success), .later(.success): body()
-            case .known(.failure(let error)), .later(.failure(let error)):
-                request.answer(self.problems.answer(to: error, head: request.head))
-            case .pending: break
-            }
+        case .nothing: refusePath(request)
         }
     }
 
@@ -156,7 +174,8 @@ package final class HTTPBroker: HTTPService {
         request.answer(problems.answer(to: error, head: request.head))
     }
 
-    /// Runs a handler in place: up to the first real wait on this very turn of the event loop, then on the same loop.
+    /// Runs a handler in place: up to the first real wait on this very turn of the event loop, then
+    /// on the same loop.
     ///
     /// The task is the request's: it ends with the answer, which is the only thing it owes.
     private func run(

@@ -250,6 +250,13 @@ func loaded(
         #expect(try loaded(flags: ["--auth", "none", "--listen", address]).auth == .none)
     }
 
+    @Test func `a body that could never be taken is refused`() {
+        let error = #expect(throws: ConfigurationError.self) {
+            try loaded(flags: ["--limits-body-bytes", "2MiB", "--limits-bodies-bytes", "1MiB"])
+        }
+        #expect(error?.remedy == "Raise limits.bodies_bytes or lower limits.body_bytes.")
+    }
+
     @Test func `a certificate without its key is refused`() {
         let error = #expect(throws: ConfigurationError.self) { try loaded(flags: ["--cert", "a"]) }
         #expect(error?.message == "cert and key are only of use together; key is missing.")

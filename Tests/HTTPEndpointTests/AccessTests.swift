@@ -54,6 +54,30 @@ import Transport
         #expect(status == .unauthorized)
     }
 
+    @Test(arguments: [
+        ["content-length": "9"], ["content-length": "10000000"],
+        ["transfer-encoding": "chunked"],
+        ["transfer-encoding": "chunked", "expect": "100-continue"],
+    ])
+    func `is known before anything of a body is collected`(fields: HTTPHeaders) async throws {
+        let tokens = ScriptedTokens(isSlow: true)
+        let fixture = BrokerFixture(tokens: tokens)
+        var headers = Self.good
+        headers.add(contentsOf: fields)
+        for (method, uri) in [
+            (HTTPMethod.POST, "/v1/events"), (.POST, "/v1/topics/a/events"),
+            (.PUT, "/v1/topics/a"), (.GET, "/v1/topics"),
+        ] {
+            let head = HTTPRequestHead(
+                version: .http1_1, method: method, uri: uri, headers: headers)
+            let isPending = try await BrokerFixture.eventLoop.submit {
+                let admission = fixture.broker.admit(head, from: BrokerFixture.connection)
+                return if case .pending = admission { true } else { false }
+            }.get()
+            #expect(isPending, "\(method) \(uri)")
+        }
+    }
+
     @Test func `waits for a token that has to be looked up, in the order of the connection`()
         async throws
     {

@@ -1,7 +1,9 @@
 import EventModel
 import NIOCore
 import NIOHTTP1
+import NIOPosix
 import Testing
+import Transport
 
 @testable import HTTPEndpoint
 
@@ -53,5 +55,28 @@ import Testing
         #expect(try await first.get().status == 201)
         #expect(try await second.get().status == 201)
         #expect(fixture.log.appends.map { $0.parts[0].events[0].data } == [[0x31], [0x32]])
+    }
+
+    /// Two listeners can have connections from one address and port, and of others none is known.
+    @Test(arguments: ["127.0.0.1:40000", ""])
+    func `holds up its own connection alone, whatever address others have`(address: String)
+        async throws
+    {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
+        let connections = group.makeIterator().map { eventLoop in
+            ConnectionInfo(
+                remoteAddress: address, isTLS: false, eventLoop: eventLoop, loopIndex: 0)
+        }
+        fixture.log.set { $0.holds = true }
+        let (json, target) = (("content-type", "application/json"), "/v1/topics/a/events")
+        let first = try await fixture.begin(
+            .POST, target, [json.0: json.1, "if-match": cursor], "1", from: connections[0])
+        let other = try await fixture.begin(
+            .POST, target, [json.0: json.1], "2", from: connections[1])
+        #expect(fixture.log.appends.map { $0.parts[0].events[0].data } == [[0x32]])
+        fixture.log.release()
+        #expect(try await first.get().status == 201)
+        #expect(try await other.get().status == 201)
+        try await group.shutdownGracefully()
     }
 }

@@ -1,5 +1,6 @@
 import EventModel
 import Testing
+import Transport
 
 @testable import HTTPEndpoint
 
@@ -7,7 +8,7 @@ import Testing
     @Test func `are answered byte for byte, and HEAD without the body`() async throws {
         let answers = try await talk(
             BrokerFixture().broker,
-            post("{}") + "HEAD /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            post("{}") + "HEAD /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         let expected = """
             HTTP/1.1 201 Created
             content-type: application/json
@@ -38,11 +39,65 @@ import Testing
         #expect(appended == bodies)
     }
 
+    @Test func `wait for a token that is looked up, in their order and unread`() async throws {
+        let tokens = ScriptedTokens(isSlow: true)
+        let fixture = BrokerFixture(tokens: tokens)
+        let large = "\"" + String(repeating: "x", count: 1_000_000) + "\""
+        let requests =
+            post("1", "Authorization: Bearer good\r\n") + post("2")
+            + post(large, "Authorization: Bearer good\r\n")
+            + post("4", "Authorization: Bearer good\r\nConnection: close\r\n")
+        let answers = Task { try await talk(fixture.broker, requests) }
+        while tokens.waitingCount == 0 { try await Task.sleep(for: .milliseconds(1)) }
+        #expect(tokens.waitingCount == 1)
+        #expect(fixture.log.appends.isEmpty)
+        tokens.arrive()
+        let statuses = try await answers.value.split(separator: "HTTP/1.1 ").map { $0.prefix(3) }
+        #expect(statuses == ["201", "401", "201", "201"])
+        #expect(
+            fixture.log.appends.map(\.parts[0].events[0].data)
+                == [[0x31], Array(large.utf8), [0x34]])
+    }
+
+    @Test func `of a stranger are refused before their body is asked for`() async throws {
+        let tokens = ScriptedTokens(isSlow: true)
+        let fixture = BrokerFixture(tokens: tokens)
+        let head =
+            "POST /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer bad\r\n"
+            + "Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n"
+        let answer = Task { try await talk(fixture.broker, head) }
+        while tokens.waitingCount == 0 { try await Task.sleep(for: .milliseconds(1)) }
+        tokens.arrive()
+        let text = try await answer.value
+        #expect(text.hasPrefix("HTTP/1.1 401 "))
+        #expect(text.contains("Connection: close"))
+        #expect(text.contains(#""committed":"no""#))
+    }
+
+    @Test func `bring no body where no token is asked for`() async throws {
+        let answer = try await talk(
+            BrokerFixture().broker,
+            "POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\n1")
+        #expect(answer.hasPrefix("HTTP/1.1 413 "))
+    }
+
+    @Test func `are told to come back when the node holds too many bodies`() async throws {
+        var limits = TransportLimits()
+        limits.bodiesBytesMax = 1000
+        let answer = try await talk(
+            BrokerFixture().broker, post(String(repeating: "1", count: 1001)), limits: limits)
+        #expect(answer.hasPrefix("HTTP/1.1 429 "))
+        #expect(answer.contains("retry-after: 1"))
+        #expect(answer.contains(#""code":"rate_limited""#))
+        #expect(answer.contains(#""committed":"no""#))
+    }
+
     @Test func `end with a body that is too large`() async throws {
         var limits = Limits()
         limits.bodyBytesMax = 1000
         let fixture = BrokerFixture(limits: limits)
-        let head = "POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n"
+        let head =
+            "POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000000\r\n\r\n"
         let answer = try await talk(fixture.broker, head)
         #expect(answer.hasPrefix("HTTP/1.1 413 "))
         #expect(answer.contains(#""code":"body_too_large""#))

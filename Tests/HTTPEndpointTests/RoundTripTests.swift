@@ -16,7 +16,8 @@ import Testing
             post("1.00") + post("1.00", "Idempotency-Key: k\r\n")
                 + post("1.00", "Idempotency-Key: k\r\n") + post("2", "Idempotency-Key: k\r\n")
                 + post("2", "If-None-Match: *\r\n")
-                + "GET /v1/topics/a/events HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                + "GET /v1/topics/a/events HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        )
         let statuses = answers.split(separator: "HTTP/1.1 ").map { $0.prefix(3) }
         #expect(statuses == ["201", "201", "201", "422", "412", "200"])
         #expect(answers.contains(#""first_offset":2,"last_offset":2"#))

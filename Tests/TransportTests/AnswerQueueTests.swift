@@ -1,3 +1,4 @@
+import NIOCore
 import NIOHTTP1
 import Testing
 
@@ -47,6 +48,16 @@ import Testing
         queue.clear()
         queue.answer(late, with: HTTPAnswer(status: .ok))
         #expect(drain().isEmpty)
+    }
+
+    @Test mutating func `are counted while it is not their turn`() {
+        let numbers = (0..<3).map { _ in queue.open(.init()) }
+        queue.answer(numbers[1], with: HTTPAnswer(status: .ok, body: ByteBuffer(string: "12345")))
+        queue.answer(numbers[2], with: HTTPAnswer(status: .ok, body: ByteBuffer(string: "678")))
+        #expect(queue.waitingBytes == 8)
+        queue.answer(numbers[0], with: HTTPAnswer(status: .ok))
+        #expect(drain() == ["200", "200", "200"])
+        #expect(queue.waitingBytes == 0)
     }
 
     @Test mutating func `ask for a body once it is their turn, and not when it has begun to come`()

@@ -45,6 +45,17 @@ import Transport
         try client.closed.wait()
     }
 
+    @Test func `ends when the server switches protocols unasked`() throws {
+        let server = try TestServer(
+            TestService(response: {
+                $0.answer(HTTPAnswer(status: .switchingProtocols, headers: ["Upgrade": "x"]))
+            }))
+        let client = try server.client(.plain)
+        let error = #expect(throws: TransportError.self) { _ = try client.send(get).wait() }
+        #expect(error?.description.contains("unasked") == true)
+        try client.closed.wait()
+    }
+
     @Test func `ends when an answer takes too long`() throws {
         let server = try TestServer(
             TestService(response: { exchange in

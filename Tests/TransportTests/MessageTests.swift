@@ -54,6 +54,15 @@ import Transport
         #expect(text.hasPrefix("HTTP/1.1 431 "))
     }
 
+    @Test(arguments: ["A:", "A: b", "A: \t"])
+    func `refuses a head that is white space without end`(field: String) throws {
+        let server = try TestServer()
+        let client = try server.raw()
+        try client.send("GET / HTTP/1.1\r\nHost: x\r\n\(field)")
+        try client.send([UInt8](repeating: 32, count: 64 << 10))
+        #expect(try client.receive(upTo: "too large.").hasPrefix("HTTP/1.1 431 "))
+    }
+
     @Test func `refuses a target over its limit`() throws {
         let long = String(repeating: "u", count: 9000)
         let text = try TestServer().conversation("GET /\(long) HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -13,6 +13,10 @@ final class RawClient: Sendable {
 
     init(port: Int) throws {
         descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+        // The kernel keeps little for us, so that a server that does not read is noticed.
+        var kept: CInt = 64 << 10
+        setsockopt(
+            descriptor, SOL_SOCKET, SO_SNDBUF, &kept, socklen_t(MemoryLayout<CInt>.size))
         var patience = timeval(tv_sec: 5, tv_usec: 0)
         for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
             let size = socklen_t(MemoryLayout<timeval>.size)
@@ -58,6 +62,23 @@ final class RawClient: Sendable {
             guard count > 0 else { throw Failure(call: "send", code: errno) }
             rest = rest.dropFirst(count)
         }
+    }
+
+    /// Sends what the connection takes until it has taken nothing for `patience` milliseconds; says
+    /// how much that was.
+    func sendUntilBlocked(_ bytes: [UInt8], patience: CInt = 300) throws -> Int {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            var room = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+            guard poll(&room, 1, patience) > 0 else { break }
+            let count = rest.withUnsafeBytes {
+                Glibc.send(descriptor, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL | MSG_DONTWAIT))
+            }
+            if count < 0, errno == EINTR || errno == EAGAIN { continue }
+            guard count > 0 else { throw Failure(call: "send", code: errno) }
+            rest = rest.dropFirst(count)
+        }
+        return bytes.count - rest.count
     }
 
     /// What has come, at most `count` bytes; empty at the end of the connection.

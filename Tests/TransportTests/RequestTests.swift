@@ -123,6 +123,34 @@ import Transport
         #expect(bytes > 101 << 20)
     }
 
+    @Test func `wait while answers wait for an earlier one`() throws {
+        let first = Mutex<HTTPExchange?>(nil)
+        let begun = Atomic(0)
+        let big = ByteBuffer(repeating: 120, count: 1 << 20)
+        let server = try TestServer(
+            TestService(response: { exchange in
+                guard exchange.head.uri != "/other" else { return exchange.answer(.text("other")) }
+                begun.add(1, ordering: .relaxed)
+                if exchange.head.uri == "/first" {
+                    first.withLock { $0 = exchange }
+                } else {
+                    exchange.answer(HTTPAnswer(status: .ok, body: big))
+                }
+            }))
+        let client = try server.raw()
+        let more = String(repeating: "GET / HTTP/1.1\r\nHost: x\r\n\r\n", count: 20)
+        try client.send(
+            "GET /first HTTP/1.1\r\nHost: x\r\n\r\n" + more
+                + "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        #expect(eventually { begun.load(ordering: .relaxed) >= 2 })
+        // On the same loop, so whatever could be begun was begun before.
+        _ = try server.client(.plain).send(get("/other")).wait()
+        #expect(begun.load(ordering: .relaxed) == 2)
+
+        first.withLock { $0.take() }?.answer(.text("first"))
+        #expect(try client.receiveAll().utf8.count > 21 << 20)
+    }
+
     @Test func `of a client that half-closes are still answered`() throws {
         let server = try TestServer()
         let client = try server.raw()

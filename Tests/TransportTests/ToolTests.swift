@@ -26,6 +26,18 @@ import Transport
         }
     }
 
+    /// curl asks a plain server for HTTP/2 with `Upgrade: h2c`, as Java's HttpClient does.
+    @Test func `keep their connection although they would rather speak HTTP/2`() throws {
+        let server = try TestServer()
+        let address = "http://127.0.0.1:\(server.plainPort)"
+        let (status, output) = try curl([
+            "--http2", "-w", " %{num_connects};", "\(address)/1", "\(address)/2", "-d", "body",
+            "\(address)/3",
+        ])
+        #expect(status == 0)
+        #expect(output == "POST /1 1;POST /2 0;POST /3 0;")
+    }
+
     @Test func `do not trust it without its authority`() throws {
         let server = try TestServer()
         #expect(try curl(["https://localhost:\(server.tlsPort)/"]).status == 60)

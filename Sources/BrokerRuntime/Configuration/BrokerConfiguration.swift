@@ -79,6 +79,12 @@ package struct BrokerConfiguration: Sendable {
                     + "(\(limits.bodyBytesMax)), so such an event could not be sent.",
                 remedy: "Raise limits.body_bytes or lower limits.event_bytes.")
         }
+        if limits.bodyBytesMax > limits.bodiesBytesMax {
+            throw ConfigurationError(
+                "limits.body_bytes (\(limits.bodyBytesMax)) is above limits.bodies_bytes "
+                    + "(\(limits.bodiesBytesMax)), so such a body could never be taken.",
+                remedy: "Raise limits.bodies_bytes or lower limits.body_bytes.")
+        }
     }
 }
 

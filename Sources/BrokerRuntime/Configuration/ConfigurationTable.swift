@@ -43,7 +43,7 @@ extension ConfigurationKey {
     private static let security: [ConfigurationKey] = [
         .choice(
             "auth", \.auth,
-            "token: bearers of a token only. none: everybody, on loopback only."),
+            "token: bearers of a token only. none: everybody on this machine, and loopback only."),
         .optional(
             "cert", \.certificateFile, "PEM file",
             "Certificate chain; without it, a local authority makes one."),
@@ -71,6 +71,9 @@ extension ConfigurationKey {
         .size(
             "limits.body_bytes", \.limits.bodyBytesMax, (1 << 10)...(1 << 30),
             "One HTTP request body."),
+        .size(
+            "limits.bodies_bytes", \.limits.bodiesBytesMax, (1 << 20)...(1 << 36),
+            "All HTTP request bodies at a time; over it publishers get 429."),
         .integer(
             "limits.body_lines", \.limits.bodyLinesMax, 1...1_000_000,
             "Lines of one NDJSON body."),

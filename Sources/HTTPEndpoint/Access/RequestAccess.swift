@@ -2,65 +2,41 @@ package import AccessControl
 package import EventModel
 internal import NIOCore
 internal import NIOHTTP1
-internal import Transport
 
 /// Checks a token; answers once, on any thread, and at once when the token is known already.
 package typealias Authenticate =
     @Sendable (String, @escaping @Sendable (Result<Identity, BrokerError>) -> Void) -> Void
 
-/// Who sends a request (PROTOCOL 2, Credentials).
+/// Who sends a request (PROTOCOL 2, Credentials); asked when its head has come and nothing more.
 struct RequestAccess: Sendable {
     /// `nil`: no access control.
     let authenticate: Authenticate?
 
-    /// What is known about the sender; `nil` for the identity without access control.
-    enum Answer: Sendable {
-        /// At once.
+    /// What is known about a sender; `nil` for the identity without access control.
+    enum Sender {
         case known(Result<Identity?, BrokerError>)
-        /// Not at once: `later` follows.
-        case pending
-        case later(Result<Identity?, BrokerError>)
+        case awaited(AwaitedSender)
     }
 
-    /// Tells `body` who sends the request: once, or `pending` and then `later`.
-    ///
-    /// Called on the request's event loop, and so is `body`.
-    func identify(_ request: IncomingRequest, _ body: @escaping @Sendable (Answer) -> Void) {
-        guard let authenticate else { return body(.known(.success(nil))) }
+    /// Finds out who sends a request; called on its event loop.
+    func sender(of head: HTTPRequestHead, on eventLoop: any EventLoop) -> Sender {
+        guard let authenticate else { return .known(.success(nil)) }
         let token: String
         do throws(BrokerError) {
-            token = try Self.token(of: request.head)
+            token = try Self.token(of: head)
         } catch {
-            return body(.known(.failure(error)))
+            return .known(.failure(error))
         }
-        let isAsking = NIOLoopBoundBox(true, eventLoop: request.connection.eventLoop)
-        let isAnswered = NIOLoopBoundBox(false, eventLoop: request.connection.eventLoop)
+        let awaited = AwaitedSender()
+        let place = NIOLoopBound(awaited, eventLoop: eventLoop)
         authenticate(token) { result in
-            request.onLoop {
-                isAnswered.value = true
-                let result = result.map { Optional($0) }
-                body(isAsking.value ? .known(result) : .later(result))
+            if eventLoop.inEventLoop {
+                place.value.becameKnown(result)
+            } else {
+                eventLoop.execute { place.value.becameKnown(result) }
             }
         }
-        isAsking.value = false
-        if !isAnswered.value { body(.pending) }
-    }
-
-    /// Refuses a sender before its body is read, if that can be done at once; called on the event loop.
-    func refusal(of head: HTTPRequestHead, from connection: ConnectionInfo) -> BrokerError? {
-        guard let authenticate else { return nil }
-        do throws(BrokerError) {
-            let token = try Self.token(of: head)
-            let eventLoop = connection.eventLoop
-            let refusal = NIOLoopBoundBox<BrokerError?>(nil, eventLoop: eventLoop)
-            authenticate(token) { result in
-                guard eventLoop.inEventLoop, case .failure(let error) = result else { return }
-                refusal.value = error
-            }
-            return refusal.value
-        } catch {
-            return error
-        }
+        return awaited.result.map { .known($0.map { $0 }) } ?? .awaited(awaited)
     }
 
     private static func token(of head: HTTPRequestHead) throws(BrokerError) -> String {
@@ -69,3 +45,22 @@ struct RequestAccess: Sendable {
         return token
     }
 }
+
+/// A sender whose token is being looked up; confined to an event loop.
+final class AwaitedSender {
+    fileprivate private(set) var result: Result<Identity, BrokerError>?
+    private var body: ((Result<Identity, BrokerError>) -> Void)?
+
+    /// Calls `body` once, when the sender is known.
+    func whenKnown(_ body: @escaping (Result<Identity, BrokerError>) -> Void) {
+        if let result { body(result) } else { self.body = body }
+    }
+
+    fileprivate func becameKnown(_ result: Result<Identity, BrokerError>) {
+        self.result = result
+        body?(result)
+        body = nil
+    }
+}
+
+@available(*, unavailable) extension AwaitedSender: Sendable {}

@@ -10,6 +10,7 @@ extension HTTPFault {
         case .uriTooLong:
             BrokerError(.headersTooLarge, message, remedy: "Shorten the path or the query.")
         case .bodyTooLarge: BrokerError(.bodyTooLarge, message)
+        case .bodiesTooLarge: BrokerError(.rateLimited, message)
         case .requestTimeout: BrokerError(.requestTimeout, message)
         case .expectationFailed:
             BrokerError(.invalidRequest, message, remedy: "Send no other Expect header.")

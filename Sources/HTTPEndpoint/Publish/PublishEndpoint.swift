@@ -6,23 +6,20 @@ internal import Transport
 
 /// Publishes: from a request to the log and back, on the connection's event loop, without a task.
 ///
-/// The order of a connection's publishes to a topic is kept, also when one of them has to wait for
-/// its token or its condition.
+/// The order of a connection's publishes to a topic is kept, also when the condition of one of them has
+/// to be asked of the database: those behind it wait with it.
 final class PublishEndpoint: Sendable {
     let log: any EventLog
-    let access: RequestAccess
     let limits: Limits
     let createsTopics: Bool
     let sha256: SHA256
     let problems: Problems
-    private let order = ConnectionOrder()
 
     init(
-        log: any EventLog, access: RequestAccess, limits: Limits, createsTopics: Bool,
-        sha256: @escaping SHA256, problems: Problems
+        log: any EventLog, limits: Limits, createsTopics: Bool, sha256: @escaping SHA256,
+        problems: Problems
     ) {
         self.log = log
-        self.access = access
         self.limits = limits
         self.createsTopics = createsTopics
         self.sha256 = sha256
@@ -43,43 +40,29 @@ final class PublishEndpoint: Sendable {
 
     /// Answers a publish; called on the connection's event loop.
     func publish(_ request: IncomingRequest, to target: Target) {
-        guard order.isHeld(request.connection) else { return start(request, target) }
-        order.wait(request.connection) { [self] in start(request, target) }
-    }
-
-    private func start(_ request: IncomingRequest, _ target: Target) {
-        access.identify(request) { [self] result in
-            switch result {
-            case .known(.success(let identity)): go(request, target, identity, isHeld: false)
-            case .known(.failure(let error)): refuse(request, error)
-            case .pending: order.hold(request.connection)
-            case .later(.success(let identity)): go(request, target, identity, isHeld: true)
-            case .later(.failure(let error)):
-                refuse(request, error)
-                order.release(request.connection)
-            }
+        let order = request.connection.order.value
+        if order.isHeld {
+            order.wait { self.start(request, target) }
+        } else {
+            start(request, target)
         }
     }
 
-    /// Goes on with a sender who is known; if `isHeld`, the connection's next publishes wait for this one.
-    private func go(
-        _ request: IncomingRequest, _ target: Target, _ identity: Identity?, isHeld: Bool
-    ) {
+    private func start(_ request: IncomingRequest, _ target: Target) {
         do throws(BrokerError) {
-            let prepared = try prepare(request, target, identity)
+            let prepared = try prepare(request, target)
             if case .one(let publish) = prepared, case .head(let cursor) = publish.condition {
-                if !isHeld { order.hold(request.connection) }
+                request.connection.order.value.hold()
                 return check(cursor, of: publish, request)
             }
             append(prepared, request)
         } catch {
             refuse(request, error)
         }
-        if isHeld { order.release(request.connection) }
     }
 
     private func prepare(
-        _ request: IncomingRequest, _ target: Target, _ identity: Identity?
+        _ request: IncomingRequest, _ target: Target
     ) throws(BrokerError) -> Prepared {
         _ = try Query(RequestTarget(request.head.uri).query, known: [])
         let body = Array(request.body.readableBytesView)
@@ -90,14 +73,14 @@ final class PublishEndpoint: Sendable {
                 topic: topic, fields: PublishFields(request.head.headers), body: body,
                 limits: limits, sha256: sha256)
             publish.append.createsTopics = createsTopics
-            publish.append.publisher = identity?.tokenID ?? ""
+            publish.append.publisher = request.identity?.tokenID ?? ""
             return .one(publish)
         case .many:
             var publish = try ManyTopicsRequest(
                 fields: PublishFields(request.head.headers), body: body, limits: limits,
                 sha256: sha256)
             publish.append.createsTopics = createsTopics
-            publish.append.publisher = identity?.tokenID ?? ""
+            publish.append.publisher = request.identity?.tokenID ?? ""
             return .many(publish)
         }
     }
@@ -138,7 +121,7 @@ final class PublishEndpoint: Sendable {
                 case .success: tellHead(of: topic, expected: cursor, request)
                 case .failure(let error): refuse(request, error)
                 }
-                order.release(request.connection)
+                request.connection.order.value.release()
             }
         }
     }

@@ -1,3 +1,4 @@
+package import AccessControl
 package import NIOCore
 package import NIOHTTP1
 package import Transport
@@ -7,15 +8,18 @@ package struct IncomingRequest: Sendable {
     package let head: HTTPRequestHead
     package let body: ByteBuffer
     package let connection: ConnectionInfo
+    /// Who sends it; `nil` without access control.
+    package let identity: Identity?
     package let answer: @Sendable (HTTPAnswer) -> Void
 
     package init(
         head: HTTPRequestHead, body: ByteBuffer, connection: ConnectionInfo,
-        answer: @escaping @Sendable (HTTPAnswer) -> Void
+        identity: Identity? = nil, answer: @escaping @Sendable (HTTPAnswer) -> Void
     ) {
         self.head = head
         self.body = body
         self.connection = connection
+        self.identity = identity
         self.answer = answer
     }
 

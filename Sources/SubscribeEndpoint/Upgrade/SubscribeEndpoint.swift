@@ -182,7 +182,7 @@ package struct SubscribeEndpoint: Sendable {
                     switch decide(Credentials(result, isInHeader: token.isInHeader)) {
                     case .upgrade(let upgrade): decision.upgrade(upgrade)
                     case .answer(let answer): decision.answer(answer)
-                    case .collect, .pendingUpgrade:
+                    case .collect, .pending, .pendingUpgrade:
                         preconditionFailure("bug: credentials decide at once")
                     }
                 }

@@ -36,7 +36,7 @@ final class HTTPClientHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     let encoder = HTTPRequestEncoder()
-    let decoder = ByteToMessageHandler(HTTPResponseDecoder(leftOverBytesStrategy: .forwardBytes))
+    let decoder: ByteToMessageHandler<HTTPResponseDecoder>
     /// Succeeds when requests can be sent.
     let ready: EventLoopPromise<Void>
     let info: ConnectionInfo
@@ -54,6 +54,9 @@ final class HTTPClientHandler: ChannelInboundHandler, RemovableChannelHandler {
         self.socket = socket
         self.info = info
         ready = info.eventLoop.makePromise()
+        decoder = ByteToMessageHandler(
+            HTTPResponseDecoder(leftOverBytesStrategy: .forwardBytes),
+            maximumBufferSize: socket.loop.limits.heldBytesMax)
     }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
@@ -128,7 +131,15 @@ final class HTTPClientHandler: ChannelInboundHandler, RemovableChannelHandler {
         body = ByteBuffer()
         request.timer?.cancel()
         switch request.purpose {
-        case .answer(let promise): promise.succeed((head, bytes))
+        case .answer(let promise):
+            guard head.status != .switchingProtocols else {
+                // Nothing behind it can be told from it.
+                let error = TransportError("\(info.remoteAddress) switched protocols unasked.")
+                promise.fail(error)
+                end(error)
+                return
+            }
+            promise.succeed((head, bytes))
         case .upgrade(let promise, let open):
             if head.status == .switchingProtocols {
                 leave(head, promise, open)

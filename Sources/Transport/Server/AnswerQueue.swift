@@ -30,6 +30,9 @@ struct AnswerQueue {
     private var places = CircularBuffer<(request: Request, place: Place)>(initialCapacity: 2)
     private var first = 0
 
+    /// Bytes of answers whose turn it is not yet.
+    private(set) var waitingBytes = 0
+
     /// How many requests have not come out yet.
     var count: Int { places.count }
     var isEmpty: Bool { places.isEmpty }
@@ -53,6 +56,13 @@ struct AnswerQueue {
         guard let index = index(of: number) else { return }
         guard case .waiting = places[index].place else { return }
         places[index].place = place
+        if case .answered(let answer) = place { waitingBytes += answer.body?.readableBytes ?? 0 }
+    }
+
+    /// The client waits for a 100 before it sends the request's body.
+    mutating func expectContinue(_ number: Int) {
+        guard let index = index(of: number) else { return }
+        places[index].request.expectsContinue = true
     }
 
     /// The body has begun to arrive, so a 100 would come too late.
@@ -83,6 +93,7 @@ struct AnswerQueue {
             return .sendContinue
         case .answered(let answer):
             dropFirst()
+            waitingBytes -= answer.body?.readableBytes ?? 0
             if answer.closes || !front.request.keepsAlive { clear() }
             return .answer(answer, front.request)
         case .upgraded(let upgrade):
@@ -101,6 +112,7 @@ struct AnswerQueue {
     mutating func clear() {
         first += places.count
         places.removeAll()
+        waitingBytes = 0
     }
 
     private func index(of number: Int) -> CircularBuffer<(request: Request, place: Place)>.Index? {

@@ -8,21 +8,24 @@ package final class HTTPExchange: Sendable {
     /// The body; it may share memory with what was received beside it, so copy what is kept long.
     package let body: ByteBuffer
     package let connection: ConnectionInfo
+    /// Who sends the request, as the service said when it admitted it.
+    package let sender: (any Sendable)?
+    /// Counts the body as long as somebody has the exchange.
+    private let reservation: BodyReservation?
     private let place: NIOLoopBound<HTTPServerHandler>
     private let number: Int
     private let isAnswered = Atomic(false)
 
     package var eventLoop: any EventLoop { connection.eventLoop }
 
-    init(
-        head: HTTPRequestHead, body: ByteBuffer, connection: ConnectionInfo,
-        handler: HTTPServerHandler, number: Int
-    ) {
-        self.head = head
-        self.body = body
-        self.connection = connection
-        self.place = NIOLoopBound(handler, eventLoop: connection.eventLoop)
-        self.number = number
+    init(_ request: HTTPServerHandler.RequestBody, handler: HTTPServerHandler) {
+        head = request.head
+        body = request.bytes
+        connection = handler.info
+        sender = request.sender
+        reservation = request.reservation
+        place = NIOLoopBound(handler, eventLoop: handler.info.eventLoop)
+        number = request.number
     }
 
     /// Answers the request: exactly once, from any thread, in any order.

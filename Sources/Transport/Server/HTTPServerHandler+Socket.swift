@@ -14,8 +14,9 @@ extension HTTPServerHandler: SocketOwner {
         feed(ByteBuffer(bytes: bytes))
     }
 
-    /// Gives the decoder plaintext in pieces, so that few requests are parsed beyond a limit.
+    /// Gives the parser plaintext in pieces, so that few requests are parsed beyond a limit.
     private func feed(_ bytes: ByteBuffer) {
+        guard !isOver, let context = socket.context else { return }
         var rest = bytes
         isFeeding = true
         defer { isFeeding = false }
@@ -26,11 +27,17 @@ extension HTTPServerHandler: SocketOwner {
                 reading = .head
                 socket.setDeadline(.now() + limits.headTimeout)
             }
-            socket.forward(piece)
+            do { try parser.parse(piece, context) } catch { parsingFailed(error) }
+            if isOver { return }
             // A whole request leaves `nothing` behind; a request that is incomplete leaves `head`.
             if isHolding || !parts.isEmpty {
                 rest.withUnsafeReadableBytes { hold($0) }
                 return
+            }
+            if parser.isStopped {
+                var behind = parser.renew(context)
+                behind.writeBuffer(&rest)
+                rest = behind
             }
         }
     }
@@ -60,17 +67,18 @@ extension HTTPServerHandler: SocketOwner {
         guard !isFeeding else { return }
         while !isHolding, let part = parts.popFirst() { take(part) }
         guard !isHolding, parts.isEmpty else { return }
-        if held.readableBytes > 0 {
-            let bytes = held
-            held = ByteBuffer()
-            feed(bytes)
-        }
+        var bytes = ByteBuffer()
+        if parser.isStopped, let context = socket.context { bytes = parser.renew(context) }
+        bytes.writeBuffer(&held)
+        held = ByteBuffer()
+        feed(bytes)
         guard !isHolding, held.readableBytes == 0 else { return }
         socket.setReading(true)
         if socket.isInputOver { endOfInput() }
     }
 
     func inputEnded() {
+        if case .admission = reading { return }
         if !isFeeding, parts.isEmpty, held.readableBytes == 0 { endOfInput() }
     }
 
@@ -88,10 +96,12 @@ extension HTTPServerHandler: SocketOwner {
         switch reading {
         case _ where socket.isBlocked: socket.abort()
         case .body(let body): refuse(body.number, .requestTimeout, head: body.head)
+        // It is our answers that take long, not the client's request.
+        case .head where isHolding: socket.setDeadline(.now() + limits.headTimeout)
         case .head: refuse(answers.open(.init()), .requestTimeout)
         case .unwanted: socket.close()
         case .nothing where answers.isEmpty: socket.close()
-        case .nothing, .upgrade, .left, .over: socket.setDeadline(.distantFuture)
+        case .nothing, .admission, .upgrade, .left, .over: socket.setDeadline(.distantFuture)
         }
     }
 
@@ -100,7 +110,7 @@ extension HTTPServerHandler: SocketOwner {
         isFinishing = true
         switch reading {
         case .nothing where answers.isEmpty: endReading()
-        case .nothing, .body, .unwanted: answers.closeBehindLast()
+        case .nothing, .admission, .body, .unwanted: answers.closeBehindLast()
         case .head, .upgrade, .left, .over: break
         }
     }

@@ -35,26 +35,23 @@ extension HTTPServerHandler {
         reading = .over
     }
 
-    /// Takes the HTTP handlers out of the channel, and then opens the stream.
+    /// Takes this handler out of the channel, and then opens the stream.
     func leave(for upgrade: HTTPUpgrade) {
-        guard let context, socket.isOpen else { return }
+        guard socket.isOpen else { return }
         reading = .left
         socket.setReading(false)
-        let pipeline = context.pipeline.syncOperations
-        // The decoder goes in a later task and first hands over what it has not parsed.
-        pipeline.removeHandler(decoder).assumeIsolated().whenComplete { _ in
-            pipeline.removeHandler(self, promise: nil)
-            self.open(upgrade)
-        }
+        // The parser may be in the middle of a piece; what it leaves of that is known afterwards.
+        info.eventLoop.assumeIsolated().execute { self.open(upgrade) }
     }
 
     private func open(_ upgrade: HTTPUpgrade) {
-        guard socket.isOpen else { return }
+        guard let context, socket.isOpen else { return }
+        let early = [parser.undecoded, held]
+        held = ByteBuffer()
+        context.pipeline.syncOperations.removeHandler(self, promise: nil)
         socket.stopTiming()
         let stream = StreamConnection(socket, info: info)
         let handler = upgrade.open(stream)
-        stream.begin(handler, early: [leftover, held], isInputOver: socket.isInputOver)
-        leftover = ByteBuffer()
-        held = ByteBuffer()
+        stream.begin(handler, early: early, isInputOver: socket.isInputOver)
     }
 }

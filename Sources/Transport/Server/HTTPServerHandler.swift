@@ -3,8 +3,8 @@ internal import NIOHTTP1
 
 /// HTTP on one connection: asks the service, keeps answers in order, and leaves at an upgrade.
 ///
-/// Last handler of the channel, behind NIO's decoder, and owner of the socket at its head. All
-/// answers of one loop turn leave in one write.
+/// Owner of the socket at the channel's head, and the only handler behind it, which the parser gives
+/// its parts to. All answers of one loop turn leave in one write.
 final class HTTPServerHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
 
@@ -14,6 +14,8 @@ final class HTTPServerHandler: ChannelInboundHandler, RemovableChannelHandler {
         case nothing
         /// A request's head is incomplete.
         case head
+        /// A request that the service has not admitted yet.
+        case admission(Int, RequestCheck)
         case body(RequestBody)
         /// An unwanted body of which so many bytes are read and forgotten.
         case unwanted(bytesLeft: Int)
@@ -29,7 +31,10 @@ final class HTTPServerHandler: ChannelInboundHandler, RemovableChannelHandler {
         var head: HTTPRequestHead
         var number: Int
         var bytesMax: Int
+        var sender: (any Sendable)?
+        var isLast: Bool
         var bytes = ByteBuffer()
+        var reservation: BodyReservation?
         var deadline: NIODeadline
     }
 
@@ -41,7 +46,8 @@ final class HTTPServerHandler: ChannelInboundHandler, RemovableChannelHandler {
     let socket: SocketHandler
     let service: any HTTPService
     let info: ConnectionInfo
-    let decoder: ByteToMessageHandler<HTTPRequestDecoder>
+    let bodies: BodyBudget
+    let parser: RequestParser
     var limits: TransportLimits { socket.loop.limits }
 
     var reading = Reading.nothing
@@ -51,8 +57,6 @@ final class HTTPServerHandler: ChannelInboundHandler, RemovableChannelHandler {
     /// Parsed parts and plaintext that wait until requests may be begun again.
     var parts = CircularBuffer<HTTPServerRequestPart>(initialCapacity: 0)
     var held = ByteBuffer()
-    /// What the decoder had beyond the upgrade.
-    var leftover = ByteBuffer()
     var context: ChannelHandlerContext?
     var isLastAnswerWritten = false
     var isFeeding = false
@@ -62,163 +66,24 @@ final class HTTPServerHandler: ChannelInboundHandler, RemovableChannelHandler {
     var departure: HTTPUpgrade?
     var isStalled = false
 
-    init(_ socket: SocketHandler, service: any HTTPService, info: ConnectionInfo) {
+    init(
+        _ socket: SocketHandler, service: any HTTPService, info: ConnectionInfo, bodies: BodyBudget
+    ) {
         self.socket = socket
         self.service = service
         self.info = info
-        var parserLimits = NIOHTTPDecoderLimitConfiguration()
-        parserLimits.maxHeaderFieldSize = socket.loop.limits.headerBytesMax
-        parserLimits.maxHeaderListSize = socket.loop.limits.headerBytesMax
-        parserLimits.maxHeaderFieldCount = socket.loop.limits.headerCountMax
-        decoder = ByteToMessageHandler(
-            HTTPRequestDecoder(
-                leftOverBytesStrategy: .forwardBytes, limitConfiguration: parserLimits))
+        self.bodies = bodies
+        parser = RequestParser(socket.loop.limits)
     }
 
-    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
-
-    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
-
-    // MARK: Requests
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        if case .left = reading {
-            // The decoder leaves and hands over what it had not parsed.
-            var rest = SocketHandler.unwrapInboundIn(data)
-            leftover.writeBuffer(&rest)
-            return
-        }
-        let part = Self.unwrapInboundIn(data)
-        if isHolding || !parts.isEmpty { parts.append(part) } else { take(part) }
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        parser.begin(context)
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard socket.isOpen else { return }
-        switch reading {
-        case .left, .over: break
-        case .body(let body): refuse(body.number, HTTPFault(parsing: error))
-        case .nothing, .head, .unwanted, .upgrade:
-            refuse(answers.open(.init()), HTTPFault(parsing: error))
-        }
-    }
-
-    func take(_ part: HTTPServerRequestPart) {
-        switch part {
-        case .head(let head): begin(head)
-        case .body(let bytes): continueBody(bytes)
-        case .end: end()
-        }
-    }
-
-    private func begin(_ head: HTTPRequestHead) {
-        guard !isOver else { return }
-        let check: RequestCheck
-        do {
-            check = try RequestCheck(head, uriBytesMax: limits.uriBytesMax)
-        } catch {
-            refuse(answers.open(.init(isHead: head.method == .HEAD)), error.fault, head: head)
-            return
-        }
-        let number = answers.open(check.request)
-        if isFinishing { answers.close(behind: number) }
-        switch service.admit(check.head, from: info) {
-        case .collect(let bytesMax):
-            guard check.length ?? 0 <= bytesMax else {
-                refuse(number, .bodyTooLarge(bodyBytesMax: bytesMax), head: check.head)
-                return
-            }
-            let now = NIODeadline.now()
-            reading = .body(
-                RequestBody(
-                    head: check.head, number: number, bytesMax: bytesMax,
-                    deadline: now + limits.bodyTimeout))
-            if !check.hasBody { answers.bodyBegun(number) } else { noteProgress(now) }
-            advance()
-        case .answer(let answer):
-            answerEarly(number, answer, check)
-        case .upgrade(let upgrade):
-            begin(.decided(upgrade), number, check)
-        case .pendingUpgrade(let decide):
-            begin(.open(decide), number, check)
-        }
-    }
-
-    /// Answers without the body: a short one is read and forgotten, otherwise the connection ends.
-    private func answerEarly(_ number: Int, _ answer: HTTPAnswer, _ check: RequestCheck) {
-        var answer = answer
-        let isShort = check.length ?? 0 <= limits.drainBytesMax && !check.request.expectsContinue
-        answers.bodyBegun(number)
-        // NIO's decoder stops behind a request for an upgrade, so such a connection cannot go on.
-        if !isShort || check.asksForUpgrade || check.head.method == .CONNECT {
-            answer.closes = true
-            reading = .over
-        } else {
-            reading = .unwanted(bytesLeft: limits.drainBytesMax)
-        }
-        settle(number, with: answer)
-    }
-
-    private func begin(_ request: UpgradeRequest, _ number: Int, _ check: RequestCheck) {
-        guard check.asksForUpgrade, !check.hasBody else {
-            refuse(number, .badRequest("an upgrade that is not one"), head: check.head)
-            return
-        }
-        answers.bodyBegun(number)
-        // Until the 101 it can still be answered otherwise, and then the decoder has stopped.
-        answers.close(behind: number)
-        reading = .upgrade(number, request)
-    }
-
-    private func continueBody(_ bytes: ByteBuffer) {
-        var bytes = bytes
-        switch reading {
-        case .body(var body):
-            reading = .nothing
-            answers.bodyBegun(body.number)
-            guard body.bytes.readableBytes + bytes.readableBytes <= body.bytesMax else {
-                let fault = HTTPFault.bodyTooLarge(bodyBytesMax: body.bytesMax)
-                refuse(body.number, fault, head: body.head)
-                return
-            }
-            if body.bytes.readableBytes == 0 {
-                body.bytes = bytes
-            } else {
-                body.bytes.writeBuffer(&bytes)
-            }
-            reading = .body(body)
-            noteProgress(.now())
-        case .unwanted(let left):
-            reading = .unwanted(bytesLeft: left - bytes.readableBytes)
-            if left < bytes.readableBytes { endReading() }
-        case .nothing, .head, .upgrade, .left, .over: break
-        }
-    }
-
-    private func end() {
-        switch reading {
-        case .body(let body):
-            becomeIdle()
-            service.respond(
-                to: HTTPExchange(
-                    head: body.head, body: body.bytes, connection: info, handler: self,
-                    number: body.number))
-        case .unwanted: becomeIdle()
-        case .upgrade(let number, let request):
-            isUpgrading = true
-            socket.setDeadline(.distantFuture)
-            decide(number, request)
-        case .nothing, .head, .left, .over: break
-        }
-    }
-
-    private func becomeIdle() {
-        reading = .nothing
-        socket.setDeadline(.now() + limits.keepAliveTimeout)
-    }
-
-    private func noteProgress(_ now: NIODeadline) {
-        guard case .body(let body) = reading else { return }
-        socket.setDeadline(min(now + limits.bodyIdleTimeout, body.deadline))
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        parser.end(context)
     }
 
     // MARK: Answers
@@ -241,14 +106,15 @@ final class HTTPServerHandler: ChannelInboundHandler, RemovableChannelHandler {
         if case .over = reading { true } else { false }
     }
 
-    /// Whether a request has to wait: for answers to leave, or for an upgrade to be decided.
+    /// Whether a request has to wait: for answers to leave, or for the service to decide.
     ///
     /// One that has begun goes on, because its own answer is among those that are counted.
     var isHolding: Bool {
         switch reading {
         case .nothing, .head:
             answers.count >= limits.pipelinedRequestsMax
-                || output.readableBytes >= limits.answerBytesMax
+                || output.readableBytes + answers.waitingBytes >= limits.answerBytesMax
+        case .admission: true
         case .upgrade, .left: isUpgrading
         case .body, .unwanted, .over: false
         }
@@ -321,7 +187,7 @@ final class HTTPServerHandler: ChannelInboundHandler, RemovableChannelHandler {
             socket.setDeadline(answers.isEmpty ? now + limits.keepAliveTimeout : .distantFuture)
         case .body where wasStalled: noteProgress(.now())
         case .head where wasStalled: socket.setDeadline(.now() + limits.headTimeout)
-        case .head, .body, .unwanted, .upgrade, .left, .over: break
+        case .head, .admission, .body, .unwanted, .upgrade, .left, .over: break
         }
     }
 

@@ -9,7 +9,7 @@ package protocol HTTPService: Sendable {
     /// was split into target and Host, RFC 9112 3.2.2).
     func admit(_ head: HTTPRequestHead, from connection: ConnectionInfo) -> HTTPAdmission
 
-    /// Answers a request whose body is complete and within the admitted limit.
+    /// Answers an admitted request whose body is complete and within the admitted limit.
     ///
     /// Called on the event loop. `HTTPExchange.answer` is to be called exactly once, from any thread.
     func respond(to exchange: HTTPExchange)
@@ -18,7 +18,7 @@ package protocol HTTPService: Sendable {
     func refuse(_ fault: HTTPFault, head: HTTPRequestHead?) -> HTTPAnswer
 }
 
-/// Where a request or stream comes from.
+/// Where a request or stream comes from: one for each connection, and copies of it.
 package struct ConnectionInfo: Sendable {
     /// Address and port of the peer, `127.0.0.1:40000` or `[::1]:40000`.
     package let remoteAddress: String
@@ -26,21 +26,30 @@ package struct ConnectionInfo: Sendable {
     package let eventLoop: any EventLoop
     /// The event loop's number, from 0 in the order of the server's group.
     package let loopIndex: Int
+    /// The order of what the connection asks for.
+    package let order: NIOLoopBoundBox<ConnectionOrder>
 
     package init(remoteAddress: String, isTLS: Bool, eventLoop: any EventLoop, loopIndex: Int) {
         self.remoteAddress = remoteAddress
         self.isTLS = isTLS
         self.eventLoop = eventLoop
         self.loopIndex = loopIndex
+        order = .makeBoxSendingValue(ConnectionOrder(), eventLoop: eventLoop)
     }
 }
 
 /// What is to be done with a request, decided by its head alone.
 package enum HTTPAdmission {
     /// Collect the body and call `respond`; over the limit the request is refused with 413.
-    case collect(bodyBytesMax: Int)
+    ///
+    /// The exchange brings back the sender, whatever the service knows it by.
+    case collect(bodyBytesMax: Int, sender: (any Sendable)? = nil)
     /// Answer without reading the body: a short rest is forgotten, otherwise the connection closes.
     case answer(HTTPAnswer)
+    /// One of the two above, decided later on the same event loop; no body is read meanwhile.
+    ///
+    /// Who sends the request may have to be asked of the database. The closure is called at once.
+    case pending((HTTPAdmissionDecision) -> Void)
     /// Answer 101 and make the connection a stream.
     case upgrade(HTTPUpgrade)
     /// The same, decided later on the same event loop; input is held meanwhile.
@@ -86,6 +95,38 @@ package struct HTTPUpgrade {
     }
 }
 
+/// The place of an admission that is decided later: exactly one call, on the event loop.
+///
+/// A decision that is dropped undecided, on the event loop too, is answered as
+/// `HTTPFault.unanswered`. When the connection ended meanwhile the call has no effect.
+package final class HTTPAdmissionDecision {
+    package enum Outcome {
+        case collect(bodyBytesMax: Int, sender: (any Sendable)?)
+        case answer(HTTPAnswer)
+        case dropped
+    }
+
+    private var decide: ((Outcome) -> Void)?
+
+    package init(_ decide: @escaping (Outcome) -> Void) { self.decide = decide }
+
+    deinit { decide?(.dropped) }
+
+    package func collect(bodyBytesMax: Int, sender: (any Sendable)? = nil) {
+        settle(.collect(bodyBytesMax: bodyBytesMax, sender: sender))
+    }
+
+    package func answer(_ answer: HTTPAnswer) { settle(.answer(answer)) }
+
+    private func settle(_ outcome: Outcome) {
+        guard let decide else { preconditionFailure("bug: an admission was decided twice") }
+        self.decide = nil
+        decide(outcome)
+    }
+}
+
+@available(*, unavailable) extension HTTPAdmissionDecision: Sendable {}
+
 /// The place of an upgrade that is decided later: exactly one call, on the connection's event loop.
 ///
 /// A decision that is dropped undecided is answered as `HTTPFault.unanswered`. When the connection
@@ -123,6 +164,8 @@ package enum HTTPFault: Sendable, Equatable {
     case headersTooLarge
     case uriTooLong
     case bodyTooLarge(bodyBytesMax: Int)
+    /// The bodies of all connections together are over the server's budget.
+    case bodiesTooLarge(bodiesBytesMax: Int)
     case requestTimeout
     /// An `Expect` other than `100-continue`.
     case expectationFailed
@@ -137,6 +180,7 @@ package enum HTTPFault: Sendable, Equatable {
         case .headersTooLarge: .requestHeaderFieldsTooLarge
         case .uriTooLong: .uriTooLong
         case .bodyTooLarge: .payloadTooLarge
+        case .bodiesTooLarge: .tooManyRequests
         case .requestTimeout: .requestTimeout
         case .expectationFailed: .expectationFailed
         case .versionNotSupported: .httpVersionNotSupported
@@ -151,6 +195,8 @@ package enum HTTPFault: Sendable, Equatable {
         case .headersTooLarge: "The request line and headers are too large."
         case .uriTooLong: "The request target is too long."
         case .bodyTooLarge(let most): "The request body is larger than \(most) bytes."
+        case .bodiesTooLarge(let most):
+            "The broker holds request bodies of \(most) bytes already, and takes no more."
         case .requestTimeout: "The request did not arrive in time."
         case .expectationFailed: "Only the expectation 100-continue is supported."
         case .versionNotSupported: "Only HTTP/1.0 and HTTP/1.1 are supported."

@@ -8,8 +8,12 @@ struct RequestCheck {
     /// The Content-Length; nil without one.
     private(set) var length: Int?
     private(set) var isChunked = false
+    /// Whether the client waits for a 100 before it sends its body (RFC 9110 10.1.1).
+    private(set) var expectsContinue = false
     /// Whether the client asks for another protocol in a way that RFC 9110 7.8 allows.
     private(set) var asksForUpgrade = false
+    /// Whether what follows cannot be told from this request's end, so that none can follow.
+    private(set) var isLast = false
 
     var hasBody: Bool { isChunked || (length ?? 0) > 0 }
 
@@ -20,13 +24,13 @@ struct RequestCheck {
         request.keepsAlive = head.isKeepAlive
         guard head.uri.utf8.count <= uriBytesMax else { throw HTTPFaultError(fault: .uriTooLong) }
         var hosts = 0
-        var upgradeFields = 0
+        var hasUpgrade = head.method == .CONNECT
         for (name, value) in head.headers {
             // Most names are none of these, so the length decides first.
             switch (name.utf8.count, value) {
             case (4, _) where name.lowercased() == "host": hosts += 1
             case (6, let value) where name.lowercased() == "expect": try expect(value)
-            case (7, _) where name.lowercased() == "upgrade": upgradeFields += 1
+            case (7, _) where name.lowercased() == "upgrade": hasUpgrade = true
             case (14, let value) where name.lowercased() == "content-length":
                 try measure(value)
             case (17, let value) where name.lowercased() == "transfer-encoding":
@@ -43,9 +47,12 @@ struct RequestCheck {
             throw bad(
                 hosts == 0 ? "the Host header is missing" : "there is more than one Host header")
         }
-        asksForUpgrade =
-            upgradeFields > 0 && !request.isVersion10
-            && head.headers[canonicalForm: "connection"].contains { $0.lowercased() == "upgrade" }
+        if hasUpgrade {
+            let mark = UpgradeMark(head)
+            asksForUpgrade = mark == .upgrade && !request.isVersion10
+            isLast = mark == .unclear
+            if isLast { request.keepsAlive = false }
+        }
         try normaliseTarget()
     }
 
@@ -53,7 +60,7 @@ struct RequestCheck {
         guard value.lowercased() == "100-continue" else {
             throw HTTPFaultError(fault: .expectationFailed)
         }
-        request.expectsContinue = !request.isVersion10
+        expectsContinue = !request.isVersion10
     }
 
     private mutating func measure(_ value: String) throws(HTTPFaultError) {

@@ -19,6 +19,7 @@ package final class TransportServer: Sendable {
     private let loops: [NIOLoopBoundBox<SocketLoop>]
     private let listeners = Mutex<[any Channel]>([])
     private let count = ConnectionCount()
+    private let bodies: BodyBudget
 
     /// Makes a server that does not listen yet; `tls` is needed if any listener is `https`.
     package init(
@@ -29,6 +30,7 @@ package final class TransportServer: Sendable {
         self.addresses = listeners
         self.tls = tls
         self.limits = limits
+        bodies = BodyBudget(bytesMax: limits.bodiesBytesMax)
         self.service = service
         self.logger = logger
         var loops: [NIOLoopBoundBox<SocketLoop>] = []
@@ -108,11 +110,10 @@ package final class TransportServer: Sendable {
             remoteAddress: Self.text(of: channel.remoteAddress), isTLS: isTLS,
             eventLoop: channel.eventLoop, loopIndex: here)
         let socket = try SocketHandler(loops[here].value, tls: isTLS ? tls : nil)
-        let handler = HTTPServerHandler(socket, service: service, info: info)
+        let handler = HTTPServerHandler(socket, service: service, info: info, bodies: bodies)
         socket.owner = handler
         let pipeline = channel.pipeline.syncOperations
         try pipeline.addHandler(socket)
-        try pipeline.addHandler(handler.decoder)
         try pipeline.addHandler(handler)
     }
 

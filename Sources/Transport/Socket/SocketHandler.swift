@@ -52,7 +52,8 @@ final class SocketHandler: ChannelDuplexHandler {
     private var session: TLSSession?
     private let isServer: Bool
     private var descriptor = Descriptor(number: -1)
-    private var context: ChannelHandlerContext?
+    /// What is fired here goes to the handlers behind this one.
+    private(set) var context: ChannelHandlerContext?
     private var failure: (any Error)?
     private var input = SocketInput()
     private var isReceiving = false

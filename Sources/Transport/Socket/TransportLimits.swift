@@ -4,7 +4,7 @@ package import NIOCore
 package struct TransportLimits: Sendable {
     /// Connections at once on all listeners; what comes above is accepted and closed at once.
     package var connectionsMax = 65_536
-    /// Bytes of one request's line and headers; over it 431.
+    /// Bytes of one request's line and headers, and of what may wait for the rest of them; over it 431.
     package var headerBytesMax = 16 * 1024
     /// Number of one request's header fields; over it 431.
     package var headerCountMax = 128
@@ -14,6 +14,8 @@ package struct TransportLimits: Sendable {
     package var pipelinedRequestsMax = 64
     /// Bytes of answers that wait on one connection; while there are more, no request is begun.
     package var answerBytesMax = 1 << 20
+    /// Bytes of all request bodies that are held on all connections; over it 429.
+    package var bodiesBytesMax = 256 << 20
     /// Bytes of an unwanted request body that are read and forgotten to keep a connection alive.
     package var drainBytesMax = 64 * 1024
     /// Bytes that are read and forgotten after the last answer, so that it is not lost to a reset.

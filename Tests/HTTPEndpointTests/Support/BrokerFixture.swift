@@ -56,14 +56,25 @@ struct BrokerFixture {
         let eventLoop = connection.eventLoop
         let promise = eventLoop.makePromise(of: Answer.self)
         let head = HTTPRequestHead(version: .http1_1, method: method, uri: uri, headers: headers)
+        let handle = { @Sendable [broker] (sender: (any Sendable)?) in
+            broker.handle(
+                IncomingRequest(
+                    head: head, body: ByteBuffer(string: body), connection: connection,
+                    identity: sender as? Identity, answer: { promise.succeed(Answer($0)) }))
+        }
         try await eventLoop.submit { [broker] in
             switch broker.admit(head, from: connection) {
-            case .collect:
-                broker.handle(
-                    IncomingRequest(
-                        head: head, body: ByteBuffer(string: body), connection: connection,
-                        answer: { promise.succeed(Answer($0)) }))
+            case .collect(_, let sender): handle(sender)
             case .answer(let answer): promise.succeed(Answer(answer))
+            case .pending(let decide):
+                decide(
+                    HTTPAdmissionDecision { outcome in
+                        switch outcome {
+                        case .collect(_, let sender): handle(sender)
+                        case .answer(let answer): promise.succeed(Answer(answer))
+                        case .dropped: promise.fail(UnexpectedUpgrade())
+                        }
+                    })
             case .upgrade, .pendingUpgrade: promise.fail(UnexpectedUpgrade())
             }
         }.get()
@@ -118,6 +129,9 @@ final class ScriptedTokens: Sendable {
         var isSlow: Bool
         var waiting: [@Sendable () -> Void] = []
     }
+
+    /// How many look-ups wait for `arrive`.
+    var waitingCount: Int { state.withLock(\.waiting.count) }
 
     private let state: Mutex<State>
 

@@ -7,11 +7,14 @@ import Transport
 @testable import HTTPEndpoint
 
 /// Sends the text to a new server and gives all that comes until the connection ends, without dates.
-func talk(_ broker: HTTPBroker, _ text: String) async throws -> String {
+func talk(
+    _ broker: HTTPBroker, _ text: String, limits: TransportLimits = TransportLimits()
+) async throws -> String {
     let group = MultiThreadedEventLoopGroup.singleton
     let server = TransportServer(
         group: group, listeners: [ListenAddress(isTLS: false, host: "127.0.0.1", port: 0)],
-        service: broker, tls: nil, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        service: broker, tls: nil, limits: limits,
+        logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     let port = try server.start()[0].port
     let received = Received()
     let channel = try await ClientBootstrap(group: group)
@@ -29,7 +32,7 @@ func talk(_ broker: HTTPBroker, _ text: String) async throws -> String {
 }
 
 func post(_ body: String, _ headers: String = "") -> String {
-    "POST /v1/topics/a/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    "POST /v1/topics/a/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         + "Content-Length: \(body.utf8.count)\r\n\(headers)\r\n\(body)"
 }
 
