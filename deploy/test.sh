@@ -5,6 +5,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 . deploy/setup.sh
+packages_wanted="$packages_wanted python3-psycopg"
 
 [ $# -eq 0 ] || fail "test.sh takes no arguments, but '$1' was given." "Run deploy/test.sh alone."
 minutes=${TEST_MINUTES:-20}
@@ -24,9 +25,15 @@ run_tests() {
     return $code
 }
 
+# Debian's interpreter: python3-psycopg is a package of it.
+run_sql_tests() {
+    timeout -k 10 "$((minutes * 60))" /usr/bin/python3 Tests/SQL/log_test.py
+}
+
 prepare
 timed "checking the format" check_format
 timed "building everything and the tests (some minutes the first time)" \
     swift build --build-tests --explicit-target-dependency-import-check error
 timed "running the tests (at most $minutes minutes)" run_tests
+timed "running the tests of the SQL functions (about 2 minutes)" run_sql_tests
 say "all is well after $SECONDS s"

@@ -46,7 +46,7 @@ struct Database: Sendable {
             _ = try await migrator.apply()
         } else if let missing = try await migrator.status().first(where: { $0.applied == nil }) {
             throw BrokerError(
-                .databaseUnavailable, "The database lacks \(missing.migration.file).",
+                .databaseUnavailable, "The database lacks \(missing.file).",
                 remedy: "Run 'sluice migrate', or start without migrate = false.")
         }
     }

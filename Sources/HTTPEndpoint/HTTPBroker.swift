@@ -150,7 +150,7 @@ package final class HTTPBroker: HTTPService {
             case .publishMany: publishes.publish(request, to: .many)
             case .answer(let handler): run(handler, route, parameters, request)
             }
-        case .path(let allow):
+        case .path(let allow, _):
             if request.head.method == .OPTIONS {
                 request.answer(HTTPAnswer(status: .noContent, headers: ["allow": allow]))
             } else {

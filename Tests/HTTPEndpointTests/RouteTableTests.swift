@@ -22,7 +22,7 @@ import Testing
         case .route(let route, let parameters):
             ([route.method.rawValue, route.path] + parameters.map(String.init))
                 .joined(separator: " ")
-        case .path(let allow): "allow \(allow)"
+        case .path(let allow, _): "allow \(allow)"
         case .nothing: "nothing"
         }
     }

@@ -1,4 +1,5 @@
-/// One step of the schema, from `migrations/NNNN_verb_noun.sql`; the text is part of the program.
+/// One step of the schema's tables, from `migrations/NNNN_verb_noun.sql`; the text is part of the
+/// program.
 package struct Migration: Sendable {
     package let version: Int
     package let name: String
@@ -16,6 +17,7 @@ package struct Migration: Sendable {
     package static let all = [
         Migration(1, "create_log", PackageResources._001_create_log_sql),
         Migration(2, "create_tokens", PackageResources._002_create_tokens_sql),
+        Migration(3, "bound_durations", PackageResources._003_bound_durations_sql),
     ]
 
     /// The schema that this program works with.

@@ -1,15 +1,18 @@
 internal import EventModel
 internal import PostgresBridge
 
-/// What `sluice.migrations` says: which steps the database has, and with which text they were made.
+/// What `sluice.migrations` and `sluice.functions` say: which steps and functions the database has,
+/// and with which text they were made.
 struct MigrationRecord {
     private struct Row {
         var time: Timestamp
-        /// SHA-256 of the step's text then is the one of its text now.
+        /// SHA-256 of the text then is the one of its text now.
         var isSame: Bool
     }
 
-    private var rows: [Int: Row] = [:]
+    private var steps: [Int: Row] = [:]
+    private var functions: [String: Row] = [:]
+    private var functionRevision = 0
 
     private static let versionMin = 140_000
 
@@ -20,8 +23,17 @@ struct MigrationRecord {
                 hint: "Upgrade the server.")
         }
         var record = MigrationRecord()
-        let exists = try connection.query("SELECT to_regclass('sluice.migrations') IS NOT NULL")
-        guard exists.bool(0, 0) else { return record }
+        let tables = try connection.query(
+            """
+            SELECT to_regclass('sluice.migrations') IS NOT NULL,
+              to_regclass('sluice.functions') IS NOT NULL
+            """)
+        if tables.bool(0, 0) { try record.readSteps(on: connection) }
+        if tables.bool(0, 1) { try record.readFunctions(on: connection) }
+        return record
+    }
+
+    private mutating func readSteps(on connection: PostgresConnection) throws(PostgresError) {
         let result = try connection.query(
             """
             SELECT m.version, m.applied_at,
@@ -34,33 +46,65 @@ struct MigrationRecord {
                 .textArray(Migration.all.map(\.sql)),
             ])
         for row in 0..<result.rowCount {
-            record.rows[Int(result.int4(row, 0))] = Row(
+            steps[Int(result.int4(row, 0))] = Row(
                 time: Timestamp(microseconds: result.timestamp(row, 1)),
                 isSame: result.bool(row, 2))
         }
-        return record
     }
 
-    /// Each step of this program, or why it does not fit the database.
+    private mutating func readFunctions(on connection: PostgresConnection) throws(PostgresError) {
+        let result = try connection.query(
+            """
+            SELECT f.file, f.applied_at, f.revision,
+              f.checksum = encode(sha256(convert_to(u.text, 'UTF8')), 'hex')
+            FROM sluice.functions f LEFT JOIN unnest($1::text[], $2::text[]) u(file, text)
+              USING (file)
+            """,
+            [
+                .textArray(SchemaFunction.all.map(\.file)),
+                .textArray(SchemaFunction.all.map(\.sql)),
+            ])
+        for row in 0..<result.rowCount {
+            functions[result.text(row, 0)] = Row(
+                time: Timestamp(microseconds: result.timestamp(row, 1)),
+                isSame: result.bool(row, 3))
+            functionRevision = max(functionRevision, Int(result.int4(row, 2)))
+        }
+    }
+
+    /// Each step and function of this program, or why the database does not fit it.
     func status() -> Result<[Migrator.Status], BrokerError> {
-        if let newest = rows.keys.max(), newest > Migration.current {
+        if let newest = steps.keys.max(), newest > Migration.current {
             return .failure(
                 Self.refusal(
                     "The database has migration \(newest), this program ends at "
                         + "\(Migration.current).",
                     remedy: "Start the newer program that migrated it."))
         }
-        for migration in Migration.all where rows[migration.version]?.isSame == false {
+        for migration in Migration.all where steps[migration.version]?.isSame == false {
             return .failure(
                 Self.refusal(
                     "Migration \(migration.file) is not what the database was made with.",
                     remedy: "Start a released program; a migration that was applied never changes.")
             )
         }
+        guard functionRevision <= SchemaFunction.revision else {
+            return .failure(
+                Self.refusal(
+                    "The database has functions of revision \(functionRevision), this program's "
+                        + "are of revision \(SchemaFunction.revision).",
+                    remedy: "Start the newer program that migrated it."))
+        }
+        let steps = Migration.all.map {
+            Migrator.Status(file: $0.file, applied: self.steps[$0.version]?.time)
+        }
         return .success(
-            Migration.all.map {
-                Migrator.Status(migration: $0, applied: rows[$0.version]?.time)
-            })
+            steps
+                + SchemaFunction.all.map {
+                    let row = functions[$0.file]
+                    return Migrator.Status(
+                        file: $0.file, applied: row?.isSame == true ? row?.time : nil)
+                })
     }
 
     private static func refusal(_ message: String, remedy: String) -> BrokerError {
@@ -70,39 +114,49 @@ struct MigrationRecord {
         return error
     }
 
-    /// Applies one step, unless the database has it.
+    /// Applies what is missing, all of it or nothing.
     ///
-    /// `true`: applied now.
+    /// - Returns: The files, in order.
     static func apply(
-        _ migration: Migration, on connection: PostgresConnection
-    ) throws(PostgresError) -> Result<Bool, BrokerError> {
+        on connection: PostgresConnection
+    ) throws(PostgresError) -> Result<[String], BrokerError> {
         _ = try connection.query("BEGIN")
+        var current = ""
         do throws(PostgresError) {
-            // Whoever waits here finds the step applied when the lock comes free.
+            // Whoever waits here finds everything applied when the lock comes free.
             _ = try connection.query("SELECT pg_advisory_xact_lock(4743, 0)")
-            let status = try read(on: connection).status()
-            let isMissing = status.map {
-                $0.first { $0.migration.version == migration.version }?.applied == nil
-            }
-            guard case .success(true) = isMissing else {
+            let record = try read(on: connection)
+            if case .failure(let error) = record.status() {
                 _ = try connection.query("ROLLBACK")
-                return isMissing
+                return .failure(error)
             }
-            try connection.script(migration.sql)
-            try record(migration, on: connection)
+            let steps = Migration.all.filter { record.steps[$0.version] == nil }
+            for step in steps {
+                current = step.file
+                try connection.script(step.sql)
+                try note(step, on: connection)
+            }
+            let functions = SchemaFunction.all.filter {
+                !steps.isEmpty || record.functions[$0.file]?.isSame != true
+            }
+            for function in functions {
+                current = function.file
+                try connection.script(function.sql)
+            }
+            if !functions.isEmpty { try note(functions, on: connection) }
             _ = try connection.query("COMMIT")
-            return .success(true)
+            return .success(steps.map(\.file) + functions.map(\.file))
         } catch {
             guard error.kind == .query else { throw error }
             _ = try connection.query("ROLLBACK")
             return .failure(
                 refusal(
-                    "Migration \(migration.file) failed: \(error).",
+                    "Migration \(current) failed: \(error).",
                     remedy: "The database's user needs the right to create schemas and roles."))
         }
     }
 
-    private static func record(
+    private static func note(
         _ migration: Migration, on connection: PostgresConnection
     ) throws(PostgresError) {
         try connection.script(
@@ -117,5 +171,22 @@ struct MigrationRecord {
             INSERT INTO sluice.migrations(version, name, checksum)
             VALUES ($1::int, $2::text, encode(sha256(convert_to($3::text, 'UTF8')), 'hex'))
             """, [.int4(Int32(migration.version)), .text(migration.name), .text(migration.sql)])
+    }
+
+    private static func note(
+        _ functions: [SchemaFunction], on connection: PostgresConnection
+    ) throws(PostgresError) {
+        _ = try connection.query(
+            """
+            INSERT INTO sluice.functions(file, checksum, revision)
+            SELECT u.file, encode(sha256(convert_to(u.text, 'UTF8')), 'hex'), $3::int
+            FROM unnest($1::text[], $2::text[]) u(file, text)
+            ON CONFLICT (file) DO UPDATE SET checksum = excluded.checksum,
+              revision = excluded.revision, applied_at = excluded.applied_at
+            """,
+            [
+                .textArray(functions.map(\.file)), .textArray(functions.map(\.sql)),
+                .int4(Int32(SchemaFunction.revision)),
+            ])
     }
 }

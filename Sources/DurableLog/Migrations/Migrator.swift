@@ -4,14 +4,15 @@ package import PostgresBridge
 
 /// Brings a database's schema to this program's.
 ///
-/// Each step is a transaction under an advisory lock, recorded with its checksum in
-/// `sluice.migrations`; several nodes may start at once, and whoever comes second finds the work
-/// done.
+/// What is missing is one transaction under an advisory lock: the numbered steps, and then the
+/// functions whose text changed (all of them after a step). Both are recorded with their checksums,
+/// in `sluice.migrations` and `sluice.functions`; several nodes may start at once, and whoever comes
+/// second finds the work done.
 package struct Migrator: Sendable {
-    /// A step and whether the database has it.
+    /// A step or a function, and whether the database has it.
     package struct Status: Sendable {
-        package var migration: Migration
-        /// `nil`: not yet.
+        package var file: String
+        /// `nil`: not yet; of a function, also when it was made with another text.
         package var applied: Timestamp?
     }
 
@@ -24,12 +25,14 @@ package struct Migrator: Sendable {
         // Whoever holds the lock of a table for long must not make every publisher queue behind a
         // step.
         configuration.settings.append(("lock_timeout", "60s"))
+        // SQL functions are resolved when they are made: nothing that somebody put into another
+        // schema may match better.
         configuration.settings.append(LogContext.searchPath)
         self.configuration = configuration
         self.logger = logger
     }
 
-    /// Every step of this program, and when it was applied.
+    /// Every step and function of this program, and when it was applied.
     ///
     /// - Throws: `database_unavailable`; also when the database is newer than this program, or a
     ///   step was changed.
@@ -40,22 +43,18 @@ package struct Migrator: Sendable {
         }
     }
 
-    /// Applies what is missing.
+    /// Applies what is missing, all of it or nothing.
     ///
-    /// - Returns: The steps that this call applied.
-    /// - Throws: As `status`; nothing of a step that failed remains.
-    package func apply() async throws(BrokerError) -> [Migration] {
+    /// - Returns: The files that this call applied.
+    /// - Throws: As `status`.
+    package func apply() async throws(BrokerError) -> [String] {
         try await onThread { connection throws(PostgresError) in
-            var applied: [Migration] = []
-            for migration in Migration.all {
-                let outcome = try MigrationRecord.apply(migration, on: connection)
-                guard case .success(let isNew) = outcome else { return outcome.map { _ in [] } }
-                if isNew {
-                    logger.notice("schema migrated", metadata: ["migration": "\(migration.file)"])
-                    applied.append(migration)
-                }
+            let outcome = try MigrationRecord.apply(on: connection)
+            if case .success(let files) = outcome, let last = files.last {
+                logger.notice(
+                    "schema migrated", metadata: ["files": "\(files.count)", "last": "\(last)"])
             }
-            return .success(applied)
+            return outcome
         }
     }
 
@@ -85,7 +84,9 @@ package struct Migrator: Sendable {
     }
 
     /// A log does not work on another schema than its own.
-    static func requireCurrentSchema(on connection: PostgresConnection) throws(PostgresError) {
+    package static func requireCurrentSchema(on connection: PostgresConnection)
+        throws(PostgresError)
+    {
         let record = try MigrationRecord.read(on: connection)
         switch record.status() {
         case .failure(let error):
@@ -95,7 +96,7 @@ package struct Migrator: Sendable {
             guard let missing = status.first(where: { $0.applied == nil }) else { return }
             throw PostgresError(
                 kind: .connectionFailed,
-                message: "the database lacks migration \(missing.migration.file)",
+                message: "the database lacks \(missing.file)",
                 hint: "Run 'sluice migrate'.")
         }
     }

@@ -20,7 +20,7 @@ struct RouteTable: Sendable {
     enum Found: Sendable {
         case route(Route, parameters: [Substring])
         /// There is the path, but not with this method.
-        case path(allow: String)
+        case path(allow: String, access: Route.Access)
         case nothing
     }
 
@@ -62,7 +62,9 @@ struct RouteTable: Sendable {
         if let route = route(method, among: here) {
             return .route(route, parameters: parameters)
         }
-        return here.isEmpty ? .nothing : .path(allow: allow(here))
+        guard !here.isEmpty else { return .nothing }
+        let isOpen = here.allSatisfy { routes[$0].access == .everybody }
+        return .path(allow: allow(here), access: isOpen ? .everybody : .bearer)
     }
 
     private func place(of path: Substring, _ parameters: inout [Substring]) -> Int? {
@@ -113,7 +115,11 @@ struct RouteTable: Sendable {
 extension RouteTable.Found {
     /// Whether a request is answered without a token, and by a node that drains.
     var isOpen: Bool {
-        if case .route(let route, _) = self { route.access == .everybody } else { false }
+        switch self {
+        case .route(let route, _): route.access == .everybody
+        case .path(_, let access): access == .everybody
+        case .nothing: false
+        }
     }
 
     /// A refusal as the route words it: publishes are told that nothing is in the log.

@@ -35,14 +35,14 @@ struct MigrateCommand: AsyncParsableCommand {
             return
         }
         let applied = try await migrator.apply()
-        for migration in applied { Output.standard.line("applied \(migration.file)") }
+        for file in applied { Output.standard.line("applied \(file)") }
         if applied.isEmpty { Output.standard.line("the schema is up to date") }
     }
 
     static func table(_ steps: [Migrator.Status]) -> Table {
         var table = Table([("MIGRATION", .left), ("APPLIED", .left)])
         for step in steps {
-            table.add([step.migration.file, step.applied.map { shortTime($0.description) } ?? "no"])
+            table.add([step.file, step.applied.map { shortTime($0.description) } ?? "no"])
         }
         return table
     }

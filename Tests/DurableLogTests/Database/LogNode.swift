@@ -61,7 +61,7 @@ final class LogNode: Sendable {
 
 /// Another program's connection to the same database.
 struct Session {
-    private let connection: PostgresConnection
+    let connection: PostgresConnection
 
     init(_ conninfo: String) throws {
         connection = try PostgresConnection(PostgresConfiguration(conninfo: conninfo))

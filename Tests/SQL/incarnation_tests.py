@@ -1,0 +1,70 @@
+"""Incarnations on one server."""
+
+from harness import *
+
+
+@test
+def an_incarnation_is_agreed_on_and_decides_who_goes_on(url):
+    db, writer = connect(url), Writer(url)
+    tid, other = topic(db, "resume.a"), topic(db, "resume.b")
+    writer.append(Request(tid, ["1"] * 10))
+    old, system, line = one(db, "SELECT * FROM sluice.incarnation()")
+    db.execute("TRUNCATE sluice.marker")
+    answers = {
+        t.result()[0]
+        for t in [
+            Background(one, connect(url), "SELECT * FROM sluice.incarnation()") for _ in range(6)
+        ]
+    }
+    assert len(answers) == 1 and answers != {old}, answers
+    new = answers.pop()
+    refused("SL001", writer.append, Request(tid, ["1"]))
+    writer.incarnation = new
+    writer.append(Request(tid, ["2"] * 5), Request(other, ["2"] * 5))
+
+    def resume(tid, incarnation, after):
+        return one(db, f"SELECT * FROM sluice.resume({NOW}, %s, %s, %s)", tid, incarnation, after)
+
+    assert resume(tid, old, 10) == (True, 10) and resume(tid, old, 3) == (True, 3)
+    assert resume(tid, old, 11) == (False, 10), "offset 11 of the old life is another event"
+    assert resume(tid, new, 15) == (True, 15) and resume(tid, new, 16) == (
+        False,
+        15,
+    ), "beyond the head"
+    assert resume(other, old, 0) == (True, 0) and resume(other, old, 1) == (False, 0)
+    assert resume(tid, "zzzzzzzzzz", 3) == (False, 0) and resume(999999, new, 3) == (None, None)
+    # A stale primary: somebody saw an incarnation that this server does not know.
+    ask = "SELECT incarnation FROM sluice.incarnation(%s, %s, %s)"
+    refused("SL002", one, db, ask, [old, new, "zzzzzzzzzz"], system, line)
+    refused("SL002", one, db, ask, [old, "zzzzzzzzzz"], system, line + 1)
+    refused("SL002", one, db, ask, ["zzzzzzzzzz"], None, None)
+    assert (
+        one(db, ask, [old, new, "zzzzzzzzzz"], system, line - 1) == new
+    ), "a standby promoted since"
+    assert one(db, ask, [old, new, "zzzzzzzzzz"], system + 1, line) == new, "another system"
+    first, ask = connect(url, autocommit=False), "SELECT incarnation FROM sluice.incarnation()"
+    db.execute("TRUNCATE sluice.marker")
+    begun = one(first, ask)
+    second = Background(one, connect(url), ask)
+    assert second.blocked(), "two callers may not begin two incarnations"
+    first.commit()
+    assert second.result() == begun
+    third = one(db, "SELECT incarnation FROM sluice.incarnation(anew => true)")
+    assert (
+        third not in (old, new) and one(db, "SELECT incarnation FROM sluice.incarnation()") == third
+    )
+    assert resume(tid, old, 11) == (False, 10) and resume(tid, new, 15) == (True, 15)
+    db.execute("UPDATE sluice.marker SET place = place")
+    assert (
+        one(db, "SELECT incarnation FROM sluice.incarnation()") != third
+    ), "a marker row that was written again is not ours"
+    with db.transaction(), db.transaction():
+        db.execute("TRUNCATE sluice.marker")
+        nested = one(db, "SELECT incarnation FROM sluice.incarnation()")
+    assert (
+        one(db, "SELECT incarnation FROM sluice.incarnation()") == nested
+    ), "begun in a subtransaction"
+    db.execute("VACUUM (FULL, FREEZE) sluice.marker")
+    assert (
+        one(db, "SELECT incarnation FROM sluice.incarnation()") == nested
+    ), "a rewritten table keeps it"
