@@ -19,9 +19,11 @@ package final class Follower {
     /// live for the first time.
     var isSilent: Bool
     /// To be told before anything else of the topic; what is consumed then is what `cursor` says.
-    var owedReset: ResetReason?
+    var owedReset: ResetReason? {
+        didSet { if owedReset != nil { isUnknown = false } }
+    }
     /// The client knows nothing of the topic but what it gets from here.
-    private let isUnknown: Bool
+    private var isUnknown: Bool
     /// Its index in the feed's followers.
     var slot = 0
 
