@@ -11,6 +11,8 @@ package final class Follower {
     package internal(set) var cursor: Offset
     /// Fed by the fan-out; otherwise from memory or the log.
     package internal(set) var isLive = false
+    /// Its session's `ReplayQueue` has it, until it is live or leaves.
+    var isReplaying = false
     /// A page is being read for it.
     var isReading = false
     /// It waits for its turn to be refilled.
