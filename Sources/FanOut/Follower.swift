@@ -11,6 +11,8 @@ package final class Follower {
     package internal(set) var cursor: Offset
     /// Fed by the fan-out; otherwise from memory or the log.
     package internal(set) var isLive = false
+    /// Its session's `ReplayQueue` has it, until it is live or leaves.
+    var isReplaying = false
     /// A page is being read for it.
     var isReading = false
     /// It waits for its turn to be refilled.
@@ -19,9 +21,11 @@ package final class Follower {
     /// live for the first time.
     var isSilent: Bool
     /// To be told before anything else of the topic; what is consumed then is what `cursor` says.
-    var owedReset: ResetReason?
+    var owedReset: ResetReason? {
+        didSet { if owedReset != nil { isUnknown = false } }
+    }
     /// The client knows nothing of the topic but what it gets from here.
-    private let isUnknown: Bool
+    private var isUnknown: Bool
     /// Its index in the feed's followers.
     var slot = 0
 

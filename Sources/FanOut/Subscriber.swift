@@ -22,16 +22,7 @@ package final class Subscriber {
     /// Makes the bytes that go before an event's shared ones; `nil`: none.
     private let ownBytes: ((SharedEvent, Subscription) -> [UInt8])?
     private let limits: Limits
-    /// Pages under way; bounded, so that what arrives fits the budget.
-    private var readCount = 0
-    /// Followers that replay, over all subscriptions, new topics' included.
-    private var replayingCount = 0
-    /// Those of them that are not being read for, in turn.
-    ///
-    /// A topic that grows faster than the socket takes it must not starve the others. It may hold
-    /// some that do not replay any more.
-    private var queue = Deque<Follower>()
-    private static let readsMax = 2
+    private var replays = ReplayQueue()
     /// Subscriptions that have something to tell for which the budget had no room, in turn.
     private var owing = Deque<Subscription>()
 
@@ -169,9 +160,8 @@ package final class Subscriber {
 
     private func startReplaying(_ follower: Follower) {
         follower.isLive = false
-        replayingCount += 1
         if !follower.isSilent { follower.subscription.replayingCount += 1 }
-        enqueue(follower)
+        replays.began(follower)
     }
 
     private func becomeLive(_ follower: Follower) {
@@ -182,20 +172,12 @@ package final class Subscriber {
     }
 
     private func stopReplaying(_ follower: Follower) {
-        replayingCount -= 1
         if !follower.isSilent { follower.subscription.replayingCount -= 1 }
+        replays.ended(follower)
     }
 
     /// Something has to be fetched, or told, before the subscriber is live everywhere.
-    package var isReplaying: Bool { replayingCount > 0 || !owing.isEmpty }
-
-    private func enqueue(_ follower: Follower) {
-        guard !follower.isQueued, !follower.isReading else { return }
-        follower.isQueued = true
-        queue.append(follower)
-    }
-
-    private func dequeue() { queue.removeFirst().isQueued = false }
+    package var isReplaying: Bool { !replays.isEmpty || !owing.isEmpty }
 
     /// Refills the backlog: with notices that are owed, and for replaying topics from memory at
     /// once, from the log through the shard's reads.
@@ -207,22 +189,19 @@ package final class Subscriber {
             guard tellAll(owedBy: subscription) else { return }
             owing.removeFirst().isOwing = false
         }
-        while hasRoomForPage, let follower = queue.first {
+        while hasRoomForPage, let follower = replays.next() {
             let feed = follower.feed
-            if !isFollowing(follower) || follower.isLive {
-                dequeue()
-            } else if !tellReset(follower) {
+            if !tellReset(follower) {
                 return
             } else if follower.cursor >= feed.head {
-                dequeue()
+                replays.nextServed()
                 becomeLive(follower)
             } else if let events = feed.recentEvents(after: follower.cursor) {
-                dequeue()
+                replays.nextServed()
                 guard refill(follower, from: events) else { return }
-            } else if readCount < Self.readsMax {
-                dequeue()
-                readCount += 1
-                follower.isReading = true
+            } else if replays.mayRead {
+                replays.nextServed()
+                replays.readBegan(for: follower)
                 shard.read(for: follower)
             } else {
                 return
@@ -234,7 +213,7 @@ package final class Subscriber {
     private func refill(_ follower: Follower, from events: some Sequence<SharedEvent>) -> Bool {
         for event in events {
             guard hasRoomForPage, hasRoom(for: event, of: follower) else {
-                enqueue(follower)
+                replays.enqueue(follower)
                 return false
             }
             accept(event, for: follower)
@@ -253,9 +232,7 @@ package final class Subscriber {
 
     /// The read for the follower is over.
     func readEnded(for follower: Follower) {
-        readCount -= 1
-        follower.isReading = false
-        if !follower.isLive, isFollowing(follower) { enqueue(follower) }
+        replays.readEnded(for: follower)
         shard.markDirty(self)
     }
 
@@ -343,7 +320,7 @@ package final class Subscriber {
     /// The session is over: nothing waits any more, and nothing holds anything alive.
     func close() {
         backlog = Backlog()
-        queue = []
+        replays = ReplayQueue()
         output = nil
     }
 

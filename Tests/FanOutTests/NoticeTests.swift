@@ -121,6 +121,22 @@ internal import Testing
         #expect(client.received() == [])
     }
 
+    @Test func `tell of the end of a new topic that fell back to its beginning`() throws {
+        let client = TestClient(on: loop)
+        _ = try loop.subscribed(client, patterns: ["new"], at: [])
+        _ = client.received()
+        let topic = try TopicName("new")
+        loop.shard.created([topic])
+        loop.follows(topic)
+        loop.append(1...1, to: topic)
+        loop.restart(topic, fork: 0)
+        loop.shard.deleted(topic)
+        loop.turn()
+        #expect(
+            client.received()
+                == ["new 1", "reset new bbbbbbbbbb1-0 restored", "reset new - deleted"])
+    }
+
     @Test func `of resets at the start are told as the socket takes them`() throws {
         let client = TestClient(on: loop)
         client.block()

@@ -60,7 +60,7 @@ import Testing
     private func fail(_ node: LogNode, with state: String) throws {
         try Session(node.conninfo).ask(
             """
-            CREATE OR REPLACE FUNCTION sluice.offset_at(expected text, tid int, at timestamptz)
+            CREATE OR REPLACE FUNCTION sluice.offset_at(expected text, topic int, at timestamptz)
             RETURNS bigint LANGUAGE plpgsql STABLE AS $$BEGIN
               RAISE EXCEPTION 'not now' USING ERRCODE = '\(state)';
             END$$
