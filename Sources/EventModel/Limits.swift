@@ -17,6 +17,8 @@ package struct Limits: Sendable {
     package var eventBytesMax = 1 << 20
     /// Bytes of one message from a client.
     package var messageBytesMax = 2 << 20
+    /// The same before it is known who the client is.
+    package var messageBytesBeforeAuthMax = 16 << 10
     /// Bytes of one HTTP request body.
     package var bodyBytesMax = 16 << 20
     /// Lines of one NDJSON body.
@@ -27,6 +29,9 @@ package struct Limits: Sendable {
     package var subscriptionsMax = 1000
     /// Topics and cursors of one subscribe message.
     package var topicsPerSubscribeMax = 10_000
+    /// Cursors, and bytes of their texts, that one session sends ahead of its subscribes.
+    package var cursorsAheadMax = 100_000
+    package var cursorsAheadBytesMax = 16 << 20
     /// Bytes of events that wait for one session's socket; one event always fits.
     package var backlogBytesMax = 1 << 20
     /// Events of one page read from the log.

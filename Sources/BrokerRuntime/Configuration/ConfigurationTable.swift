@@ -69,6 +69,10 @@ extension ConfigurationKey {
             "limits.message_bytes", \.limits.messageBytesMax, (1 << 10)...(128 << 20),
             owner: "Limits", "One message from a client."),
         .size(
+            "limits.message_bytes_before_auth", \.limits.messageBytesBeforeAuthMax,
+            (1 << 10)...(128 << 20), owner: "Limits",
+            "One message from a client that has not authenticated yet."),
+        .size(
             "limits.body_bytes", \.limits.bodyBytesMax, (1 << 10)...(1 << 30), owner: "Limits",
             "One HTTP request body."),
         .integer(
@@ -83,6 +87,12 @@ extension ConfigurationKey {
         .integer(
             "limits.topics_per_subscribe", \.limits.topicsPerSubscribeMax, 1...1_000_000,
             owner: "Limits", "Topics and cursors of one subscribe message."),
+        .integer(
+            "limits.cursors_ahead", \.limits.cursorsAheadMax, 0...10_000_000, owner: "Limits",
+            "Cursors that one session sends ahead of its subscribes."),
+        .size(
+            "limits.cursors_ahead_bytes", \.limits.cursorsAheadBytesMax, 0...(1 << 30),
+            owner: "Limits", "Texts of cursors that one session sends ahead of its subscribes."),
         .size(
             "limits.backlog_bytes", \.limits.backlogBytesMax, (16 << 10)...(1 << 30),
             owner: "Limits", "Events that wait for one session's socket."),

@@ -33,7 +33,7 @@ package struct StreamConversation: Sendable {
             case .ping(let id): send(.pong(id: id, time: now.time), now: now, into: &actions)
             case .credit:
                 throw ClientMessageRefusal(OfferedFeatures.missing("credit"), to: "credit")
-            case .auth, .subscribe, .unsubscribe, .publish:
+            case .auth, .subscribe, .cursors, .unsubscribe, .publish:
                 let error = BrokerError(
                     .invalidRequest, "A stream of one topic takes 'ping' and 'credit' only.",
                     remedy: "Use the session at /v1/connect.")
