@@ -47,6 +47,8 @@ package struct Limits: Sendable {
     package var authTimeout = Duration.seconds(10)
     /// A heartbeat is sent when nothing else went out for this long.
     package var heartbeatInterval = Duration.seconds(20)
+    /// How long a peer may take nothing of what waits for it; then it is dead (PROTOCOL 2).
+    package var stuckTimeout = Duration.seconds(300)
     /// An outcome still unknown after this is answered `outcome_unknown`.
     package var outcomeTimeout = Duration.seconds(10)
 

@@ -72,6 +72,7 @@ final class SocketHandler: ChannelDuplexHandler {
 
     var isOpen: Bool { phase == .open }
     var isBlocked: Bool { handedOver.isBlocked }
+    var progress: SocketProgress? { phase == .open ? descriptor.progress() : nil }
 
     // MARK: The channel's life
 

@@ -119,6 +119,9 @@ extension ConfigurationKey {
             .seconds(1)...(.seconds(600)), owner: "Limits",
             "A heartbeat is sent when nothing else went out for this long."),
         .duration(
+            "limits.stuck_timeout", \.limits.stuckTimeout, .seconds(1)...(.seconds(86_400)),
+            owner: "Limits", "How long a client may take nothing of what waits for it."),
+        .duration(
             "limits.outcome_timeout", \.limits.outcomeTimeout, .seconds(1)...(.seconds(600)),
             owner: "Limits", "A publish that is still unknown then is answered outcome_unknown."),
     ]

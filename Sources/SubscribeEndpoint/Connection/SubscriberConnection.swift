@@ -18,6 +18,8 @@ package final class SubscriberConnection {
     private var keepalive: Keepalive
     private var dialogue: (any Dialogue)?
     private var subscriber: Subscriber?
+    /// Bytes handed to the socket.
+    private var sentBytes: UInt64 = 0
     /// A message went out since the last tick.
     private var hasSent = false
     /// The client's messages are not read while too many answers wait.
@@ -27,8 +29,8 @@ package final class SubscriberConnection {
     private static let flushTimeout = Duration.seconds(5)
     /// Bytes of answers that may wait while the client's messages are read.
     private static let answerBytesMax = 64 << 10
-    /// A ping without payload: no message, and browsers do not see it.
-    private static let pingBytes = 2
+    /// A ping's frame: no message, and browsers do not see it.
+    private static let pingBytes = 2 + Keepalive.payloadBytes
     /// Bytes that may be moved in one flush; the rest waits for the next turn, so that one subscriber does not hold up a loop.
     private static let flushBytesMax = 1 << 20
 
@@ -39,7 +41,8 @@ package final class SubscriberConnection {
             role: .server, messageBytesMax: fanOut.limits.messageBytesMax)
         keepalive = Keepalive(
             pingInterval: fanOut.limits.heartbeatInterval,
-            pongTimeout: fanOut.limits.heartbeatInterval, now: .now)
+            pongTimeout: fanOut.limits.heartbeatInterval,
+            stuckTimeout: fanOut.limits.stuckTimeout, now: .now)
         fanOut.add(self)
         subscriber = Subscriber(
             output: self, shard: fanOut.shard, limits: fanOut.limits, encode: Self.encode)
@@ -106,15 +109,14 @@ package final class SubscriberConnection {
         if hasSent {
             hasSent = false
             dialogue?.sent(now: now)
-            // It can't be heard now; that it takes what is sent shows that it lives, too.
-            if isHeldBack { keepalive.received(now: now) }
         }
         dialogue?.tick(now: now)
         var beats: [Keepalive.Action] = []
-        keepalive.tick(now: now, into: &beats)
+        keepalive.tick(now: now, progress: progress, into: &beats)
         for beat in beats {
             switch beat {
-            case .sendPing: sendControl(WebSocketFrame.encode(opcode: .ping, payload: []))
+            case .sendPing(let payload):
+                sendControl(WebSocketFrame.encode(opcode: .ping, payload: payload))
             // The peer is gone or stuck: a close handshake would wait for it again.
             case .close(let code, let reason):
                 close(code, reason: reason)
@@ -124,6 +126,13 @@ package final class SubscriberConnection {
         var actions: [CloseHandshake.Action] = []
         handshake.tick(now: now, into: &actions)
         perform(actions)
+    }
+
+    private func progress() -> Keepalive.Progress {
+        let socket = stream.progress
+        return Keepalive.Progress(
+            sentBytes: sentBytes, takenBytes: socket?.acknowledgedBytes ?? sentBytes,
+            isBlocked: stream.isBlocked || backlogBytes > 0 || (socket?.unsentBytes ?? 0) > 0)
     }
 
     func drain(reconnectAfter: Duration) { dialogue?.drain(reconnectAfter: reconnectAfter) }
@@ -176,6 +185,7 @@ extension SubscriberConnection: SubscriberOutput {
             if count > 0 {
                 stream.send(UnsafeRawBufferPointer(rebasing: fanOut.record[..<count]))
                 if count > Self.pingBytes { hasSent = true }
+                sentBytes += UInt64(count)
                 moved += count
                 if subscriber.backlog.isEmpty, !subscriber.isReplaying { return }
             } else {
@@ -211,7 +221,7 @@ extension SubscriberConnection: StreamHandler {
             if handshake.isOpen {
                 sendControl(WebSocketFrame.encode(opcode: .pong, payload: payload))
             }
-        case .pong: break  // Any byte shows that the peer lives.
+        case .pong(let payload): keepalive.pongReceived(payload: payload)
         case .close(let code, _):
             endSubscriptions()
             handshake.closeReceived(code: code, into: &actions)
