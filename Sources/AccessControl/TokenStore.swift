@@ -21,6 +21,11 @@ package protocol TokenStore: Sendable {
     /// `false`: there is none of this id, or it was revoked before.
     func revoke(id: String) async throws(BrokerError) -> Bool
 
+    /// Which of these tokens were revoked, or are gone; in one question, however many they are.
+    ///
+    /// - Throws: `database_unavailable` (retry).
+    func revoked(among ids: Set<String>) async throws(BrokerError) -> Set<String>
+
     /// Looks a token up, for authentication.
     ///
     /// Answers once, on any thread.

@@ -108,7 +108,10 @@ package struct Broker: Service {
                 kept: keptConnection?.token, store: log, authenticator: authenticator)
         let addresses = try await NIOThreadPool.singleton.runIfActive { try transport.start() }
         announce(addresses, token, certificates)
-        try await gracefulShutdown()
+        let watch = RevocationWatch(
+            hub: hub, store: log, interval: configuration.limits.revocationInterval)
+        await cancelWhenGracefulShutdown { await watch.run() }
+        try Task.checkCancellation()
         await drain(http, hub, transport)
     }
 

@@ -49,6 +49,9 @@ package struct Limits: Sendable {
     package var heartbeatInterval = Duration.seconds(20)
     /// How long a peer may take nothing of what waits for it; then it is dead (PROTOCOL 2).
     package var stuckTimeout = Duration.seconds(300)
+    /// The tokens of open sessions and streams are looked up again after this; at most 30 s, so
+    /// that a revocation reaches all of them within 60 s.
+    package var revocationInterval = Duration.seconds(20)
     /// An outcome still unknown after this is answered `outcome_unknown`.
     package var outcomeTimeout = Duration.seconds(10)
 

@@ -104,6 +104,36 @@ private let auth = #"{"type":"auth","token":"slc_a_b"}"#
     }
 }
 
+@Suite("A stream with an identity") struct StreamIdentityTests {
+    private let terms = SessionTerms(node: "n1", version: "1.0.0")
+
+    @Test func `ends when its token does, between heartbeats`() {
+        let expires = newYear.advanced(by: .seconds(30))
+        var stream = StreamConversation(terms: terms, expires: expires, now: start)
+        var actions: [StreamConversation.Action] = []
+        let heartbeat = start.advanced(by: .seconds(20))
+        stream.tick(now: heartbeat, into: &actions)
+        #expect(actions == [.send(.heartbeat(time: heartbeat.time))])
+        #expect(stream.deadline == start.instant + .seconds(30))
+        actions = []
+        stream.tick(now: start.advanced(by: .seconds(30)), into: &actions)
+        #expect(
+            actions == [
+                .send(.closing(.init(.tokenExpired, reconnectAfter: nil))),
+                .close(.tokenExpired, reason: "token_expired"),
+            ])
+        #expect(stream.deadline == nil)
+    }
+
+    @Test func `whose token ends never goes on`() {
+        var stream = StreamConversation(terms: terms, expires: nil, now: start)
+        var actions: [StreamConversation.Action] = []
+        let later = start.advanced(by: .seconds(100_000))
+        stream.tick(now: later, into: &actions)
+        #expect(actions == [.send(.heartbeat(time: later.time))])
+    }
+}
+
 @Suite("A session with an identity") struct IdentityTests {
     private var session = Session(
         requiresAuth: true, identity: "a", expires: newYear.advanced(by: .seconds(60)))
@@ -117,6 +147,16 @@ private let auth = #"{"type":"auth","token":"slc_a_b"}"#
             session.ticks(after: .seconds(60)) == [
                 .send(.closing(.init(.tokenExpired, reconnectAfter: nil))),
                 .close(.tokenExpired, reason: "token_expired"),
+            ])
+    }
+
+    @Test mutating func `ends when its token is revoked`() {
+        _ = session.begin()
+        let actions = session.actions { $0.end(.tokenRevoked, now: $1, into: &$2) }
+        #expect(
+            actions == [
+                .send(.closing(.init(.tokenRevoked, reconnectAfter: nil))),
+                .close(.tokenRevoked, reason: "token_revoked"),
             ])
     }
 

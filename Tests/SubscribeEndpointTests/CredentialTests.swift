@@ -70,6 +70,25 @@ import WebSocketCodec
         #expect(try await client.close() == 4203)
     }
 
+    @Test func `of a stream end it, and those of a session may be extended before`() async throws {
+        let expires = Timestamp.now.advanced(by: .seconds(2))
+        let node = try TestNode(authenticate: { token, completion in
+            let ends = token == "short" ? expires : nil
+            completion(.success(Identity(tokenID: "t", name: "t", expires: ends)))
+        })
+        let stream = try await TestClient.open(node, "/a", header: "Bearer short")
+        let short = try await TestClient.session(node, header: "Bearer short")
+        let long = try await TestClient.session(node, header: "Bearer short")
+        long.send(#"{"type":"auth","id":1,"token":"long"}"#)
+        #expect(try await long.told(1) == ["authenticated"])
+        for client in [stream, short] {
+            while try await client.message().short != "closing 4200" { continue }
+            #expect(try await client.close() == 4200)
+        }
+        long.send(#"{"type":"ping","id":2}"#)
+        #expect(try await long.told(1) == ["pong 2"])
+    }
+
     @Test func `of somebody else do not change who publishes`() async throws {
         let publishers = Mutex<[String]>([])
         let node = try TestNode(

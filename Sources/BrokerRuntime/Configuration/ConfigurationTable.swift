@@ -122,6 +122,10 @@ extension ConfigurationKey {
             "limits.stuck_timeout", \.limits.stuckTimeout, .seconds(1)...(.seconds(86_400)),
             owner: "Limits", "How long a client may take nothing of what waits for it."),
         .duration(
+            "limits.revocation_interval", \.limits.revocationInterval,
+            .seconds(1)...(.seconds(30)), owner: "Limits",
+            "How often the tokens of open sessions and streams are looked up again."),
+        .duration(
             "limits.outcome_timeout", \.limits.outcomeTimeout, .seconds(1)...(.seconds(600)),
             owner: "Limits", "A publish that is still unknown then is answered outcome_unknown."),
     ]

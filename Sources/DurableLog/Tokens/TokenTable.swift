@@ -49,6 +49,18 @@ extension PostgresLog: TokenStore {
         }
     }
 
+    package func revoked(among ids: Set<String>) async throws(BrokerError) -> Set<String> {
+        let standing = try await reader.answer { connection, _ throws(PostgresError) in
+            let result = try connection.query(
+                """
+                SELECT id FROM sluice.tokens
+                WHERE id = ANY ($1::text[]) AND revoked_at IS NULL
+                """, [.textArray(Array(ids))], timeout: LogContext.controlTimeout)
+            return (0..<result.rowCount).map { result.text($0, 0) }
+        }
+        return ids.subtracting(standing)
+    }
+
     package func find(
         id: String, completion: @escaping @Sendable (Result<TokenRecord?, BrokerError>) -> Void
     ) {

@@ -208,11 +208,8 @@ extension SessionConversation {
         send(.welcome(message), now: now, into: &actions)
     }
 
-    /// The wall clock may jump, so the rest of the token's life is measured on the other one.
     private mutating func setExpiry(now: Moment) {
-        expiresAt = expires.map { expires in
-            now.instant + .microseconds(max(0, expires.microseconds - now.time.microseconds))
-        }
+        expiresAt = expires.map { now.instant(of: $0) }
     }
 
     private mutating func send(

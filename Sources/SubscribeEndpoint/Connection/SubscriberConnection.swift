@@ -135,6 +135,11 @@ package final class SubscriberConnection {
             isBlocked: stream.isBlocked || backlogBytes > 0 || (socket?.unsentBytes ?? 0) > 0)
     }
 
+    /// The token on which the connection stands, if it stands on one.
+    var tokenID: String? { dialogue?.tokenID }
+
+    func end(_ code: CloseCode) { dialogue?.end(code) }
+
     func drain(reconnectAfter: Duration) { dialogue?.drain(reconnectAfter: reconnectAfter) }
 
     // MARK: Output

@@ -12,7 +12,7 @@ final class SessionDialogue: Dialogue {
     /// `nil` once the connection is over.
     private var connection: SubscriberConnection?
     private var publisher: SessionPublisher?
-    private var tokenID = ""
+    private(set) var tokenID: String?
 
     /// Makes the session; `admission` is what the upgrade's own credentials came to.
     init(
@@ -20,7 +20,7 @@ final class SessionDialogue: Dialogue {
     ) {
         self.services = services
         self.connection = connection
-        if case .identified(let identity) = admission { tokenID = identity.tokenID }
+        tokenID = admission.identity?.tokenID
         conversation = SessionConversation(
             terms: services.terms, session: services.makeSessionName(),
             identity: admission.identity?.tokenID, expires: admission.identity?.expires,
@@ -64,6 +64,8 @@ final class SessionDialogue: Dialogue {
     func drain(reconnectAfter: Duration) {
         decide { $0.drain(reconnectAfter: reconnectAfter, now: $1, into: &$2) }
     }
+
+    func end(_ code: CloseCode) { decide { $0.end(code, now: $1, into: &$2) } }
 
     func closed() {
         conversation.connectionClosed()
@@ -111,7 +113,7 @@ final class SessionDialogue: Dialogue {
         switch result {
         case .success(let identity):
             // The session refuses another identity than its first (PROTOCOL 2, Credentials).
-            if tokenID.isEmpty { tokenID = identity.tokenID }
+            tokenID = tokenID ?? identity.tokenID
             decide {
                 $0.authenticated(
                     identity: identity.tokenID, expires: identity.expires, now: $1, into: &$2)
@@ -174,7 +176,7 @@ final class SessionDialogue: Dialogue {
                 eventLoop: connection.info.eventLoop
             ) { [weak self] id, result in self?.published(id, result) }
         self.publisher = publisher
-        publisher.publish(request, by: tokenID)
+        publisher.publish(request, by: tokenID ?? "")
     }
 
     private func published(_ id: Int64, _ result: Result<AppendReceipt, BrokerError>) {

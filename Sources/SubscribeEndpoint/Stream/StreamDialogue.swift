@@ -1,16 +1,20 @@
+internal import AccessControl
 internal import EventModel
 internal import FanOut
 internal import SessionProtocol
 
 /// The single-topic stream (PROTOCOL 3): its start was fixed before the upgrade.
 final class StreamDialogue: Dialogue {
+    let tokenID: String?
     private var conversation: StreamConversation
     /// `nil` once the connection is over.
     private var connection: SubscriberConnection?
 
-    init(_ connection: SubscriberConnection, terms: SessionTerms) {
+    /// `identity` is who asked for it, and when that ends; `nil` without access control.
+    init(_ connection: SubscriberConnection, terms: SessionTerms, identity: Identity?) {
         self.connection = connection
-        conversation = StreamConversation(terms: terms, now: .now)
+        tokenID = identity?.tokenID
+        conversation = StreamConversation(terms: terms, expires: identity?.expires, now: .now)
     }
 
     /// Begins delivery.
@@ -60,6 +64,8 @@ final class StreamDialogue: Dialogue {
     func drain(reconnectAfter: Duration) {
         decide { $0.drain(reconnectAfter: reconnectAfter, now: $1, into: &$2) }
     }
+
+    func end(_ code: CloseCode) { decide { $0.end(code, now: $1, into: &$2) } }
 
     func closed() {
         conversation.connectionClosed()
