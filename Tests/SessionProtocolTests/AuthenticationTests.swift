@@ -94,6 +94,14 @@ private let auth = #"{"type":"auth","token":"slc_a_b"}"#
         #expect(actions.last == .send(.pong(id: 1, time: newYear)))
     }
 
+    @Test mutating func `may say little in one message before it is welcomed`() {
+        _ = session.begin()
+        _ = session.says(auth)
+        #expect(session.conversation.messageBytesMax == 16 << 10)
+        _ = session.actions { $0.authenticated(identity: "a", expires: nil, now: $1, into: &$2) }
+        #expect(session.conversation.messageBytesMax == 2 << 20)
+    }
+
     @Test mutating func `may not send very much before the token is checked`() {
         _ = session.begin()
         _ = session.says(auth)

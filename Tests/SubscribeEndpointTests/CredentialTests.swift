@@ -70,6 +70,20 @@ import WebSocketCodec
         #expect(try await client.close() == 4203)
     }
 
+    @Test func `are needed before messages may be long`() async throws {
+        let node = try TestNode(authenticate: Self.authenticate)
+        let data = String(repeating: "x", count: 20 << 10)
+        let publish = #"{"type":"publish","id":1,"topic":"a","data":"\#(data)"}"#
+        let stranger = try await TestClient.open(node)
+        stranger.send(publish)
+        #expect(try await stranger.close() == 1009)
+        let client = try await TestClient.open(node)
+        client.send(Self.auth)
+        #expect(try await client.told(2) == ["welcome", "authenticated"])
+        client.send(publish)
+        #expect(try await client.told(1) == ["published 1 1"])
+    }
+
     @Test func `of a stream end it, and those of a session may be extended before`() async throws {
         let expires = Timestamp.now.advanced(by: .seconds(2))
         let node = try TestNode(authenticate: { token, completion in

@@ -75,6 +75,13 @@ package struct SessionConversation: Sendable {
         if case .open = phase { true } else { false }
     }
 
+    /// Bytes of one message that the client may send now.
+    package var messageBytesMax: Int {
+        let limits = terms.limits
+        return isOpen
+            ? limits.messageBytesMax : min(limits.messageBytesMax, limits.messageBytesBeforeAuthMax)
+    }
+
     /// When `tick` has something to do; `nil` once closed.
     package var deadline: ContinuousClock.Instant? {
         switch phase {

@@ -6,6 +6,8 @@ internal import SessionProtocol
 protocol Dialogue: AnyObject {
     /// The token that the client authenticated with, if it did.
     var tokenID: String? { get }
+    /// Bytes of one message that the client may send now; never falls while the client may send.
+    var messageBytesMax: Int { get }
     func received(text: [UInt8])
     func receivedBinary()
     /// Something went out meanwhile.

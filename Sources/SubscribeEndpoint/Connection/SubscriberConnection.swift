@@ -37,8 +37,8 @@ package final class SubscriberConnection {
     init(_ stream: StreamConnection, fanOut: LoopFanOut) {
         self.stream = stream
         self.fanOut = fanOut
-        receiver = WebSocketReceiver(
-            role: .server, messageBytesMax: fanOut.limits.messageBytesMax)
+        // The dialogue raises it to what its client may say.
+        receiver = WebSocketReceiver(role: .server, messageBytesMax: 0)
         keepalive = Keepalive(
             pingInterval: fanOut.limits.heartbeatInterval,
             pongTimeout: fanOut.limits.heartbeatInterval,
@@ -212,6 +212,7 @@ extension SubscriberConnection: SubscriberOutput {
 extension SubscriberConnection: StreamHandler {
     package func received(_ bytes: UnsafeRawBufferPointer) {
         keepalive.received(now: .now)
+        if let dialogue { receiver.raise(messageBytesMax: dialogue.messageBytesMax) }
         var events: [WebSocketEvent] = []
         receiver.receive(bytes, into: &events)
         for event in events { received(event) }

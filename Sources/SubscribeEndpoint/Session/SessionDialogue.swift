@@ -67,6 +67,8 @@ final class SessionDialogue: Dialogue {
 
     func end(_ code: CloseCode) { decide { $0.end(code, now: $1, into: &$2) } }
 
+    var messageBytesMax: Int { conversation.messageBytesMax }
+
     func closed() {
         conversation.connectionClosed()
         connection = nil

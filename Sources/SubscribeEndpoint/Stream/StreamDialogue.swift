@@ -6,6 +6,7 @@ internal import SessionProtocol
 /// The single-topic stream (PROTOCOL 3): its start was fixed before the upgrade.
 final class StreamDialogue: Dialogue {
     let tokenID: String?
+    let messageBytesMax: Int
     private var conversation: StreamConversation
     /// `nil` once the connection is over.
     private var connection: SubscriberConnection?
@@ -14,6 +15,7 @@ final class StreamDialogue: Dialogue {
     init(_ connection: SubscriberConnection, terms: SessionTerms, identity: Identity?) {
         self.connection = connection
         tokenID = identity?.tokenID
+        messageBytesMax = terms.limits.messageBytesMax
         conversation = StreamConversation(terms: terms, expires: identity?.expires, now: .now)
     }
 
