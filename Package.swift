@@ -77,7 +77,9 @@ let package = Package(
             swiftSettings: settings),
         .target(
             name: "Delivery",
-            dependencies: ["EventModel", "FanOut", "SessionProtocol", "Transport", nioCore],
+            dependencies: [
+                "EventModel", "FanOut", "SessionProtocol", "AccessControl", "Transport", nioCore,
+            ],
             swiftSettings: settings),
         .target(
             name: "SubscribeEndpoint",

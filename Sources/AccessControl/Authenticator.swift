@@ -46,7 +46,7 @@ package final class Authenticator: Sendable {
     /// Verifies a token as the client sent it.
     ///
     /// Answers once: at once, on the caller's thread, when the token was looked up within the last
-    /// minute; otherwise on any. Errors: `unauthorized`; `database_unavailable` (retry).
+    /// half minute; otherwise on any. Errors: `unauthorized`; `database_unavailable` (retry).
     package func authenticate(_ text: String, completion: @escaping Completion) {
         guard let token = Token(text) else {
             return completion(.failure(Self.refusal("The token is not of the form 'slc_…'.")))

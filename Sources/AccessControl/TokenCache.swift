@@ -5,8 +5,9 @@ internal import EventModel
 /// Only what was asked of the store is here, by id. The secret of each request is compared with the
 /// cached hash, so a wrong secret is never let in by the cache, nor does it push a right one out.
 struct TokenCache: Sendable {
-    /// A revoked token works no longer than this.
-    static let knownAge = Duration.seconds(60)
+    /// A revoked token opens nothing for longer than this; what it opened meanwhile ends with the
+    /// next look at the tokens in use, at most 30 s later.
+    static let knownAge = Duration.seconds(30)
     /// A token works this long after its creation at the latest.
     static let unknownAge = Duration.seconds(5)
     static let knownMax = 10_000

@@ -4,6 +4,11 @@ package import EventModel
 ///
 /// `DurableLog` implements it on PostgreSQL.
 package protocol TokenStore: Sendable {
+    /// Which of these tokens were revoked, or are gone; in one question, however many they are.
+    ///
+    /// - Throws: `database_unavailable` (retry).
+    func revoked(among ids: Set<String>) async throws(BrokerError) -> Set<String>
+
     /// Looks a token up, for authentication.
     ///
     /// Answers once, on any thread.

@@ -112,7 +112,10 @@ package struct Broker: Service {
                 configuration, kept: kept, database: tokens, authenticator: authenticator)
         let addresses = try await NIOThreadPool.singleton.runIfActive { try transport.start() }
         await announce(addresses, token, kept: kept, tokens, certificates)
-        try await gracefulShutdown()
+        let watch = RevocationWatch(
+            hub: hub, store: log, interval: configuration.limits.revocationInterval)
+        await cancelWhenGracefulShutdown { await watch.run() }
+        try Task.checkCancellation()
         await drain(http, hub, transport)
     }
 

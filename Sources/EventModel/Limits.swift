@@ -19,6 +19,8 @@ package struct Limits: Sendable {
     package var eventBytesMax = 1 << 20
     /// Bytes of one message from a client.
     package var messageBytesMax = 2 << 20
+    /// The same before it is known who the client is.
+    package var messageBytesBeforeAuthMax = 16 << 10
     /// Bytes of one HTTP request body.
     package var bodyBytesMax = 16 << 20
     /// Bytes of all HTTP request bodies that a node holds; over it 429.
@@ -31,6 +33,9 @@ package struct Limits: Sendable {
     package var subscriptionsMax = 1000
     /// Topics and cursors of one subscribe message.
     package var topicsPerSubscribeMax = 10_000
+    /// Cursors, and bytes of their texts, that one session sends ahead of its subscribes.
+    package var cursorsAheadMax = 100_000
+    package var cursorsAheadBytesMax = 16 << 20
     /// Bytes of events that wait for one session's socket; one event always fits.
     package var backlogBytesMax = 1 << 20
     /// Events of one page read from the log.
@@ -49,6 +54,11 @@ package struct Limits: Sendable {
     package var authTimeout = Duration.seconds(10)
     /// A heartbeat is sent when nothing else went out for this long.
     package var heartbeatInterval = Duration.seconds(20)
+    /// How long a peer may take nothing of what waits for it; then it is dead (PROTOCOL 2).
+    package var stuckTimeout = Duration.seconds(300)
+    /// The tokens of open sessions and streams are looked up again after this; at most 30 s, so
+    /// that a revocation reaches all of them within 60 s.
+    package var revocationInterval = Duration.seconds(20)
     /// An outcome still unknown after this is answered `outcome_unknown`.
     package var outcomeTimeout = Duration.seconds(10)
 

@@ -4,7 +4,7 @@
 /// announces more is refused before anything of it is kept. Between messages the receiver holds no
 /// memory of its own.
 package struct WebSocketReceiver: Sendable {
-    private let messageBytesMax: Int
+    private var messageBytesMax: Int
     /// Of a data message, possibly in several frames.
     private var message: [UInt8] = []
     /// Of a control frame, which may come between the frames of a message.
@@ -39,6 +39,11 @@ package struct WebSocketReceiver: Sendable {
     package init(role: WebSocketRole, messageBytesMax: Int = 2 << 20) {
         self.role = role
         self.messageBytesMax = messageBytesMax
+    }
+
+    /// Takes messages of up to so many bytes from now on, unless longer ones were taken already.
+    package mutating func raise(messageBytesMax: Int) {
+        self.messageBytesMax = max(self.messageBytesMax, messageBytesMax)
     }
 
     /// Reads bytes as they came from the peer; what is behind a close frame or a fault is ignored.

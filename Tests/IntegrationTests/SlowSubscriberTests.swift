@@ -5,6 +5,34 @@ import SessionProtocol
 import Testing
 
 extension EndToEnd {
+    @Suite("A subscriber that reads slowly") struct SlowReaderTests {
+        @Test func `stays connected, many times longer than a ping may take`() async throws {
+            let broker = try await TestBroker.start { configuration in
+                configuration.limits.heartbeatInterval = .seconds(1)
+            }
+            let topic = freshTopic()
+            let count = 60
+            var random = SeededGenerator()
+            print("seed \(random.seed)")
+            let event = SampleEvents.text(bytes: 256 << 10, using: &random)
+            let http = TestHTTP(broker)
+            for _ in 1...count {
+                let answer = try await http.publish(topic, event)
+                try #require(answer.status == 201, "\(answer.body.text)")
+            }
+            let slow = try await TestSocket.session(broker)
+            slow.read(bytesPerSecond: 256 << 10)
+            slow.send(#"{"type":"subscribe","id":1,"topic":"\#(topic)","from":"earliest"}"#)
+            let began = ContinuousClock.now
+            var events = try await slow.events(10)
+            #expect(ContinuousClock.now - began > .seconds(6))
+            slow.read(bytesPerSecond: nil)
+            events += try await slow.events(count - 10)
+            #expect(events.map(\.event.offset) == (1...Offset(count)).map { $0 })
+            try await broker.stop()
+        }
+    }
+
     @Suite("A subscriber that stops reading") struct SlowSubscriberTests {
         /// More than the kernel keeps for a socket on the way.
         private let count = 80

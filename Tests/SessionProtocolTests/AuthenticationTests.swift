@@ -94,6 +94,14 @@ private let auth = #"{"type":"auth","token":"slc_a_b"}"#
         #expect(actions.last == .send(.pong(id: 1, time: newYear)))
     }
 
+    @Test mutating func `may say little in one message before it is welcomed`() {
+        _ = session.begin()
+        _ = session.says(auth)
+        #expect(session.conversation.messageBytesMax == 16 << 10)
+        _ = session.actions { $0.authenticated(identity: "a", expires: nil, now: $1, into: &$2) }
+        #expect(session.conversation.messageBytesMax == 2 << 20)
+    }
+
     @Test mutating func `may not send very much before the token is checked`() {
         _ = session.begin()
         _ = session.says(auth)
@@ -101,6 +109,36 @@ private let auth = #"{"type":"auth","token":"slc_a_b"}"#
             #"{"type":"publish","id":1,"topic":"a","data":"\#(String(repeating: "x", count: 40_000))"}"#
         #expect(session.says(long) == [])
         #expect(session.isRefused(long)?.code == "unauthorized")
+    }
+}
+
+@Suite("A stream with an identity") struct StreamIdentityTests {
+    private let terms = SessionTerms(node: "n1", version: "1.0.0")
+
+    @Test func `ends when its token does, between heartbeats`() {
+        let expires = newYear.advanced(by: .seconds(30))
+        var stream = StreamConversation(terms: terms, expires: expires, now: start)
+        var actions: [StreamConversation.Action] = []
+        let heartbeat = start.advanced(by: .seconds(20))
+        stream.tick(now: heartbeat, into: &actions)
+        #expect(actions == [.send(.heartbeat(time: heartbeat.time))])
+        #expect(stream.deadline == start.instant + .seconds(30))
+        actions = []
+        stream.tick(now: start.advanced(by: .seconds(30)), into: &actions)
+        #expect(
+            actions == [
+                .send(.closing(.init(.tokenExpired, reconnectAfter: nil))),
+                .close(.tokenExpired, reason: "token_expired"),
+            ])
+        #expect(stream.deadline == nil)
+    }
+
+    @Test func `whose token ends never goes on`() {
+        var stream = StreamConversation(terms: terms, expires: nil, now: start)
+        var actions: [StreamConversation.Action] = []
+        let later = start.advanced(by: .seconds(100_000))
+        stream.tick(now: later, into: &actions)
+        #expect(actions == [.send(.heartbeat(time: later.time))])
     }
 }
 
@@ -117,6 +155,16 @@ private let auth = #"{"type":"auth","token":"slc_a_b"}"#
             session.ticks(after: .seconds(60)) == [
                 .send(.closing(.init(.tokenExpired, reconnectAfter: nil))),
                 .close(.tokenExpired, reason: "token_expired"),
+            ])
+    }
+
+    @Test mutating func `ends when its token is revoked`() {
+        _ = session.begin()
+        let actions = session.actions { $0.end(.tokenRevoked, now: $1, into: &$2) }
+        #expect(
+            actions == [
+                .send(.closing(.init(.tokenRevoked, reconnectAfter: nil))),
+                .close(.tokenRevoked, reason: "token_revoked"),
             ])
     }
 

@@ -29,6 +29,10 @@ private func refusal(_ json: String, limits: Limits = Limits()) -> ClientMessage
                         filter: "x")),
                 #"{"type":"subscribe","id":-1,"topics":["orders.eu","a.*"],"from":"last:10","cursors":{"orders.eu":"k3f9-41"},"overflow":"drop_oldest","credit":0,"filter":"x"}"#
             ),
+            (
+                .cursors(id: 1, [eu: try cursor("k3f9-41"), try topic("a"): try cursor("e-2")]),
+                #"{"type":"cursors","id":1,"cursors":{"a":"e-2","orders.eu":"k3f9-41"}}"#
+            ),
             (.unsubscribe(id: 1), #"{"type":"unsubscribe","id":1}"#),
             (.credit(id: 1, events: 100), #"{"type":"credit","id":1,"events":100}"#),
             (
@@ -70,6 +74,7 @@ private func refusal(_ json: String, limits: Limits = Limits()) -> ClientMessage
         (#"{"type":"ping","id":3,"x":1}"#, "x", 22), (#"{"type":"ping","id":3,"id":4}"#, "id", 22),
         (#"{"type":"ping","id":3,"\u0069d":4}"#, "id", 22),
         (#"{"type":"subscribe","id":3,"topic":"a","ack":1}"#, "ack", 39),
+        (#"{"type":"cursors","id":3,"cursors":{},"from":1}"#, "from", 38),
         (#"{"type":"publish","id":3,"topic":"a","data":1,"events":1}"#, "events", 46),
     ])
     func `with an unknown or a second field is refused by the field's name`(
@@ -101,6 +106,8 @@ private func refusal(_ json: String, limits: Limits = Limits()) -> ClientMessage
         (#"{"type":"subscribe","id":1,"topic":"a","cursors":{"a":null}}"#, "cursors"),
         (#"{"type":"subscribe","id":1,"topic":"a","cursors":{"a":"17"}}"#, "cursors"),
         (#"{"type":"subscribe","id":1,"topic":"a","from":5}"#, "from"),
+        (#"{"type":"cursors","id":1}"#, "cursors"), (#"{"type":"cursors","cursors":{}}"#, "id"),
+        (#"{"type":"cursors","id":1,"cursors":{"a":"17"}}"#, "cursors"),
         (#"{"type":"publish","id":1,"data":1}"#, "topic"),
         (#"{"type":"publish","id":1,"topic":"a"}"#, "data"),
         (#"{"type":"publish","id":1,"topic":"a","data":1,"key":""}"#, "key"),

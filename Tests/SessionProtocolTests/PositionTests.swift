@@ -90,6 +90,55 @@ private func gap(_ name: String, _ from: Offset, _ to: String) throws -> BrokerM
     }
 }
 
+@Suite("A position in more topics than one message holds") struct LargePositionTests {
+    /// As many topics as a node with 10,000 cursors a message does not take at once.
+    private func position(topics count: Int, nameBytes: Int) throws -> SubscriberPosition {
+        let tail = String(repeating: "x", count: nameBytes - 8)
+        let request = SubscribeRequest(id: 7, patterns: [try TopicPattern(">")])
+        var position = SubscriberPosition(request, began: newYear)
+        for number in 0..<count {
+            let name = "\(10_000_000 + number)\(tail)"
+            position.received(try event(name, "e-\(number + 1)"))
+        }
+        return position
+    }
+
+    private func welcome(_ limits: Limits) -> BrokerMessage.Welcome {
+        .init(
+            session: "s", node: "n", version: "1", time: newYear, expires: nil, limits: limits)
+    }
+
+    @Test(arguments: [(25_000, 20), (12_000, 199)])
+    func `resumes in several messages that the broker takes`(
+        count: Int, nameBytes: Int
+    ) throws {
+        let limits = Limits()
+        let position = try position(topics: count, nameBytes: nameBytes)
+        let messages = position.resumption(in: welcome(limits)).map { $0.encode() }
+        #expect(messages.count > 2)
+        #expect(messages.allSatisfy { $0.count <= limits.messageBytesMax })
+        var session = Session(limits: limits)
+        _ = session.begin()
+        for message in messages.dropLast() { #expect(session.says(text(message)) == []) }
+        let last = session.says(text(messages[messages.count - 1]))
+        #expect(last == [.subscribe(position.resumption)])
+    }
+
+    @Test func `says all in one when that holds it`() throws {
+        let position = try position(topics: 10_000, nameBytes: 20)
+        let messages = position.resumption(in: welcome(Limits()))
+        #expect(messages == [.subscribe(position.resumption)])
+    }
+
+    @Test func `ends however little a broker wants to hear`() throws {
+        var limits = Limits()
+        limits.topicsPerSubscribeMax = 0
+        limits.messageBytesMax = 0
+        let position = try position(topics: 3, nameBytes: 20)
+        #expect(position.resumption(in: welcome(limits)).count == 4)
+    }
+}
+
 @Suite("A check of the delivery") struct DeliveryCheckTests {
     private var check = DeliveryCheck()
 

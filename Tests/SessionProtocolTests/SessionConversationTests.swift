@@ -124,7 +124,8 @@ import Testing
 
 @Suite("A stream of one topic") struct StreamConversationTests {
     private var stream = StreamConversation(
-        terms: SessionTerms(node: "n1", version: "1", faultsPerMinuteMax: 2), now: start)
+        terms: SessionTerms(node: "n1", version: "1", faultsPerMinuteMax: 2), expires: nil,
+        now: start)
     private var actions: [StreamConversation.Action] = []
 
     @Test mutating func `answers a ping, with or without an id`() {

@@ -1,4 +1,5 @@
 import AccessControl
+import Delivery
 import EventModel
 import MemoryLog
 import SubscribeEndpoint
@@ -68,6 +69,39 @@ import WebSocketCodec
         let client = try await TestClient.open(node)
         #expect(try await client.told(1) == ["error - unauthorized"])
         #expect(try await client.close() == 4203)
+    }
+
+    @Test func `are needed before messages may be long`() async throws {
+        let node = try TestNode(authenticate: Self.authenticate)
+        let data = String(repeating: "x", count: 20 << 10)
+        let publish = #"{"type":"publish","id":1,"topic":"a","data":"\#(data)"}"#
+        let stranger = try await TestClient.open(node)
+        stranger.send(publish)
+        #expect(try await stranger.close() == 1009)
+        let client = try await TestClient.open(node)
+        client.send(Self.auth)
+        #expect(try await client.told(2) == ["welcome", "authenticated"])
+        client.send(publish)
+        #expect(try await client.told(1) == ["published 1 1"])
+    }
+
+    @Test func `of a stream end it, and those of a session may be extended before`() async throws {
+        let expires = Timestamp.now.advanced(by: .seconds(2))
+        let node = try TestNode(authenticate: { token, completion in
+            let ends = token == "short" ? expires : nil
+            completion(.success(Identity(tokenID: "t", name: "t", expires: ends)))
+        })
+        let stream = try await TestClient.open(node, "/a", header: "Bearer short")
+        let short = try await TestClient.session(node, header: "Bearer short")
+        let long = try await TestClient.session(node, header: "Bearer short")
+        long.send(#"{"type":"auth","id":1,"token":"long"}"#)
+        #expect(try await long.told(1) == ["authenticated"])
+        for client in [stream, short] {
+            while try await client.message().short != "closing 4200" { continue }
+            #expect(try await client.close() == 4200)
+        }
+        long.send(#"{"type":"ping","id":2}"#)
+        #expect(try await long.told(1) == ["pong 2"])
     }
 
     @Test func `of somebody else do not change who publishes`() async throws {

@@ -41,6 +41,27 @@ import Testing
         #expect(try await client.told(expected.count) == expected)
     }
 
+    @Test func `goes on in more topics than one message holds`() async throws {
+        var limits = Limits()
+        limits.topicsPerSubscribeMax = 1000
+        let node = try TestNode(limits: limits)
+        let count = 1001
+        var cursors: [String] = []
+        for number in 1...count {
+            try await node.publish("t.\(number)", "1", "2")
+            cursors.append("\"t.\(number)\":\"\(try await node.cursor("t.\(number)", 1))\"")
+        }
+        let client = try await TestClient.session(node)
+        for part in [cursors[..<600], cursors[600...]] {
+            let text = part.joined(separator: ",")
+            client.send(#"{"type":"cursors","id":1,"cursors":{\#(text)}}"#)
+        }
+        client.send(#"{"type":"subscribe","id":1,"topic":"t.>","from":"earliest"}"#)
+        #expect(try await client.told(1) == ["subscribed 1"])
+        let told = try await Set(client.told(count + 1))
+        #expect(told == Set((1...count).map { "t.\($0) 2 2" } + ["live 1"]))
+    }
+
     @Test func `refuses an offset beyond the next`() async throws {
         let node = try TestNode()
         try await node.publish("a", "1")

@@ -53,6 +53,7 @@ import WebSocketCodec
     @Test func `and floods is closed when it shows no life`() async throws {
         var limits = Limits()
         limits.heartbeatInterval = .milliseconds(500)
+        limits.stuckTimeout = .seconds(1)
         let node = try TestNode(limits: limits)
         let client = try await TestClient.session(node)
         client.setReading(false)
@@ -61,6 +62,16 @@ import WebSocketCodec
             await node.sum { $0.backlogBytes } > 64 << 10
         }
         try await eventually("the end") { await node.connectionCount() == 0 }
+    }
+
+    @Test func `is closed when it does not answer a ping, and nothing waits for it`() async throws {
+        var limits = Limits()
+        limits.heartbeatInterval = .milliseconds(500)
+        let node = try TestNode(limits: limits)
+        // This client answers nothing by itself.
+        let client = try await TestClient.session(node)
+        while try await client.next() != .ping { continue }
+        #expect(try await client.close() == 4002)
     }
 
     /// Asks for more answers than the sockets hold; gives how many.

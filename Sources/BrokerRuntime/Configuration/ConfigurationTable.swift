@@ -69,6 +69,10 @@ extension ConfigurationKey {
             "limits.message_bytes", \.limits.messageBytesMax, (1 << 10)...(128 << 20),
             "One message from a client."),
         .size(
+            "limits.message_bytes_before_auth", \.limits.messageBytesBeforeAuthMax,
+            (1 << 10)...(128 << 20),
+            "One message from a client that has not authenticated yet."),
+        .size(
             "limits.body_bytes", \.limits.bodyBytesMax, (1 << 10)...(1 << 30),
             "One HTTP request body."),
         .size(
@@ -86,6 +90,12 @@ extension ConfigurationKey {
         .integer(
             "limits.topics_per_subscribe", \.limits.topicsPerSubscribeMax, 1...1_000_000,
             "Topics and cursors of one subscribe message."),
+        .integer(
+            "limits.cursors_ahead", \.limits.cursorsAheadMax, 0...10_000_000,
+            "Cursors that one session sends ahead of its subscribes."),
+        .size(
+            "limits.cursors_ahead_bytes", \.limits.cursorsAheadBytesMax, 0...(1 << 30),
+            "Texts of cursors that one session sends ahead of its subscribes."),
         .size(
             "limits.backlog_bytes", \.limits.backlogBytesMax, (16 << 10)...(1 << 30),
             "Events that wait for one session's socket."),
@@ -111,6 +121,13 @@ extension ConfigurationKey {
             "limits.heartbeat_interval", \.limits.heartbeatInterval,
             .seconds(1)...(.seconds(600)),
             "A heartbeat is sent when nothing else went out for this long."),
+        .duration(
+            "limits.stuck_timeout", \.limits.stuckTimeout, .seconds(1)...(.seconds(86_400)),
+            "How long a client may take nothing of what waits for it."),
+        .duration(
+            "limits.revocation_interval", \.limits.revocationInterval,
+            .seconds(1)...(.seconds(30)),
+            "How often the tokens of open sessions and streams are looked up again."),
         .duration(
             "limits.outcome_timeout", \.limits.outcomeTimeout, .seconds(1)...(.seconds(600)),
             "A publish that is still unknown then is answered outcome_unknown."),

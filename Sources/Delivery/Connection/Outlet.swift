@@ -12,7 +12,9 @@ package final class Outlet {
     /// `nil` once the connection is over.
     private var subscriber: Subscriber?
     /// The client's input is not read while too many answers wait.
-    package private(set) var isHeldBack = false
+    private var isHeldBack = false
+    /// Bytes handed to the socket.
+    package private(set) var sentBytes: UInt64 = 0
     /// Something other than a ping went out since this was asked last.
     private var hasSent = false
     /// What waits is still flushed, until then, and the connection ends behind it.
@@ -20,8 +22,8 @@ package final class Outlet {
     private static let flushTimeout = Duration.seconds(5)
     /// Bytes of answers that may wait while the client's input is read.
     private static let answerBytesMax = 64 << 10
-    /// A ping without payload: no message, and browsers do not see it.
-    private static let pingBytes = 2
+    /// A ping's frame with eight bytes of payload: no message, and browsers do not see it.
+    private static let pingBytes = 10
     /// Bytes that may be moved in one flush; the rest waits for the next turn, so that one
     /// subscriber does not hold up a loop.
     private static let flushBytesMax = 1 << 20
@@ -126,6 +128,7 @@ extension Outlet: SubscriberOutput {
             if count > 0 {
                 stream.send(UnsafeRawBufferPointer(rebasing: loop.record[..<count]))
                 if count > Self.pingBytes { hasSent = true }
+                sentBytes += UInt64(count)
                 moved += count
                 if subscriber.backlog.isEmpty, !subscriber.isReplaying { return }
             } else {

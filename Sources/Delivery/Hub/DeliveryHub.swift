@@ -48,6 +48,16 @@ package final class DeliveryHub: TailSink {
         for loop in loops { loop.eventLoop.execute { body(loop.value) } }
     }
 
+    /// The tokens on which sessions and streams of the node stand.
+    func tokenIDs() async -> Set<String> {
+        var ids: Set<String> = []
+        for loop in loops {
+            // A loop that has ended has no sessions.
+            ids.formUnion((try? await loop.eventLoop.submit { loop.value.tokenIDs }.get()) ?? [])
+        }
+        return ids
+    }
+
     /// Ends the loops' clocks; nothing is fanned out behind it.
     package func stop() { forEachLoop { $0.stop() } }
 

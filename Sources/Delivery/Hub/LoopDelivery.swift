@@ -1,6 +1,7 @@
 package import EventModel
 package import FanOut
 package import NIOCore
+internal import SessionProtocol
 
 /// Delivery on one event loop: its shard of the fan-out, its connections, and one clock for all of
 /// them.
@@ -74,6 +75,16 @@ package final class LoopDelivery {
 
     /// Bytes that wait for the sockets of all sessions and streams.
     package var backlogBytes: Int { connections.reduce(0) { $0 + $1.backlogBytes } }
+
+    /// The tokens on which sessions and streams of the loop stand.
+    var tokenIDs: Set<String> { Set(connections.compactMap(\.tokenID)) }
+
+    /// Ends what stands on these tokens: they were revoked.
+    func end(tokens: Set<String>) {
+        for connection in connections where connection.tokenID.map(tokens.contains) ?? false {
+            connection.end(.tokenRevoked)
+        }
+    }
 
     /// Tells every client to come back after some while, not all after the same, and closes.
     package func drain(reconnectWithin: Duration) {

@@ -6,6 +6,18 @@ internal import PostgresBridge
 ///
 /// They do not belong to an incarnation: a failover keeps them.
 extension PostgresLog: TokenStore {
+    package func revoked(among ids: Set<String>) async throws(BrokerError) -> Set<String> {
+        let standing = try await tokenReader.answer { connection, _ throws(PostgresError) in
+            let result = try connection.query(
+                """
+                SELECT id FROM sluice.tokens
+                WHERE id = ANY ($1::text[]) AND revoked_at IS NULL
+                """, [.textArray(Array(ids))], timeout: LogContext.controlTimeout)
+            return (0..<result.rowCount).map { result.text($0, 0) }
+        }
+        return ids.subtracting(standing)
+    }
+
     /// All that wait are looked up together.
     ///
     /// So a flood of unknown tokens delays a known one by one statement. The authenticator bounds

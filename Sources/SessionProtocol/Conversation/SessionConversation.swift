@@ -44,6 +44,7 @@ package struct SessionConversation: Sendable {
     private var lastSent: ContinuousClock.Instant?
     private var faults = FaultCounter()
     private var subscriptions = SubscriptionTable()
+    private var cursorsAhead = CursorsAhead()
     private var publishing: Set<Int64> = []
 
     private struct Renewal: Sendable { let id: Int64? }
@@ -72,6 +73,13 @@ package struct SessionConversation: Sendable {
     /// Welcome was said, and the session has not ended.
     package var isOpen: Bool {
         if case .open = phase { true } else { false }
+    }
+
+    /// Bytes of one message that the client may send now.
+    package var messageBytesMax: Int {
+        let limits = terms.limits
+        return isOpen
+            ? limits.messageBytesMax : min(limits.messageBytesMax, limits.messageBytesBeforeAuthMax)
     }
 
     /// When `tick` has something to do; `nil` once closed.
@@ -207,11 +215,8 @@ extension SessionConversation {
         send(.welcome(message), now: now, into: &actions)
     }
 
-    /// The wall clock may jump, so the rest of the token's life is measured on the other one.
     private mutating func setExpiry(now: Moment) {
-        expiresAt = expires.map { expires in
-            now.instant + .microseconds(max(0, expires.microseconds - now.time.microseconds))
-        }
+        expiresAt = expires.map { now.instant(of: $0) }
     }
 
     private mutating func send(
@@ -230,6 +235,7 @@ extension SessionConversation {
     private mutating func finish() {
         phase = .closed
         subscriptions = SubscriptionTable()
+        cursorsAhead = CursorsAhead()
         publishing = []
     }
 }
@@ -258,6 +264,7 @@ extension SessionConversation {
             do throws(ClientMessageRefusal) {
                 try handle(decode(bytes), now: now, into: &actions)
             } catch {
+                forgetCursors(of: error)
                 fail(error.error, id: error.id, to: error.to, now: now, into: &actions)
             }
         case .new, .closed:
@@ -307,10 +314,15 @@ extension SessionConversation {
                 }
                 renewal = Renewal(id: id)
                 actions.append(.authenticate(token: token))
-            case .subscribe(let request):
+            case .subscribe(var request):
+                request.cursors.merge(try cursorsAhead.take(request.id)) { own, _ in own }
                 try request.check()
+                try checkNew(request.id)
                 try subscriptions.add(request, limits: terms.limits)
                 actions.append(.subscribe(request))
+            case .cursors(let id, let cursors):
+                try checkNew(id)
+                try cursorsAhead.add(cursors, for: id, limits: terms.limits)
             case .unsubscribe(let id): try unsubscribe(id, now: now, into: &actions)
             case .credit: throw OfferedFeatures.missing("credit")
             case .publish(let request): try publish(request, into: &actions)
@@ -319,6 +331,27 @@ extension SessionConversation {
         } catch {
             throw ClientMessageRefusal(error, id: message.id, to: message.type)
         }
+    }
+
+    /// A subscription to come is given up with its subscribe, and must not stand without cursors
+    /// that were refused.
+    private mutating func forgetCursors(of refusal: ClientMessageRefusal) {
+        guard let id = refusal.id else { return }
+        switch refusal.to {
+        case "cursors" where mayCome(id): cursorsAhead.refuse(id)
+        case "subscribe": _ = try? cursorsAhead.take(id)
+        default: break
+        }
+    }
+
+    private func mayCome(_ id: Int64) -> Bool {
+        do throws(BrokerError) { try checkNew(id) } catch { return false }
+        return true
+    }
+
+    private func checkNew(_ id: Int64) throws(BrokerError) {
+        let others = cursorsAhead.idCount - (cursorsAhead.has(id) ? 1 : 0)
+        try subscriptions.checkNew(id, besides: others, limits: terms.limits)
     }
 
     private mutating func unsubscribe(
@@ -332,6 +365,9 @@ extension SessionConversation {
         case .asked:
             // Its answer is on the way; the id is free once both answers are given.
             subscriptions.set(id, .askedAndUnwanted)
+        case nil where cursorsAhead.has(id):
+            _ = try? cursorsAhead.take(id)
+            send(.unsubscribed(id: id), now: now, into: &actions)
         case .askedAndUnwanted, nil:
             throw BrokerError(
                 .invalidRequest, "There is no subscription \(id).",

@@ -34,6 +34,13 @@ package struct Moment: Hashable, Sendable {
         self.time = time
     }
 
+    /// The monotonic clock's instant at a time; now, if that is past.
+    ///
+    /// The wall clock may jump later, so what is left until then is measured on the other one.
+    func instant(of time: Timestamp) -> ContinuousClock.Instant {
+        instant + .microseconds(max(0, time.microseconds - self.time.microseconds))
+    }
+
     package func advanced(by duration: Duration) -> Moment {
         Moment(instant: instant + duration, time: time.advanced(by: duration))
     }

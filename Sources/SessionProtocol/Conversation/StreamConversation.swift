@@ -1,4 +1,4 @@
-import EventModel
+package import EventModel
 
 /// The broker's side of a single-topic stream (PROTOCOL 3): it delivers, the client may only ping.
 package struct StreamConversation: Sendable {
@@ -9,17 +9,22 @@ package struct StreamConversation: Sendable {
 
     private let terms: SessionTerms
     private var lastSent: ContinuousClock.Instant
+    private let expiresAt: ContinuousClock.Instant?
     private var faults = FaultCounter()
     private var isOpen = true
 
-    package init(terms: SessionTerms, now: Moment) {
+    /// A stream that has just begun; it ends when the client's credentials do, at `expires`.
+    package init(terms: SessionTerms, expires: Timestamp?, now: Moment) {
         self.terms = terms
+        expiresAt = expires.map { now.instant(of: $0) }
         lastSent = now.instant
     }
 
     /// When `tick` has something to do; `nil` once closed.
     package var deadline: ContinuousClock.Instant? {
-        isOpen ? lastSent + terms.limits.heartbeatInterval : nil
+        guard isOpen else { return nil }
+        let heartbeat = lastSent + terms.limits.heartbeatInterval
+        return expiresAt.map { min($0, heartbeat) } ?? heartbeat
     }
 
     /// A text message came.
@@ -33,7 +38,7 @@ package struct StreamConversation: Sendable {
             case .ping(let id): send(.pong(id: id, time: now.time), now: now, into: &actions)
             case .credit:
                 throw ClientMessageRefusal(OfferedFeatures.missing("credit"), to: "credit")
-            case .auth, .subscribe, .unsubscribe, .publish:
+            case .auth, .subscribe, .cursors, .unsubscribe, .publish:
                 let error = BrokerError(
                     .invalidRequest, "A stream of one topic takes 'ping' and 'credit' only.",
                     remedy: "Use the session at /v1/connect.")
@@ -79,6 +84,9 @@ package struct StreamConversation: Sendable {
 
     package mutating func tick(now: Moment, into actions: inout [Action]) {
         guard let deadline, now.instant >= deadline else { return }
+        if let expiresAt, now.instant >= expiresAt {
+            return end(.tokenExpired, now: now, into: &actions)
+        }
         send(.heartbeat(time: now.time), now: now, into: &actions)
     }
 

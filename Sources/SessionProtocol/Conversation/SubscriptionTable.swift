@@ -27,21 +27,26 @@ struct SubscriptionTable: Sendable {
 
     subscript(id: Int64) -> State? { entries[id]?.state }
 
-    /// Adds a subscription that was asked for.
+    /// Whether a subscription of this id may be added, besides so many others that are to come.
     ///
-    /// - Throws: `invalid_request` if the id is taken, `subscription_limit`, or `overlap` with
-    ///   the first one named.
-    mutating func add(_ request: SubscribeRequest, limits: Limits) throws(BrokerError) {
-        guard entries[request.id] == nil else {
+    /// - Throws: `invalid_request` if the id is taken, `subscription_limit`.
+    func checkNew(_ id: Int64, besides others: Int, limits: Limits) throws(BrokerError) {
+        guard entries[id] == nil else {
             throw BrokerError(
-                .invalidRequest, "Subscription \(request.id) exists already.",
+                .invalidRequest, "Subscription \(id) exists already.",
                 remedy: "Use another id.", at: InputPlace(field: "id"))
         }
-        guard entries.count < limits.subscriptionsMax else {
+        guard entries.count + others < limits.subscriptionsMax else {
             throw BrokerError(
                 .subscriptionLimit,
                 "The session has \(limits.subscriptionsMax) subscriptions already.")
         }
+    }
+
+    /// Adds a subscription that was asked for and is new.
+    ///
+    /// - Throws: `subscription_limit`, or `overlap` with the first one named.
+    mutating func add(_ request: SubscribeRequest, limits: Limits) throws(BrokerError) {
         let wild = request.patterns.filter { $0.exactName == nil }
         guard wildcards.count + wild.count <= Self.wildcardsMax else {
             throw BrokerError(

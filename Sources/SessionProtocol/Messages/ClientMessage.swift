@@ -5,6 +5,8 @@ package enum ClientMessage: Hashable, Sendable {
     /// `id` is optional here and only here.
     case auth(token: String, id: Int64? = nil)
     case subscribe(SubscribeRequest)
+    /// Before the subscribe with the same id: cursors that one message does not hold.
+    case cursors(id: Int64, [TopicName: Cursor])
     case unsubscribe(id: Int64)
     case credit(id: Int64, events: Int64)
     case publish(PublishRequest)
@@ -19,7 +21,7 @@ extension ClientMessage {
         case .auth(_, let id), .ping(let id): id
         case .subscribe(let request): request.id
         case .publish(let request): request.id
-        case .unsubscribe(let id), .credit(let id, _): id
+        case .unsubscribe(let id), .credit(let id, _), .cursors(let id, _): id
         }
     }
 
@@ -28,6 +30,7 @@ extension ClientMessage {
         switch self {
         case .auth: "auth"
         case .subscribe: "subscribe"
+        case .cursors: "cursors"
         case .unsubscribe: "unsubscribe"
         case .credit: "credit"
         case .publish: "publish"

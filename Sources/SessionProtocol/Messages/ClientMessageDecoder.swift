@@ -25,7 +25,7 @@ private struct ClientMessageDecoder {
     var kind: Kind?
 
     enum Kind: String {
-        case auth, subscribe, unsubscribe, credit, publish, ping
+        case auth, subscribe, cursors, unsubscribe, credit, publish, ping
 
         var fields: [String] {
             switch self {
@@ -35,6 +35,7 @@ private struct ClientMessageDecoder {
                     "type", "id", "topic", "topics", "from", "cursors", "overflow", "credit",
                     "filter",
                 ]
+            case .cursors: ["type", "id", "cursors"]
             case .unsubscribe, .ping: ["type", "id"]
             case .credit: ["type", "id", "events"]
             case .publish:
@@ -64,6 +65,9 @@ private struct ClientMessageDecoder {
             return .auth(
                 token: try fields.required(try fields.string("token"), "token"), id: try id())
         case .subscribe: return .subscribe(try subscribe())
+        case .cursors:
+            _ = try fields.required(fields.value("cursors"), "cursors")
+            return .cursors(id: try requiredID(), try cursors())
         case .unsubscribe: return .unsubscribe(id: try requiredID())
         case .credit:
             let events = try fields.integer("events", in: 1...Limits.integerMax)

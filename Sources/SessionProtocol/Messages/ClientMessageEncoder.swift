@@ -11,6 +11,10 @@ extension ClientMessage {
             json.raw(#","token":"#)
             json.string(token)
         case .subscribe(let request): request.encode(to: &json)
+        case .cursors(let id, let cursors):
+            json.raw(#"{"type":"cursors""#)
+            json.member("id", id)
+            json.member("cursors", cursors)
         case .unsubscribe(let id):
             json.raw(#"{"type":"unsubscribe""#)
             json.member("id", id)

@@ -57,6 +57,12 @@ package struct SubscriberPosition: Sendable {
         return next
     }
 
+    /// What is said to go on in a session of this welcome, in order.
+    package func resumption(in welcome: BrokerMessage.Welcome) -> [ClientMessage] {
+        resumption.messages(
+            cursorsMax: welcome.topicsPerSubscribe, bytesMax: welcome.messageBytes)
+    }
+
     /// Nothing that commits after the first start may be missing; a few events from before it may
     /// come.
     private var startOfUnseenTopics: StartPosition {

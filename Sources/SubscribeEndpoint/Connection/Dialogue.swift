@@ -4,6 +4,10 @@ internal import SessionProtocol
 ///
 /// Confined to the connection's loop.
 protocol Dialogue: AnyObject {
+    /// The token that the client authenticated with, if it did.
+    var tokenID: String? { get }
+    /// Bytes of one message that the client may send now; never falls while the client may send.
+    var messageBytesMax: Int { get }
     func received(text: [UInt8])
     func receivedBinary()
     /// Something went out meanwhile.
@@ -11,6 +15,8 @@ protocol Dialogue: AnyObject {
     func tick(now: ContinuousClock.Instant)
     /// The broker shuts down; the client is to come back after this long.
     func drain(reconnectAfter: Duration)
+    /// Ends the conversation for a reason from outside.
+    func end(_ code: CloseCode)
     /// The connection is over; nothing may be sent any more.
     func closed()
 }

@@ -1,7 +1,7 @@
 internal import Delivery
 internal import EventModel
 internal import FanOut
-internal import SessionProtocol
+package import SessionProtocol
 internal import Transport
 internal import WebSocketCodec
 
@@ -21,10 +21,12 @@ package final class SubscriberConnection {
     init(_ stream: StreamConnection, loop: LoopDelivery) {
         self.stream = stream
         outlet = Outlet(stream, loop: loop, encoding: .frames)
-        receiver = WebSocketReceiver(role: .server, messageBytesMax: loop.limits.messageBytesMax)
+        // The dialogue raises it to what its client may say.
+        receiver = WebSocketReceiver(role: .server, messageBytesMax: 0)
         keepalive = Keepalive(
             pingInterval: loop.limits.heartbeatInterval,
-            pongTimeout: loop.limits.heartbeatInterval, now: .now)
+            pongTimeout: loop.limits.heartbeatInterval,
+            stuckTimeout: loop.limits.stuckTimeout, now: .now)
         loop.add(self)
     }
 
@@ -70,17 +72,14 @@ extension SubscriberConnection: DeliveryConnection {
 
     package func tick(now: ContinuousClock.Instant) {
         outlet.tick(now: now)
-        if outlet.takeHasSent() {
-            dialogue?.sent(now: now)
-            // It can't be heard now; that it takes what is sent shows that it lives, too.
-            if outlet.isHeldBack { keepalive.received(now: now) }
-        }
+        if outlet.takeHasSent() { dialogue?.sent(now: now) }
         dialogue?.tick(now: now)
         var beats: [Keepalive.Action] = []
-        keepalive.tick(now: now, into: &beats)
+        keepalive.tick(now: now, progress: progress, into: &beats)
         for beat in beats {
             switch beat {
-            case .sendPing: outlet.send(WebSocketFrame.encode(opcode: .ping, payload: []))
+            case .sendPing(let payload):
+                outlet.send(WebSocketFrame.encode(opcode: .ping, payload: payload))
             // The peer is gone or stuck: a close handshake would wait for it again.
             case .close(let code, let reason):
                 close(code, reason: reason)
@@ -92,6 +91,18 @@ extension SubscriberConnection: DeliveryConnection {
         perform(actions)
     }
 
+    private func progress() -> Keepalive.Progress {
+        let socket = stream.progress
+        let sent = outlet.sentBytes
+        return Keepalive.Progress(
+            sentBytes: sent, takenBytes: socket?.acknowledgedBytes ?? sent,
+            isBlocked: stream.isBlocked || backlogBytes > 0 || (socket?.unsentBytes ?? 0) > 0)
+    }
+
+    package var tokenID: String? { dialogue?.tokenID }
+
+    package func end(_ code: CloseCode) { dialogue?.end(code) }
+
     package func drain(reconnectAfter: Duration) {
         dialogue?.drain(reconnectAfter: reconnectAfter)
     }
@@ -100,6 +111,7 @@ extension SubscriberConnection: DeliveryConnection {
 extension SubscriberConnection: StreamHandler {
     package func received(_ bytes: UnsafeRawBufferPointer) {
         keepalive.received(now: .now)
+        if let dialogue { receiver.raise(messageBytesMax: dialogue.messageBytesMax) }
         var events: [WebSocketEvent] = []
         receiver.receive(bytes, into: &events)
         for event in events { received(event) }
@@ -114,7 +126,7 @@ extension SubscriberConnection: StreamHandler {
             if handshake.isOpen {
                 outlet.send(WebSocketFrame.encode(opcode: .pong, payload: payload))
             }
-        case .pong: break  // Any byte shows that the peer lives.
+        case .pong(let payload): keepalive.pongReceived(payload: payload)
         case .close(let code, _):
             outlet.endSubscriptions()
             handshake.closeReceived(code: code, into: &actions)

@@ -13,7 +13,7 @@ final class SessionDialogue: Dialogue {
     /// `nil` once the connection is over.
     private var connection: SubscriberConnection?
     private var publisher: SessionPublisher?
-    private var tokenID = ""
+    private(set) var tokenID: String?
 
     /// Makes the session; `admission` is what the upgrade's own credentials came to.
     init(
@@ -21,7 +21,7 @@ final class SessionDialogue: Dialogue {
     ) {
         self.services = services
         self.connection = connection
-        if case .identified(let identity) = admission { tokenID = identity.tokenID }
+        tokenID = admission.identity?.tokenID
         conversation = SessionConversation(
             terms: services.terms, session: services.makeSessionName(),
             identity: admission.identity?.tokenID, expires: admission.identity?.expires,
@@ -65,6 +65,10 @@ final class SessionDialogue: Dialogue {
     func drain(reconnectAfter: Duration) {
         decide { $0.drain(reconnectAfter: reconnectAfter, now: $1, into: &$2) }
     }
+
+    func end(_ code: CloseCode) { decide { $0.end(code, now: $1, into: &$2) } }
+
+    var messageBytesMax: Int { conversation.messageBytesMax }
 
     func closed() {
         conversation.connectionClosed()
@@ -112,7 +116,7 @@ final class SessionDialogue: Dialogue {
         switch result {
         case .success(let identity):
             // The session refuses another identity than its first (PROTOCOL 2, Credentials).
-            if tokenID.isEmpty { tokenID = identity.tokenID }
+            tokenID = tokenID ?? identity.tokenID
             decide {
                 $0.authenticated(
                     identity: identity.tokenID, expires: identity.expires, now: $1, into: &$2)
@@ -178,7 +182,7 @@ final class SessionDialogue: Dialogue {
                 eventLoop: connection.info.eventLoop
             ) { [weak self] id, result in self?.published(id, result) }
         self.publisher = publisher
-        publisher.publish(request, by: tokenID)
+        publisher.publish(request, by: tokenID ?? "")
     }
 
     private func published(_ id: Int64, _ result: Result<AppendReceipt, BrokerError>) {

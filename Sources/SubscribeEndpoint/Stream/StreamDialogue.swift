@@ -1,3 +1,4 @@
+internal import AccessControl
 internal import Delivery
 internal import EventModel
 internal import FanOut
@@ -5,13 +6,18 @@ internal import SessionProtocol
 
 /// The single-topic stream (PROTOCOL 3): its start was fixed before the upgrade.
 final class StreamDialogue: Dialogue {
+    let tokenID: String?
+    let messageBytesMax: Int
     private var conversation: StreamConversation
     /// `nil` once the connection is over.
     private var connection: SubscriberConnection?
 
-    init(_ connection: SubscriberConnection, terms: SessionTerms) {
+    /// `identity` is who asked for it, and when that ends; `nil` without access control.
+    init(_ connection: SubscriberConnection, terms: SessionTerms, identity: Identity?) {
         self.connection = connection
-        conversation = StreamConversation(terms: terms, now: .now)
+        tokenID = identity?.tokenID
+        messageBytesMax = terms.limits.messageBytesMax
+        conversation = StreamConversation(terms: terms, expires: identity?.expires, now: .now)
     }
 
     /// Begins delivery.
@@ -62,6 +68,8 @@ final class StreamDialogue: Dialogue {
     func drain(reconnectAfter: Duration) {
         decide { $0.drain(reconnectAfter: reconnectAfter, now: $1, into: &$2) }
     }
+
+    func end(_ code: CloseCode) { decide { $0.end(code, now: $1, into: &$2) } }
 
     func closed() {
         conversation.connectionClosed()

@@ -71,8 +71,9 @@ package struct SubscribeEndpoint: Sendable {
         return admit(head, subprotocol: Self.streamProtocol) { accepted in
             .pendingUpgrade { decision in
                 authorize(head, accepted, connection) { credentials in
+                    let identity: Identity?
                     switch credentials {
-                    case .admitted: break
+                    case .admitted(let admission): identity = admission.identity
                     case .refused(let error): return decision.answer(refusal(error, head, [:]))
                     // Until it ends, a session that was refused says what such a stream would.
                     case .refusedInSession(let error):
@@ -82,7 +83,7 @@ package struct SubscribeEndpoint: Sendable {
                         switch result {
                         case .success(let start):
                             decision.upgrade(
-                                stream(topic, query.from, start, accepted, connection))
+                                stream(topic, query.from, start, identity, accepted, connection))
                         case .failure(let error): decision.answer(refusal(error, head, [:]))
                         }
                     }
@@ -105,13 +106,14 @@ package struct SubscribeEndpoint: Sendable {
     }
 
     private func stream(
-        _ topic: TopicName, _ from: StartPosition, _ start: FollowerStart?,
+        _ topic: TopicName, _ from: StartPosition, _ start: FollowerStart?, _ identity: Identity?,
         _ accepted: WebSocketUpgrade.Accepted, _ info: ConnectionInfo
     ) -> HTTPUpgrade {
         HTTPUpgrade(headers: HTTPHeaders(accepted.headers.map { ($0.name, $0.value) })) { stream in
             let connection = SubscriberConnection(
                 stream, loop: services.hub.loop(info.loopIndex))
-            let dialogue = StreamDialogue(connection, terms: services.terms)
+            let dialogue = StreamDialogue(
+                connection, terms: services.terms, identity: identity)
             connection.begin(dialogue)
             dialogue.opened(topic: topic, from: from, start: start, log: services.log)
             return connection

@@ -79,6 +79,7 @@ final class SocketHandler: ChannelDuplexHandler {
     /// The peer sends nothing more.
     var isInputOver: Bool { input.isOver }
     var isBlocked: Bool { handedOver.isBlocked }
+    var progress: SocketProgress? { phase == .open ? descriptor.progress() : nil }
 
     // MARK: The channel's life
 

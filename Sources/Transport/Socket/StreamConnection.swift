@@ -38,6 +38,11 @@ package final class StreamConnection {
     /// Whether what was sent is still waiting; send only small control frames then.
     package var isBlocked: Bool { socket.isBlocked }
 
+    /// How far the peer's system has come with what was sent; costs a system call.
+    ///
+    /// `nil` if the connection is over, or nobody can tell.
+    package var progress: SocketProgress? { socket.progress }
+
     /// Whether bytes can still be sent: neither closed, nor aborted, nor broken.
     package var isOpen: Bool { socket.isOpen }
 

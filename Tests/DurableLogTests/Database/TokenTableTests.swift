@@ -28,6 +28,20 @@ import Testing
         await node.stop()
     }
 
+    @Test func `are found revoked or gone among many`() async throws {
+        let node = try await LogNode.withFreshDatabase()
+        var random = SeededGenerator(seed: 1)
+        let ids = (0..<3).map { _ in Token(using: &random).id }
+        let tokens = TokenDatabase(PostgresConfiguration(conninfo: node.conninfo))
+        for id in ids.dropLast() {
+            try await tokens.create(
+                id: id, name: "ci", hash: Array(repeating: 7, count: 32), expires: nil)
+        }
+        #expect(try await tokens.revoke(id: ids[0]))
+        #expect(try await node.log.revoked(among: Set(ids)) == [ids[0], ids[2]])
+        await node.stop()
+    }
+
     @Test func `need a name`() async throws {
         let tokens = TokenDatabase(PostgresConfiguration(conninfo: "host=/nonexistent"))
         let error = await #expect(throws: BrokerError.self) {

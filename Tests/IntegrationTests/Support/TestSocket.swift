@@ -103,6 +103,12 @@ final class TestSocket: Sendable {
 
     func resume() { setReading(true) }
 
+    /// Reads at most so many bytes a second from now on; `nil` for all that come.
+    func read(bytesPerSecond: Int?) {
+        let handler = handler
+        eventLoop.execute { handler.value.bytesPerSecond = bytesPerSecond }
+    }
+
     private func setReading(_ isReading: Bool) {
         let handler = handler
         eventLoop.execute { handler.value.stream.setReading(isReading) }

@@ -23,6 +23,12 @@ final class TestSocketHandler: StreamHandler {
     private var waiter: EventLoopPromise<SocketInput>?
     private var isOver = false
 
+    /// The most bytes a second that are read; `nil` for all that come.
+    var bytesPerSecond: Int?
+    /// What was read and not yet waited for.
+    private var bytesAhead = 0
+    private var isWaiting = false
+
     init(_ stream: StreamConnection) { self.stream = stream }
 
     func take(within patience: TimeAmount) -> EventLoopFuture<SocketInput> {
@@ -56,6 +62,8 @@ final class TestSocketHandler: StreamHandler {
 
     // Unsafe memory: the transport lends its buffer for the call, and the codec reads it there.
     func received(_ bytes: UnsafeRawBufferPointer) {
+        bytesAhead += bytes.count
+        waitForBytesAhead()
         var events: [WebSocketEvent] = []
         receiver.receive(bytes, into: &events)
         for event in events { received(event) }
@@ -86,6 +94,23 @@ final class TestSocketHandler: StreamHandler {
                     maskingKey: .random(in: .min ... .max)))
             put(.closed(code: code, reason: reason))
         case .failed(let fault): put(.closed(code: nil, reason: "broken: \(fault.reason)"))
+        }
+    }
+
+    private func waitForBytesAhead() {
+        guard !isWaiting else { return }
+        guard let bytesPerSecond, bytesAhead > 0 else {
+            bytesAhead = 0
+            return
+        }
+        isWaiting = true
+        stream.setReading(false)
+        let time = Duration.seconds(bytesAhead) / bytesPerSecond
+        bytesAhead = 0
+        _ = stream.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(time)) {
+            self.isWaiting = false
+            self.stream.setReading(true)
+            self.waitForBytesAhead()
         }
     }
 
