@@ -18,7 +18,8 @@ internal import UnixSignals
 package struct Broker: Service {
     private let configuration: BrokerConfiguration
     private let logger: Logger
-    /// How long clients get to leave when the broker shuts down.
+    /// How long clients get to leave when the broker shuts down, but for those that wait for an
+    /// outcome.
     private static let drainTime = Duration.seconds(5)
 
     package init(configuration: BrokerConfiguration, logger: Logger) {
@@ -38,7 +39,7 @@ package struct Broker: Service {
     package func run() async throws {
         // A peer that is gone is an error of `send`, never a signal.
         signal(SIGPIPE, SIG_IGN)
-        let database = try await Database.open(configuration, logger: logger)
+        guard let database = try await openDatabase() else { return }
         let loops = MultiThreadedEventLoopGroup(numberOfThreads: configuration.loops)
         do {
             try await serve(database, on: loops)
@@ -52,11 +53,23 @@ package struct Broker: Service {
         logger.info("stopped")
     }
 
+    /// `nil`: the broker was told to end before.
+    private func openDatabase() async throws -> Database? {
+        do {
+            return try await cancelWhenGracefulShutdown {
+                try await Database.open(configuration, logger: logger)
+            }
+        } catch {
+            if Task.isShuttingDownGracefully { return nil }
+            throw error
+        }
+    }
+
     private func serve(_ database: Database, on loops: MultiThreadedEventLoopGroup) async throws {
         let log = PostgresLog(
             configuration: database.configuration, listenConninfo: configuration.listenURL,
-            limits: configuration.limits, createsTopics: configuration.createsTopics, logger: logger
-        )
+            limits: configuration.limits, createsTopics: configuration.createsTopics,
+            announces: !database.isPrivate, logger: logger)
         let hub = try DeliveryHub(
             loops: Array(loops.makeIterator()), log: log, limits: configuration.limits)
         log.start(sink: hub)
@@ -103,7 +116,7 @@ package struct Broker: Service {
         let transport = TransportServer(
             group: loops, listeners: configuration.listen, service: http, tls: certificates.context,
             limits: limits, logger: logger)
-        try await Self.becomeReady(log)
+        guard try await Self.becomesReady(log) else { return }
         let kept = configuration.connectionFile.flatMap { ConnectionFile.read(path: $0)?.token }
         let token =
             configuration.auth == .none
@@ -120,13 +133,20 @@ package struct Broker: Service {
     }
 
     /// The broker says that it is ready only when it is.
-    private static func becomeReady(_ log: PostgresLog) async throws {
-        for _ in 0..<600 where !log.isReady { try await Task.sleep(for: .milliseconds(50)) }
-        guard log.isReady else {
-            throw BrokerError(
-                .databaseUnavailable, "The database did not become usable within 30 s.",
-                remedy: "See the log above; 'sluice migrate --status' checks the connection.")
+    ///
+    /// `false`: It was told to end before.
+    private static func becomesReady(_ log: PostgresLog) async throws -> Bool {
+        let isReady = await cancelWhenGracefulShutdown {
+            for _ in 0..<600 where !log.isReady && !Task.isCancelled {
+                try? await Task.sleep(for: .milliseconds(50))
+            }
+            return log.isReady
         }
+        if isReady { return true }
+        if Task.isShuttingDownGracefully { return false }
+        throw BrokerError(
+            .databaseUnavailable, "The database did not become usable within 30 s.",
+            remedy: "See the log above; 'sluice migrate --status' checks the connection.")
     }
 
     private func announce(
@@ -169,7 +189,9 @@ package struct Broker: Service {
         logger.info("draining", metadata: ["connections": "\(transport.connectionCount)"])
         http.drain()
         hub.forEachLoop { $0.drain(reconnectWithin: Self.drainTime) }
-        let deadline = NIODeadline.now() + TimeAmount(Self.drainTime)
+        // A publisher that waits is told what became of its events, if only that nobody knows.
+        let outcomeTime = configuration.limits.outcomeTimeout + .seconds(1)
+        let deadline = NIODeadline.now() + TimeAmount(max(Self.drainTime, outcomeTime))
         try? await transport.drain(deadline: deadline).get()
     }
 

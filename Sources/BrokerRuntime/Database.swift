@@ -10,6 +10,9 @@ struct Database: Sendable {
     let configuration: PostgresConfiguration
     private let managed: ManagedPostgres?
 
+    /// Whether no other node can be on it.
+    var isPrivate: Bool { managed != nil }
+
     /// Brings the server up, and its schema up to date unless told not to.
     ///
     /// Blocks for a second when the managed server is new.

@@ -8,6 +8,9 @@ final class LogContext: Sendable {
     static let controlTimeout = Duration.seconds(30)
     /// How long an append waits for a topic's lock, and a read for a table's (PROTOCOL 1, Limits).
     static let lockTimeout = Duration.seconds(1)
+    /// How long a batch waits for the lock of one of its topics: meanwhile the other topics wait,
+    /// too, and several nodes that append to one topic wait for each other's commits.
+    static let lockPatience = Duration.milliseconds(250)
     static let lockTimeoutSetting = ("lock_timeout", "\(lockTimeout.components.seconds)s")
     /// How long work waits for a connection to come back before it is refused.
     static let reconnectPatience = Duration.seconds(1)

@@ -33,16 +33,18 @@ package final class PostgresLog: EventLog {
     ///   - listenConninfo: The server itself, when the configuration leads to a pooler.
     ///   - limits: Of the queue before the log, of pages, and of an outcome's delay.
     ///   - createsTopics: May an append create topics at all?
+    ///   - announces: Is there another node that wants to hear of appends at once?
     ///   - logger: Payloads and secrets are never logged.
     package init(
         configuration: PostgresConfiguration, listenConninfo: String? = nil,
-        limits: Limits = Limits(), createsTopics: Bool = true, logger: Logger
+        limits: Limits = Limits(), createsTopics: Bool = true,
+        announces: Bool = true, logger: Logger
     ) {
         context = LogContext(
             configuration: configuration, listenConninfo: listenConninfo, limits: limits,
             createsTopics: createsTopics, logger: logger)
         follower = LogFollower(context, tail)
-        writer = LogWriter(context, tail, follower)
+        writer = LogWriter(context, tail, follower, announces: announces)
         reader = LogReader(context, role: "reader", threadCount: 3)
         tokenReader = LogReader(context, role: "tokens", threadCount: 1)
         housekeeper = Housekeeper(context)

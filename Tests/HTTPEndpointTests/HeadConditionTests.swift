@@ -18,6 +18,8 @@ import Transport
         let topic = try TopicName("orders.eu")
         #expect(fixture.log.resumed == [[topic: try #require(Cursor("old1-41"))]])
         #expect(fixture.log.appends[0].parts[0].expectedHead == 41)
+        // So that it is not another life's offset by the time it is appended.
+        #expect(fixture.log.appends[0].parts[0].expectedEpoch == Epoch("old1"))
     }
 
     @Test func `is refused with the head when the cursor was reset`() async throws {

@@ -63,6 +63,28 @@ import Testing
         #expect(fixture.log.appends.isEmpty)
     }
 
+    @Test(arguments: [
+        #"{"topic":"a","data":3,"event_id":"x","key":"k"}"#,
+        #"{"topic":"a","data":3,"event_id":"x","attributes":{"b":"c"}}"#,
+    ]) func `refuses an event id that is used twice for another key or attributes`(
+        line: String
+    ) async throws {
+        let answer = try await publish(#"{"topic":"a","data":3,"event_id":"x"}"#, line)
+        #expect(answer.code == "idempotency_conflict")
+        #expect(fixture.log.appends.isEmpty)
+    }
+
+    @Test func `digests topics, data, keys, ids and attributes under Idempotency-Key`()
+        async throws
+    {
+        _ = try await publish(
+            #"{"topic":"a","data":1,"key":"k","event_id":"x","attributes":{"b":"c"}}"#,
+            #"{"topic":"b","data":2}"#, headers: ["idempotency-key": "k1"])
+        let material = "a\n1\0k\0x\0{\"b\":\"c\"}\nb\n2"
+        let digest = Array(fakeDigest(Array(material.utf8)).prefix(16))
+        #expect(fixture.log.appends[0].parts.map(\.idempotency?.digest) == [digest, digest])
+    }
+
     @Test func `lets Idempotency-Key govern all parts`() async throws {
         _ = try await publish(
             #"{"topic":"a","data":3,"event_id":"x"}"#, #"{"topic":"a","data":4}"#,

@@ -43,7 +43,8 @@ import Testing
         let part = fixture.log.appends[0].parts[0]
         #expect(part.events == [NewEvent(data: [0x31], key: "k", eventID: "a1")])
         #expect(part.idempotency?.text == "e:a1")
-        #expect(part.idempotency?.digest == Array(fakeDigest([0x31]).prefix(16)))
+        // The key belongs to what must be the same again.
+        #expect(part.idempotency?.digest == digest("1\0k\0\0"))
     }
 
     @Test func `lets Idempotency-Key govern the request, over the event's id`() async throws {
@@ -51,7 +52,26 @@ import Testing
         let part = fixture.log.appends[0].parts[0]
         #expect(part.events[0].eventID == "a1")
         #expect(part.idempotency?.text == "k:k1")
-        #expect(part.idempotency?.digest == Array(fakeDigest([0x31]).prefix(16)))
+        #expect(part.idempotency?.digest == digest("1\0\0a1\0"))
+    }
+
+    @Test func `digests bare data alone, and the lines of a body together`() async throws {
+        _ = try await fixture.publish(" 1 ", ["Sluice-Event-Id": "a1"])
+        _ = try await fixture.publish(" 1 ", ["Idempotency-Key": "k1"])
+        let lines: HTTPHeaders = ["content-type": "application/x-ndjson", "idempotency-key": "k1"]
+        _ = try await fixture.ask(.POST, "/v1/topics/a/events", lines, "1\n2\n")
+        var keyed = lines
+        keyed.add(name: "sluice-key", value: "k")
+        _ = try await fixture.ask(.POST, "/v1/topics/a/events", keyed, "1\n2\n")
+        let digests = fixture.log.appends.map { $0.parts[0].idempotency?.digest }
+        #expect(
+            digests == [
+                digest("1"), digest("1"), digest("1\n2"), digest("1\0k\0\0\n2\0k\0\0"),
+            ])
+    }
+
+    private func digest(_ material: String) -> [UInt8] {
+        Array(fakeDigest(Array(material.utf8)).prefix(16))
     }
 
     @Test func `decodes the topic of the path before it is checked`() async throws {

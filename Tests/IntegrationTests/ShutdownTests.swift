@@ -1,4 +1,7 @@
+import BrokerRuntime
 import EventModel
+import PostgresBridge
+import PostgresCluster
 import SessionProtocol
 import Testing
 
@@ -57,6 +60,35 @@ extension EndToEnd {
             try await broker.stop()
             #expect(ContinuousClock.now - began < .seconds(15))
             stuck.resume()
+        }
+    }
+
+    @Suite("A broker that is told to end before it is ready") struct EarlyEndTests {
+        @Test func `ends at once, and well`() async throws {
+            // The address for LISTEN says nothing, so it never gets ready.
+            let silent = SilentServer()
+            let program = SluiceProgram(connectionFile: "/nonexistent/connection.json")
+            let directory = TestDirectories.make()
+            let run = try program.start(
+                "serve", "--listen", "https://127.0.0.1:0", "--data-dir", directory,
+                "--connection-file", directory + "/connection.json", "--listen-url",
+                silent.conninfo())
+            try await eventually("appending") {
+                guard
+                    let conninfo = try? ManagedConnection.conninfo(dataDirectory: directory),
+                    let database = try? PostgresConnection(
+                        PostgresConfiguration(conninfo: conninfo))
+                else { return false }
+                defer { database.close() }
+                return try database.query(
+                    "SELECT FROM pg_stat_activity WHERE application_name LIKE '% append'"
+                ).rowCount == 1
+            }
+            let began = ContinuousClock.now
+            run.interrupt()
+            let outcome = try await run.end()
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            #expect(ContinuousClock.now - began < .seconds(8))
         }
     }
 

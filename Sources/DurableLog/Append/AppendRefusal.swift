@@ -5,12 +5,12 @@ internal import PostgresBridge
 ///
 /// The statement was rolled back.
 enum AppendRefusal {
-    /// Somebody holds the lock of a topic for longer than `lock_timeout`.
+    /// Nothing but a new connection helps; there the same may succeed.
+    case disconnected
+    /// Somebody holds the lock of a topic for longer than a batch waits.
     case locked
-    /// The number was decided by somebody else: ask with `again`.
+    /// The number was decided by somebody else.
     case decided
-    /// It was given up, so it is not in the log and never will be.
-    case givenUp
     /// The same may succeed at once.
     case transient
     /// The server lacks something that all requests need.
@@ -20,9 +20,9 @@ enum AppendRefusal {
 
     init(_ error: PostgresError) {
         switch error.sqlState {
+        case _ where error.needsNewConnection: self = .disconnected
         case "55P03": self = .locked
         case "23505": self = .decided
-        case "SL004": self = .givenUp
         case "40001", "40P01": self = .transient
         case "57014", "SL005": self = .exhausted
         case let state? where state.hasPrefix("53") || state.hasPrefix("58"): self = .exhausted
@@ -39,5 +39,52 @@ enum AppendRefusal {
             : BrokerError(.internal, "The database refuses the append: \(error.message).")
         answer.committed = .no
         return answer
+    }
+
+    /// Why a part cannot be appended to a topic as it is; `nil` if it can.
+    static func refusal(of part: AppendRequest.Part, _ entry: CatalogEntry) -> BrokerError? {
+        var refusal: BrokerError?
+        if entry.isEphemeral {
+            refusal = BrokerError(
+                .ephemeralTopic, "Topic \(part.topic) is ephemeral.",
+                remedy: "Publish to a durable topic.")
+        } else if let most = entry.eventBytesMax,
+            let event = part.events.first(where: { $0.byteCount > most })
+        {
+            refusal = BrokerError(
+                .eventTooLarge,
+                "The event has \(event.byteCount) bytes, over \(most) of topic \(part.topic).",
+                remedy: "Send less, or raise event_bytes of the topic.")
+        }
+        refusal?.committed = .no
+        return refusal
+    }
+
+    static func notFound(_ name: TopicName) -> BrokerError {
+        var error = BrokerError(.topicNotFound, "There is no topic \(quoted(name.text)).")
+        error.committed = .no
+        return error
+    }
+
+    static func locked(_ name: TopicName) -> BrokerError {
+        LogContext.unavailable("Topic \(name) is locked by another transaction.")
+    }
+
+    static var outcomeUnknown: BrokerError {
+        var error = BrokerError(
+            .outcomeUnknown, "The database has not said in time whether the events are in the log.")
+        error.committed = .unknown
+        return error
+    }
+}
+
+extension PostgresError {
+    /// Whether this leaves open if the statement was committed.
+    ///
+    /// A lost connection does, and so does what a pooler says when it lost the server's (classes 08
+    /// and 57P; 40003 by definition).
+    var leavesOutcomeUnknown: Bool {
+        guard kind == .query, let sqlState else { return true }
+        return sqlState.hasPrefix("08") || sqlState.hasPrefix("57P") || sqlState == "40003"
     }
 }

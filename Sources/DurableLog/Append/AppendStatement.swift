@@ -5,7 +5,6 @@ internal import PostgresBridge
 enum AppendStatement {
     static let append = "append"
     static let giveUp = "give_up"
-    static let announce = "announce"
 
     /// `others` as plain text, so that nobody parses JSON: see `AppendAnswer`.
     private static let answer = """
@@ -22,17 +21,15 @@ enum AppendStatement {
             SELECT \(answer) FROM sluice.append($1::text, $2::bigint, $3::bigint, $4::int[],
               $5::int[], $6::int[], $7::int[], $8::bigint[], $9::json[], $10::text[], $11::text[],
               $12::json[], $13::int[], $14::int[], $15::int[], $16::bigint[],
-              $17::text[], $18::bytea[], $19::boolean) b
+              $17::text[], $18::bytea[]) b
             """)
         try connection.prepare(
             giveUp, "SELECT \(answer) FROM sluice.give_up($1::bigint, $2::bigint) b")
-        try connection.prepare(
-            announce, "SELECT pg_notify('\(JournalAnnounce.channel)', $1::text)")
     }
 
     /// The parameters of `append`.
     static func parameters(
-        _ batch: AppendBatch, writer: Int64, seq: Int64, isAgain: Bool
+        _ batch: AppendBatch, writer: Int64, seq: Int64
     ) -> [PostgresParameter] {
         var data: [[UInt8]?] = []
         var keys: [String?] = []
@@ -51,7 +48,7 @@ enum AppendStatement {
             keys.contains { $0 != nil } ? .textArray(keys) : .null,
             eventIDs.contains { $0 != nil } ? .textArray(eventIDs) : .null,
             attributes.contains { $0 != nil } ? .jsonArray(attributes) : .null,
-        ] + guards(batch.guards) + [.bool(isAgain)]
+        ] + guards(batch.guards)
     }
 
     /// Arrays without a value are NULL as a whole: these are the function's fast paths.

@@ -6,8 +6,16 @@ package struct PendingAppend: Sendable {
     package let completion: AppendCompletion
     package let eventCount: Int
     package let byteCount: Int
+    /// In the order in which requests came; 0 before the queue took it in.
+    package var number = 0
     /// A topic of it was gone and has been looked up by name once more.
     var isLookedUpAgain = false
+    /// How often PostgreSQL refused a batch with it.
+    var refusals = 0
+    /// When a batch with it began to wait for a lock in vain.
+    var blockedSince: ContinuousClock.Instant?
+    /// Its cursors of other incarnations hold in this one.
+    var checkedIn: String?
 
     package init(_ request: AppendRequest, completion: @escaping AppendCompletion) {
         self.request = request
@@ -15,4 +23,13 @@ package struct PendingAppend: Sendable {
         eventCount = request.eventCount
         byteCount = request.byteCount
     }
+}
+
+/// What a request came to.
+package struct AppendReply: Sendable {
+    package var pending: PendingAppend
+    package var result: Result<[AppendReceipt], BrokerError>
+
+    /// Answers the publisher; not under a lock.
+    func send() { pending.completion(result) }
 }

@@ -45,10 +45,13 @@ final class Catalog: Sendable {
 package struct CatalogEntry: Hashable, Sendable {
     package var id: Int32
     package var isEphemeral: Bool
+    /// The most bytes of one event; `nil` for the broker's limit.
+    package var eventBytesMax: Int?
 
-    package init(id: Int32, isEphemeral: Bool) {
+    package init(id: Int32, isEphemeral: Bool, eventBytesMax: Int? = nil) {
         self.id = id
         self.isEphemeral = isEphemeral
+        self.eventBytesMax = eventBytesMax
     }
 }
 

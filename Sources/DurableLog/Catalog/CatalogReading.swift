@@ -15,14 +15,15 @@ enum CatalogReading {
     ) throws(PostgresError) -> [CatalogRow] {
         let result = try connection.query(
             """
-            SELECT topic_id, name::text, ephemeral, deleted_at IS NOT NULL, purged_below, version
+            SELECT topic_id, name::text, ephemeral, deleted_at IS NOT NULL, purged_below, version,
+              event_bytes
             FROM sluice.topics WHERE version > $2 AND \(inIncarnation) ORDER BY version, topic_id
             """, [.text(incarnation), .int8(version)], timeout: LogContext.controlTimeout)
         return (0..<result.rowCount).compactMap { row in
             guard let name = try? TopicName(result.text(row, 1)) else { return nil }
             return CatalogRow(
                 name: name,
-                entry: CatalogEntry(id: result.int4(row, 0), isEphemeral: result.bool(row, 2)),
+                entry: entry(in: result, row, eventBytes: 6),
                 isDeleted: result.bool(row, 3), purgedBelow: result.int8(row, 4),
                 version: result.int8(row, 5))
         }
@@ -30,13 +31,13 @@ enum CatalogReading {
 
     /// Topics by name; columns as `entries` reads them.
     static let byName = """
-        SELECT topic_id, name::text, ephemeral FROM sluice.topics
+        SELECT topic_id, name::text, ephemeral, event_bytes FROM sluice.topics
         WHERE name = ANY ($2::text[]) AND deleted_at IS NULL AND \(inIncarnation)
         """
 
     /// The same, and topics that do not exist are created.
     static let byNameCreating = """
-        SELECT topic_id, name::text, ephemeral FROM sluice.create_topics($2::text[])
+        SELECT topic_id, name::text, ephemeral, event_bytes FROM sluice.create_topics($2::text[])
         WHERE \(inIncarnation)
         """
 
@@ -50,8 +51,16 @@ enum CatalogReading {
         var entries: [TopicName: CatalogEntry] = [:]
         for row in 0..<result.rowCount {
             guard let name = try? TopicName(result.text(row, 1)) else { continue }
-            entries[name] = CatalogEntry(id: result.int4(row, 0), isEphemeral: result.bool(row, 2))
+            entries[name] = entry(in: result, row, eventBytes: 3)
         }
         return entries
+    }
+
+    private static func entry(
+        in result: PostgresResult, _ row: Int, eventBytes column: Int
+    ) -> CatalogEntry {
+        CatalogEntry(
+            id: result.int4(row, 0), isEphemeral: result.bool(row, 2),
+            eventBytesMax: result.isNull(row, column) ? nil : Int(result.int8(row, column)))
     }
 }

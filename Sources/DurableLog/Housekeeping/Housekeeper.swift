@@ -21,6 +21,7 @@ final class Housekeeper: Sendable {
         self.thread.withLock { $0 = thread }
     }
 
+    /// Ends the thread, whatever a step waits for: what was not committed is done by the next node.
     func stop() {
         isStopping.withLock { $0 = true }
         wakeup.signal()
@@ -35,7 +36,8 @@ final class Housekeeper: Sendable {
             do throws(PostgresError) {
                 let (connection, entered) = try context.connect(
                     role: "housekeeper",
-                    settings: [("lock_timeout", "1s"), ("statement_timeout", "60s")])
+                    settings: [LogContext.lockTimeoutSetting, ("statement_timeout", "60s")],
+                    while: { [self] in !isStopped })
                 defer { connection.close() }
                 pause.reset()
                 try keep(connection, entered)

@@ -1,6 +1,7 @@
 package import EventModel
 package import Logging
 package import PostgresBridge
+internal import Synchronization
 
 /// Brings a database's schema to this program's.
 ///
@@ -58,7 +59,7 @@ package struct Migrator: Sendable {
         }
     }
 
-    /// libpq blocks, so it gets a thread of its own.
+    /// libpq blocks, so it gets a thread of its own; the task's cancellation ends it.
     private func onThread<Value: Sendable>(
         _ body:
             @escaping @Sendable (PostgresConnection) throws(PostgresError) -> Result<
@@ -66,21 +67,36 @@ package struct Migrator: Sendable {
             >
     ) async throws(BrokerError) -> Value {
         let configuration = configuration
-        let result: Result<Value, BrokerError> = await withCheckedContinuation { continuation in
-            _ = PostgresThread(name: "sluice-migrate") {
-                do throws(PostgresError) {
-                    let connection = try PostgresConnection(configuration)
-                    defer { connection.close() }
-                    continuation.resume(returning: try body(connection))
-                } catch {
-                    continuation.resume(
-                        returning: .failure(
-                            BrokerError(
-                                .databaseUnavailable, "The schema cannot be read: \(error).")))
+        let wish = Wish()
+        let result: Result<Value, BrokerError> = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                _ = PostgresThread(name: "sluice-migrate") {
+                    continuation.resume(returning: Self.run(configuration, wish, body))
                 }
             }
+        } onCancel: {
+            wish.isCancelled.withLock { $0 = true }
         }
         return try result.get()
+    }
+
+    private final class Wish: Sendable {
+        let isCancelled = Mutex(false)
+    }
+
+    private static func run<Value>(
+        _ configuration: PostgresConfiguration, _ wish: Wish,
+        _ body: (PostgresConnection) throws(PostgresError) -> Result<Value, BrokerError>
+    ) -> Result<Value, BrokerError> {
+        do throws(PostgresError) {
+            let connection = try PostgresConnection(
+                configuration, while: { !wish.isCancelled.withLock { $0 } })
+            defer { connection.close() }
+            return try body(connection)
+        } catch {
+            return .failure(
+                BrokerError(.databaseUnavailable, "The schema cannot be read: \(error)."))
+        }
     }
 
     /// A log does not work on another schema than its own.

@@ -16,16 +16,21 @@ package struct AppendRequest: Sendable {
         package var events: [NewEvent]
         /// The topic's last offset that the publisher expects; 0 if it never had an event.
         package var expectedHead: Offset?
+        /// The life of the topic in which that head was seen.
+        ///
+        /// In another one it holds only if a subscriber that stood there could go on.
+        package var expectedEpoch: Epoch?
         /// De-duplicates within (topic, key), at least 24 h.
         package var idempotency: IdempotencyKey?
 
         package init(
             topic: TopicName, events: [NewEvent], expectedHead: Offset? = nil,
-            idempotency: IdempotencyKey? = nil
+            expectedEpoch: Epoch? = nil, idempotency: IdempotencyKey? = nil
         ) {
             self.topic = topic
             self.events = events
             self.expectedHead = expectedHead
+            self.expectedEpoch = expectedEpoch
             self.idempotency = idempotency
         }
     }
@@ -47,7 +52,7 @@ package struct AppendRequest: Sendable {
 package struct IdempotencyKey: Hashable, Sendable {
     /// The key with its scope's prefix: `e:` and the event id, or `k:` and the request's key.
     package var text: String
-    /// 16 bytes: the first of SHA-256 over the data.
+    /// 16 bytes: the first of SHA-256 over what must be the same again.
     package var digest: [UInt8]
 
     package init(text: String, digest: [UInt8]) {
@@ -58,7 +63,41 @@ package struct IdempotencyKey: Hashable, Sendable {
     /// The key of an event that has an id of its own; the log's SQL side makes the same.
     package init?(event: NewEvent, sha256: ([UInt8]) -> [UInt8]) {
         guard let eventID = event.eventID else { return nil }
-        self.init(text: "e:\(eventID)", digest: Array(sha256(event.data).prefix(16)))
+        var material = event.data
+        if event.key != nil || event.attributes != nil {
+            // The id is the key itself, so its place is empty.
+            material = event.material(eventID: nil)
+        }
+        self.init(text: "e:\(eventID)", digest: Array(sha256(material).prefix(16)))
+    }
+
+    /// The key of a whole request: of its events, with the topics before them if there are several.
+    ///
+    /// White space around the data is not part of it (PROTOCOL 1.8).
+    package static func request(
+        _ key: String, events: some Sequence<(topic: TopicName?, event: NewEvent)>,
+        sha256: ([UInt8]) -> [UInt8]
+    ) -> IdempotencyKey {
+        var pieces: [[UInt8]] = []
+        for (topic, event) in events {
+            if let topic { pieces.append(Array(topic.text.utf8)) }
+            let isBare = event.key == nil && event.eventID == nil && event.attributes == nil
+            pieces.append(isBare ? event.data : event.material(eventID: event.eventID))
+        }
+        let whole =
+            pieces.count == 1 ? pieces[0] : Array(pieces.joined(separator: [UInt8(ascii: "\n")]))
+        return IdempotencyKey(text: "k:\(key)", digest: Array(sha256(whole).prefix(16)))
+    }
+}
+
+extension NewEvent {
+    /// `data 0 key 0 event_id 0 attributes`, empty where there is none; NUL is in none of them.
+    fileprivate func material(eventID: String?) -> [UInt8] {
+        let texts = [key.map { Array($0.utf8) }, eventID.map { Array($0.utf8) }, attributes]
+        return texts.reduce(into: data) { material, text in
+            material.append(0)
+            material += text ?? []
+        }
     }
 }
 

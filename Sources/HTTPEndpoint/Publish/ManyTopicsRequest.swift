@@ -36,7 +36,7 @@ package struct ManyTopicsRequest: Sendable {
         (append, places) = grouping.finish()
         guard let key = fields.idempotencyKey else { return }
         let whole = IdempotencyKey.request(
-            key, data: lines.flatMap { [Array($0.0.text.utf8), $0.1.data] }, sha256: sha256)
+            key, events: lines.lazy.map { (topic: $0.0, event: $0.1) }, sha256: sha256)
         for part in append.parts.indices { append.parts[part].idempotency = whole }
     }
 
@@ -81,7 +81,7 @@ private struct Grouping {
                 throw BrokerError(
                     .idempotencyConflict,
                     "Two lines for \(topic) have the event_id \(quoted(event.eventID ?? "")) "
-                        + "and different data.",
+                        + "and different data, key or attributes.",
                     at: InputPlace(field: "event_id"))
             }
             places.append((topic, .init(part: earlier.part, index: 0, repeatsLine: true)))

@@ -117,6 +117,7 @@ final class PublishEndpoint: Sendable {
                 case .success(let answers) where answers[topic] == .goesOn:
                     var publish = publish
                     publish.append.parts[0].expectedHead = cursor.offset
+                    publish.append.parts[0].expectedEpoch = cursor.epoch
                     append(.one(publish), request)
                 case .success: tellHead(of: topic, expected: cursor, request)
                 case .failure(let error): refuse(request, error)

@@ -42,23 +42,13 @@ package struct PublishRequest: Sendable {
             }
         }
         if let key = fields.idempotencyKey {
-            idempotency = .request(key, data: events.map(\.data), sha256: sha256)
+            idempotency = .request(
+                key, events: events.lazy.map { (topic: nil, event: $0) }, sha256: sha256)
         }
         append = AppendRequest(parts: [
             .init(
                 topic: topic, events: events,
                 expectedHead: condition == .neverPublished ? 0 : nil, idempotency: idempotency)
         ])
-    }
-}
-
-extension IdempotencyKey {
-    /// The key of a whole request.
-    ///
-    /// White space around the texts is not part of the digest (PROTOCOL 1.8).
-    static func request(_ key: String, data: [[UInt8]], sha256: SHA256) -> IdempotencyKey {
-        let whole =
-            data.count == 1 ? data[0] : Array(data.joined(separator: [UInt8(ascii: "\n")]))
-        return IdempotencyKey(text: "k:\(key)", digest: Array(sha256(whole).prefix(16)))
     }
 }

@@ -55,7 +55,7 @@ final class SessionPublisher {
             if let cursor = request.ifHead {
                 ask(request, cursor, publisher)
             } else {
-                append(request, expectedHead: nil, publisher)
+                append(request, expected: nil, publisher)
             }
         }
     }
@@ -77,7 +77,7 @@ final class SessionPublisher {
     ) {
         isAsking = false
         switch result {
-        case .success(.goesOn): append(request, expectedHead: cursor.offset, publisher)
+        case .success(.goesOn): append(request, expected: cursor, publisher)
         case .success(.reset):
             let error = BrokerError(
                 .headMoved, "\(request.topic) has another history than the one of 'if_head'.")
@@ -91,9 +91,10 @@ final class SessionPublisher {
         advance()
     }
 
-    private func append(_ request: PublishRequest, expectedHead: Offset?, _ publisher: String) {
+    private func append(_ request: PublishRequest, expected: Cursor?, _ publisher: String) {
         let part = AppendRequest.Part(
-            topic: request.topic, events: [request.event], expectedHead: expectedHead,
+            topic: request.topic, events: [request.event], expectedHead: expected?.offset,
+            expectedEpoch: expected?.epoch,
             idempotency: IdempotencyKey(event: request.event, sha256: Digest.sha256))
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         let id = request.id

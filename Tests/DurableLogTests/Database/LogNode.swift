@@ -15,11 +15,16 @@ final class LogNode: Sendable {
     let conninfo: String
 
     /// Migrates, starts, and waits until events can be appended and read.
-    init(_ conninfo: String, name: String = "node", limits: Limits = Limits()) async throws {
+    init(
+        _ conninfo: String, name: String = "node", limits: Limits = Limits(),
+        announces: Bool = true
+    ) async throws {
         self.conninfo = conninfo
         let configuration = PostgresConfiguration(conninfo: conninfo, applicationName: name)
         _ = try await Migrator(configuration, logger: Self.logger).apply()
-        log = PostgresLog(configuration: configuration, limits: limits, logger: Self.logger)
+        log = PostgresLog(
+            configuration: configuration, limits: limits, announces: announces,
+            logger: Self.logger)
         log.start(sink: sink)
         try await eventually("ready") { self.log.isReady }
     }
@@ -84,7 +89,7 @@ struct Session {
 /// Looks at a condition until it holds.
 func eventually(
     _ what: String, timeout: Duration = .seconds(30),
-    _ condition: @Sendable () async throws -> Bool
+    _ condition: () async throws -> Bool
 ) async throws {
     let deadline = ContinuousClock.now + timeout
     while !(try await condition()) {

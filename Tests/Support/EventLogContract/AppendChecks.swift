@@ -89,6 +89,39 @@ extension EventLogContract {
                 ]))
             #expect(longer.brief == ["=1-1", "2-2"])
         },
+        EventLogContract("takes a head of another life of the topic only if it would resume") {
+            log, _ in
+            let topic = try TopicName("contract.head.life")
+            let epoch = try await log.append(["1"], to: topic).get()[0].epoch
+            let strange = try #require(Epoch("zzzzzzzzzz\(epoch.text.dropFirst(10))"))
+            let recreated = Epoch(incarnation: epoch.incarnation, topicID: 1_000_000)
+            for other in [strange, recreated] {
+                var request = AppendRequest.fixture(topic, ["2"], head: 1)
+                request.parts[0].expectedEpoch = other
+                let refused = await log.append(request)
+                #expect(refused.brief == ["head_moved"])
+                #expect(refused.error?.committed == .no)
+                #expect(refused.error?.head == Cursor(epoch: epoch, offset: 1))
+            }
+            var request = AppendRequest.fixture(topic, ["2"], head: 1)
+            request.parts[0].expectedEpoch = epoch
+            #expect(await log.append(request).brief == ["2-2"])
+        },
+        EventLogContract("refuses an event that is larger than its topic takes") { log, _ in
+            let topic = try TopicName("contract.bytes.max")
+            var settings = TopicSettings()
+            settings.eventBytesMax = 10
+            _ = try await log.create(topic, settings: settings)
+            #expect(await log.append([#""12345678""#], to: topic).brief == ["1-1"])
+            let refused = await log.append(["1", #""123456789""#], to: topic)
+            #expect(refused.brief == ["event_too_large"])
+            #expect(refused.error?.committed == .no)
+            // Whatever it is made of.
+            let event = NewEvent(data: Array("1".utf8), key: "1234567890")
+            let keyed = AppendRequest(parts: [.init(topic: topic, events: [event])])
+            #expect(await log.append(keyed).brief == ["event_too_large"])
+            #expect(try await log.allEvents(of: topic).map(\.text) == [#""12345678""#])
+        },
         EventLogContract("creates topics on first use only where that is allowed") { log, _ in
             let topic = try TopicName("contract.missing")
             var request = AppendRequest.fixture(topic, ["1"])

@@ -85,6 +85,10 @@ package final class MemoryLog: EventLog {
             guard var topic = topics[part.topic] else { continue }
             let epoch = Epoch(incarnation: state.incarnation, topicID: topic.id)
             let isFirst = begun.insert(part.topic).inserted
+            if isFirst, let head = part.expectedHead, let expected = part.expectedEpoch {
+                let answer = state.resume(part.topic, Cursor(epoch: expected, offset: head))
+                guard answer == .goesOn else { throw topic.headMoved(part, epoch, head) }
+            }
             let (receipt, events) = try topic.append(
                 part, epoch: epoch, at: time, checksHead: isFirst)
             topics[part.topic] = topic

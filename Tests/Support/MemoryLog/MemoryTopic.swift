@@ -38,6 +38,11 @@ struct MemoryTopic {
         if checksHead, let expected = part.expectedHead, expected != latest {
             throw headMoved(part, epoch, expected)
         }
+        if let most = settings.eventBytesMax, part.events.contains(where: { $0.byteCount > most }) {
+            var error = BrokerError(.eventTooLarge, "An event has over \(most) bytes.")
+            error.committed = .no
+            throw error
+        }
         let time = max(now, events.last?.time ?? now)
         let first = latest + 1
         var appended: [Event] = []
@@ -94,7 +99,7 @@ struct MemoryTopic {
         return error
     }
 
-    private func headMoved(
+    func headMoved(
         _ part: AppendRequest.Part, _ epoch: Epoch, _ expected: Offset
     ) -> BrokerError {
         var error = BrokerError(
