@@ -1,5 +1,6 @@
 import EventModel
 import MemoryLog
+import Synchronization
 import Testing
 
 @Suite("A session") struct SessionTests {
@@ -92,17 +93,25 @@ import Testing
     }
 
     @Test func `follows a new topic when the log is back`() async throws {
-        let node = try TestNode()
+        // The topic is followed as soon as it is told of, so the log has to be gone by then.
+        let isGone = Mutex(false)
+        let node = try TestNode(wrapping: { log in
+            ObservedLog(
+                log, following: { isGone.withLock { if $0 { log.setAvailable(false) } } })
+        })
         let client = try await TestClient.session(node)
         client.send(#"{"type":"subscribe","id":1,"topic":">"}"#)
         _ = try await client.told(2)
+        isGone.withLock { $0 = true }
         _ = try await node.log.create(try TopicName("a"), settings: TopicSettings())
-        node.log.setAvailable(false)
         try await eventually("the failed follow") {
             node.log.flush()
             return await node.sum { $0.awaitedCount } == 1
         }
-        node.log.setAvailable(true)
+        isGone.withLock {
+            $0 = false
+            node.log.setAvailable(true)
+        }
         try await node.publish("a", "1")
         #expect(try await client.told(1) == ["a 1 1"])
     }
