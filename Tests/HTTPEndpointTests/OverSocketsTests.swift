@@ -48,7 +48,7 @@ import Transport
             + post(large, "Authorization: Bearer good\r\n")
             + post("4", "Authorization: Bearer good\r\nConnection: close\r\n")
         let answers = Task { try await talk(fixture.broker, requests) }
-        while tokens.waitingCount == 0 { try await Task.sleep(for: .milliseconds(1)) }
+        for await _ in tokens.asked { break }
         #expect(tokens.waitingCount == 1)
         #expect(fixture.log.appends.isEmpty)
         tokens.arrive()
@@ -66,7 +66,7 @@ import Transport
             "POST /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer bad\r\n"
             + "Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n"
         let answer = Task { try await talk(fixture.broker, head) }
-        while tokens.waitingCount == 0 { try await Task.sleep(for: .milliseconds(1)) }
+        for await _ in tokens.asked { break }
         tokens.arrive()
         let text = try await answer.value
         #expect(text.hasPrefix("HTTP/1.1 401 "))

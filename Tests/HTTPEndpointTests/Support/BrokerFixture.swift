@@ -133,9 +133,15 @@ final class ScriptedTokens: Sendable {
     /// How many look-ups wait for `arrive`.
     var waitingCount: Int { state.withLock(\.waiting.count) }
 
+    /// One element for each look-up that waits.
+    let asked: AsyncStream<Void>
+    private let asking: AsyncStream<Void>.Continuation
     private let state: Mutex<State>
 
-    init(isSlow: Bool = false) { state = Mutex(State(isSlow: isSlow)) }
+    init(isSlow: Bool = false) {
+        state = Mutex(State(isSlow: isSlow))
+        (asked, asking) = AsyncStream.makeStream()
+    }
 
     func authenticate(
         _ text: String,
@@ -151,7 +157,7 @@ final class ScriptedTokens: Sendable {
             if state.isSlow { state.waiting.append(answer) }
             return state.isSlow
         }
-        if !isSlow { answer() }
+        if isSlow { asking.yield() } else { answer() }
     }
 
     /// From now on every token is known at once; those that wait are told.
