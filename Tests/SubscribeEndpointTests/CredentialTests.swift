@@ -22,7 +22,9 @@ import WebSocketCodec
 
     @Test func `in the header admit or are refused before the upgrade`() async throws {
         let node = try TestNode(authenticate: Self.authenticate)
-        _ = try await TestClient.session(node, header: "bearer good")
+        for header in ["bearer good", "Bearer  good"] {
+            _ = try await TestClient.session(node, header: header)
+        }
         for (header, status) in [("Bearer bad", 401), ("Basic good", 401), ("Bearer away", 503)] {
             for path in ["/v1/connect", "/a"] {
                 let error = await #expect(throws: TestClient.Refused.self) {

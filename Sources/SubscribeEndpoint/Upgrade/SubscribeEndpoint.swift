@@ -159,12 +159,13 @@ package struct SubscribeEndpoint: Sendable {
     }
 
     /// The token of the header, or of the subprotocol `bearer.<token>`, which browsers can send.
+    ///
+    /// - Throws: `unauthorized` for a header that is not one bearer token.
     private func token(
         _ head: HTTPRequestHead, _ accepted: WebSocketUpgrade.Accepted
-    ) -> (text: String, isInHeader: Bool)? {
-        if let field = head.headers.first(name: "authorization") {
-            let isBearer = field.prefix(7).lowercased() == "bearer "
-            return (isBearer ? String(field.dropFirst(7)) : "", true)
+    ) throws(BrokerError) -> (text: String, isInHeader: Bool)? {
+        if let text = try BearerToken.find(in: head.headers["authorization"]) {
+            return (text, true)
         }
         let offered = accepted.offered.first { $0.hasPrefix(Self.tokenPrefix) }
         return offered.map { (String($0.dropFirst(Self.tokenPrefix.count)), false) }
@@ -175,7 +176,11 @@ package struct SubscribeEndpoint: Sendable {
         _ decide: @escaping (Credentials) -> HTTPAdmission
     ) -> HTTPAdmission {
         guard let authenticate = services.authenticate else { return decide(.admitted(.open)) }
-        guard let token = token(head, accepted) else { return decide(.admitted(.awaitsAuth)) }
+        let found: (text: String, isInHeader: Bool)?
+        do throws(BrokerError) { found = try token(head, accepted) } catch {
+            return decide(.refused(error))
+        }
+        guard let token = found else { return decide(.admitted(.awaitsAuth)) }
         return .pendingUpgrade { decision in
             let bound = NIOLoopBound((decision, decide), eventLoop: info.eventLoop)
             authenticate(token.text) { result in
@@ -198,10 +203,11 @@ package struct SubscribeEndpoint: Sendable {
         completion: @escaping (Credentials) -> Void
     ) {
         guard let authenticate = services.authenticate else { return completion(.admitted(.open)) }
-        guard let token = token(head, accepted) else {
-            return completion(
-                .refused(BrokerError(.unauthorized, "The request has no Authorization header.")))
+        let found: (text: String, isInHeader: Bool)?
+        do throws(BrokerError) { found = try token(head, accepted) } catch {
+            return completion(.refused(error))
         }
+        guard let token = found else { return completion(.refused(BearerToken.missing)) }
         let bound = NIOLoopBound(completion, eventLoop: info.eventLoop)
         authenticate(token.text) { result in
             bound.eventLoop.execute {
