@@ -4,9 +4,11 @@ public struct ClientConfiguration: Sendable {
     public var address: BrokerAddress
     /// A token, `slc_…`; `nil` for a broker without authentication.
     public var token: String?
-    /// A PEM file of the authorities that the broker's certificate may come from, besides the system's.
+    /// A PEM file of the authorities that the broker's certificate may come from, besides the
+    /// system's.
     public var caFile: String?
-    /// Whether any certificate is taken; for tests only, as anybody in between could read and change everything.
+    /// Whether any certificate is taken; for tests only, as anybody in between could read and
+    /// change everything.
     public var isInsecure: Bool
     /// How long connecting and waiting for an answer may take.
     public var timeout: Duration

@@ -1,10 +1,11 @@
 internal import EventModel
 internal import NIOHTTP1
+internal import SessionProtocol
 
 /// A client of one broker: publishes, subscribes and manages topics.
 ///
-/// Usable from any task; connections are opened when they are needed and kept. Errors are `SluiceError`, or
-/// `CancellationError` when the task is cancelled.
+/// Usable from any task; connections are opened when they are needed and kept. Errors are
+/// `SluiceError`, or `CancellationError` when the task is cancelled.
 public final class SluiceClient: Sendable {
     private let connector: BrokerConnector
     private let caller: HTTPCaller
@@ -24,10 +25,11 @@ public final class SluiceClient: Sendable {
     ///
     /// - Parameters:
     ///   - event: Its data is kept byte for byte.
-    ///   - idempotencyKey: Publishing the same with the same key appends nothing and gives the first result. Without
-    ///     one, and without an event id, a random one is used, so that a lost connection never publishes twice.
-    ///   - patience: How long to try again while the broker is busy or away; a broker that was never reached is not
-    ///     waited for.
+    ///   - idempotencyKey: Publishing the same with the same key appends nothing and gives the
+    ///     first result. Without one, and without an event id, a random one is used, so that a lost
+    ///     connection never publishes twice.
+    ///   - patience: How long to try again while the broker is busy or away; a broker that was
+    ///     never reached is not waited for.
     /// - Returns: Where it was appended.
     /// - Throws: `SluiceError`; with `retryAfter` the same request may be sent again.
     public func publish(
@@ -41,11 +43,11 @@ public final class SluiceClient: Sendable {
         }
         var headers = labels + [("Content-Type", "application/json")]
         if let key = idempotencyKey ?? (event.eventID == nil ? Self.randomKey() : nil) {
-            headers.append(("Idempotency-Key", key))
+            headers.append(("Idempotency-Key", try Self.checkedKey(key)))
         }
-        let path = "/v1/topics/\(event.topic)/events"
+        let target = RequestTarget.events(of: try Self.name(event.topic))
         let body = try await retrying(for: patience) { [headers] in
-            try await self.caller.call(.POST, path, headers: headers, body: event.data)
+            try await self.caller.call(.POST, target, headers: headers, body: event.data)
         }
         guard let fields = try? JSONFields(body), let result = PublishResult(fields, json: body)
         else {
@@ -57,26 +59,35 @@ public final class SluiceClient: Sendable {
     /// Publishes events of any topics, all or none; when this returns, they are committed.
     ///
     /// - Parameters:
-    ///   - events: At most what one request may hold, by default 10,000 events and 16 MiB. If all have ids, these tell
-    ///     repeats; otherwise the key does, for the whole request.
+    ///   - events: At most what one request may hold, by default 10,000 events and 16 MiB. If all
+    ///     have ids, these tell repeats; otherwise the key does, for the whole request.
     ///   - idempotencyKey: As for one event.
     ///   - patience: As for one event.
     /// - Returns: Where they were appended, in the order of `events`.
-    /// - Throws: `SluiceError`; then none of them was published, unless the code is `outcome_unknown` or `unreachable`.
+    /// - Throws: `SluiceError`; then none of them was published, unless the code is
+    ///   `outcome_unknown` or `unreachable`.
     public func publish(
         _ events: [OutgoingEvent], idempotencyKey: String? = nil,
         retryingFor patience: Duration = .zero
     ) async throws -> [PublishResult] {
         guard !events.isEmpty else { return [] }
         var lines: [UInt8] = []
-        for event in events { event.appendLine(to: &lines) }
+        for (index, event) in events.enumerated() {
+            do throws(SluiceError) {
+                try event.checked().appendLine(to: &lines)
+            } catch {
+                var error = error
+                error.message = "Event \(index + 1) of \(events.count): \(error.message)"
+                throw error
+            }
+        }
         var headers = [("Content-Type", "application/x-ndjson")]
         let hasIDs = events.allSatisfy { $0.eventID != nil }
         if let key = idempotencyKey ?? (hasIDs ? nil : Self.randomKey()) {
-            headers.append(("Idempotency-Key", key))
+            headers.append(("Idempotency-Key", try Self.checkedKey(key)))
         }
         let answer = try await retrying(for: patience) { [headers, lines] in
-            try await self.caller.call(.POST, "/v1/events", headers: headers, body: lines)
+            try await self.caller.call(.POST, .events, headers: headers, body: lines)
         }
         let results = (try? JSONFields(answer))?.rawElements("results").compactMap { json in
             (try? JSONFields(json)).flatMap { PublishResult($0, json: json) }
@@ -89,12 +100,15 @@ public final class SluiceClient: Sendable {
 
     // MARK: Subscribing
 
-    /// Follows topics: iterating over the result connects, and goes on after lost connections without loss or repeats.
+    /// Follows topics: iterating over the result connects, and goes on after lost connections
+    /// without loss or repeats.
     ///
     /// - Parameters:
     ///   - patterns: Names and patterns; what several of them match comes once.
-    ///   - start: `latest`, `earliest`, `last:10`, `ago:15m`, `time:…`, and for one name `offset:17`, `after:CURSOR`.
-    /// - Returns: Events and notices, in the order of each topic. A slow reader slows down nobody but itself.
+    ///   - start: `latest`, `earliest`, `last:10`, `ago:15m`, `time:…`, and for one name
+    ///     `offset:17`, `after:CURSOR`.
+    /// - Returns: Events and notices, in the order of each topic. A slow reader slows down nobody
+    ///   but itself.
     /// - Throws: When a pattern or the start is not valid.
     public func subscribe(
         to patterns: [String], from start: String = "latest"
@@ -121,9 +135,14 @@ public final class SluiceClient: Sendable {
     public func topics(matching pattern: String = ">", after name: String? = nil) async throws
         -> TopicPage
     {
-        let match = pattern.replacing(">", with: "%3E")
-        let after = name.map { "&after=\($0)" } ?? ""
-        let body = try await caller.call(.GET, "/v1/topics?match=\(match)\(after)")
+        let target: RequestTarget
+        do {
+            target = .topics(
+                matching: try TopicPattern(pattern), after: try name.map { try TopicName($0) })
+        } catch let error as BrokerError {
+            throw SluiceError(error)
+        }
+        let body = try await caller.call(.GET, target)
         guard let page = TopicPage(body) else {
             throw SluiceError.notSluice(connector.configuration.address, "no list of topics")
         }
@@ -136,7 +155,7 @@ public final class SluiceClient: Sendable {
     /// - Returns: Settings and what it holds.
     /// - Throws: `topic_not_found` if there is none.
     public func topic(_ name: String) async throws -> TopicInfo {
-        try info(try await caller.call(.GET, "/v1/topics/\(name)"))
+        try info(try await caller.call(.GET, .topic(try Self.name(name))))
     }
 
     /// Creates a topic.
@@ -152,7 +171,7 @@ public final class SluiceClient: Sendable {
         let headers = [("Content-Type", "application/json"), ("If-None-Match", "*")]
         return try info(
             try await caller.call(
-                .PUT, "/v1/topics/\(name)", headers: headers, body: try settings.body(),
+                .PUT, .topic(try Self.name(name)), headers: headers, body: try settings.body(),
                 isRepeatable: false))
     }
 
@@ -161,6 +180,28 @@ public final class SluiceClient: Sendable {
             throw .notSluice(connector.configuration.address, "no description of a topic")
         }
         return info
+    }
+
+    // MARK: What reaches a request's line and headers
+
+    private static func name(_ text: String) throws(SluiceError) -> TopicName {
+        do { return try TopicName(text) } catch { throw SluiceError(error) }
+    }
+
+    /// A key as a header field holds it: no control characters, no white space that is trimmed on
+    /// the way (RFC 9110 5.5); otherwise it would be another key, or other fields.
+    private static func checkedKey(_ key: String) throws(SluiceError) -> String {
+        do { try EventValidation.check(key, field: "Idempotency-Key") } catch {
+            throw SluiceError(error)
+        }
+        let isPlain = key.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
+        guard isPlain, key.utf8.first != 0x20, key.utf8.last != 0x20 else {
+            throw SluiceError(
+                .invalid, code: "invalid_request",
+                "The idempotency key \(quoted(key)) can't be said in a header.",
+                remedy: "Use a key without control characters, and without spaces around it.")
+        }
+        return key
     }
 
     // MARK: Trying again

@@ -16,7 +16,7 @@ public struct SluiceError: Error, Equatable, Sendable, CustomStringConvertible {
 
     /// What kind of failure it is.
     public var kind: Kind
-    /// The stable code of PROTOCOL 3, or `unreachable`.
+    /// The stable code of doc:HTTP, or `unreachable`.
     public var code: String
     /// What happened.
     public var message: String

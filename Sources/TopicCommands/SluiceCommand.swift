@@ -28,7 +28,7 @@ package enum CommandLineProgram {
     /// Runs one command.
     ///
     /// - Parameter arguments: Without the program's name.
-    /// - Returns: The exit code of PROTOCOL 6.
+    /// - Returns: The exit code of doc:CommandLine.
     package static func run(_ arguments: [String]) async -> Int32 {
         // A pipe whose reader has gone is noticed when writing to it, not by dying.
         signal(SIGPIPE, SIG_IGN)
@@ -72,7 +72,8 @@ package enum CommandLineProgram {
         text.hasPrefix("Error: ") ? "error: " + text.dropFirst(7) : text
     }
 
-    /// Ends the process with 130 on Ctrl-C: what a client command wrote is out already, and nothing waits in it.
+    /// Ends the process with 130 on Ctrl-C: what a client command wrote is out already, and nothing
+    /// waits in it.
     static func exitOnInterrupt() {
         signal(SIGINT) { _ in _exit(130) }
     }

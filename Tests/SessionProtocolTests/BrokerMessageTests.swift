@@ -3,7 +3,7 @@ import SessionProtocol
 import Testing
 
 @Suite("A message of the broker") struct BrokerMessageTests {
-    /// Every message and its bytes, as PROTOCOL 2 shows them.
+    /// Every message and its bytes, as doc:Session shows them.
     private static func golden() throws -> [(BrokerMessage, String)] {
         let eu = try topic("orders.eu")
         let full = NewEvent(

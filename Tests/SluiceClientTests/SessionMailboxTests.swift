@@ -33,4 +33,18 @@ import Testing
         task.cancel()
         await #expect(throws: CancellationError.self) { try await task.value }
     }
+
+    @Test func `makes another taker wait after a cancelled one, instead of asking again and again`()
+        async throws
+    {
+        let mailbox = mailbox
+        let cancelled = Task { try await mailbox.take() }
+        try await eventually("a wait") { mailbox.isAwaited }
+        cancelled.cancel()
+        await #expect(throws: CancellationError.self) { try await cancelled.value }
+        let next = Task { try await mailbox.take() }
+        try await eventually("a wait") { mailbox.isAwaited }
+        _ = mailbox.put([[1]])
+        #expect(try await next.value == .messages([[1]], wasFull: false))
+    }
 }

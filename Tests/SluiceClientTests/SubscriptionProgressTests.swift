@@ -7,7 +7,7 @@ import Testing
     private let welcome = """
         {"type":"welcome","protocol":"sluice.v1","session":"s_1","node":"n","version":"1",\
         "time":"2026-01-01T00:10:00.000000Z","heartbeat_ms":20000,"expires":null,"limits":{\
-        "message_bytes":1,"event_bytes":1,"subscriptions":1,"topics_per_subscribe":1,"filter_bytes":1}}
+        "message_bytes":1000,"event_bytes":1,"subscriptions":1,"topics_per_subscribe":1,"filter_bytes":1}}
         """
 
     private func event(_ offset: Int) -> String {
@@ -65,8 +65,26 @@ import Testing
         let resumed = try steps(&progress, welcome)
         let request = try JSONFields(Array(try #require(sent(resumed).first).utf8))
         #expect(request.object("cursors")?.text("a.b") == "k3f9-8")
-        // Topics that were not seen begin a minute before the first welcome, so that none is missed.
+        // Topics that were not seen begin a minute before the first welcome, so that none is
+        // missed.
         #expect(request.text("from") == "time:2026-01-01T00:09:00.000000Z")
+    }
+
+    @Test func `goes on in several messages when one does not hold its cursors`() throws {
+        var progress = try progress()
+        _ = try steps(
+            &progress, welcome, #"{"type":"subscribed","id":1,"topics":{}}"#, event(7),
+            event(3).replacing("a.b", with: "a.c"))
+        progress.connected()
+        // The welcome tells one cursor a message.
+        let messages = try sent(try steps(&progress, welcome)).map { text in
+            try JSONFields(Array(text.utf8))
+        }
+        #expect(messages.map { $0.text("type") } == ["cursors", "cursors", "subscribe"])
+        #expect(messages.map { $0.integer("id") } == [1, 1, 1])
+        #expect(messages[0].object("cursors")?.text("a.b") == "k3f9-7")
+        #expect(messages[1].object("cursors")?.text("a.c") == "k3f9-3")
+        #expect(messages[2].raw("cursors") == nil)
     }
 
     @Test func `repeats its first start when the connection broke before the subscription stood`()

@@ -1,6 +1,6 @@
 import EventModel
 
-/// Cursors that a session sent ahead of its subscribes: more than one message holds (PROTOCOL 2).
+/// Cursors that a session sent ahead of its subscribes: more than one message holds (doc:Session).
 ///
 /// A subscription must not stand without cursors that were refused: its topics would begin
 /// elsewhere, and nobody would tell of what lies between. So the id of a refused message is

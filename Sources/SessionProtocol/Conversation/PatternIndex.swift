@@ -2,8 +2,8 @@ import EventModel
 
 /// Finds the pattern that matches a name without comparing each of them.
 ///
-/// A session may name 10,000 topics and 1,000 patterns; comparing all pairs would hold up its event loop for
-/// seconds. The patterns are a tree of segments, so a name walks down few branches of it.
+/// A session may name 10,000 topics and 1,000 patterns; comparing all pairs would hold up its event
+/// loop for seconds. The patterns are a tree of segments, so a name walks down few branches of it.
 struct PatternIndex {
     private var nodes = [Node()]
 
@@ -50,7 +50,7 @@ struct PatternIndex {
         match(name.text.split(separator: ".")[...], at: 0, isReserved: name.isReserved)
     }
 
-    /// A reserved name is matched by no wildcard in the first segment (PROTOCOL 1.6).
+    /// A reserved name is matched by no wildcard in the first segment (doc:CommonRules).
     private func match(
         _ segments: ArraySlice<Substring>, at node: Int, isReserved: Bool
     ) -> Entry? {

@@ -1,7 +1,7 @@
 package import EventModel
 
-/// The broker's side of a session (PROTOCOL 2): what may be said when, and what is to be done about
-/// it.
+/// The broker's side of a session (doc:Session): what may be said when, and what is to be done
+/// about it.
 ///
 /// Time is an argument of every input. The caller performs the actions in order, and tells results
 /// back by id; a result that comes after the close is ignored.

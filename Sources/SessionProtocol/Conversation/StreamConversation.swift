@@ -1,6 +1,6 @@
 package import EventModel
 
-/// The broker's side of a single-topic stream (PROTOCOL 3): it delivers, the client may only ping.
+/// The broker's side of a single-topic stream (doc:HTTP): it delivers, the client may only ping.
 package struct StreamConversation: Sendable {
     package enum Action: Hashable, Sendable {
         case send(BrokerMessage)

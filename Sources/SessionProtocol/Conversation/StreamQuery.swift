@@ -1,6 +1,6 @@
 package import EventModel
 
-/// The query of the single-topic stream (PROTOCOL 3).
+/// The query of the single-topic stream (doc:HTTP).
 package struct StreamQuery: Hashable, Sendable {
     package var from: StartPosition
     package var overflow: OverflowPolicy?

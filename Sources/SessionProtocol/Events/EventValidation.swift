@@ -1,6 +1,6 @@
 package import EventModel
 
-/// What holds for every event, whichever way it comes (PROTOCOL 1).
+/// What holds for every event, whichever way it comes (doc:CommonRules).
 package enum EventValidation {
     /// - Throws: `invalid_request` if it is not 1 to 500 bytes without NUL.
     package static func checkKey(_ key: String) throws(BrokerError) {
@@ -73,7 +73,7 @@ package enum EventValidation {
         }
     }
 
-    /// Topics below `sluice.` belong to the broker (PROTOCOL 1.6).
+    /// Topics below `sluice.` belong to the broker (doc:CommonRules).
     ///
     /// - Throws: `forbidden`.
     package static func checkPublishable(_ topic: TopicName) throws(BrokerError) {

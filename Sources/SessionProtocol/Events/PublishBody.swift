@@ -1,6 +1,6 @@
 package import EventModel
 
-/// The bodies of requests that publish (PROTOCOL 3).
+/// The bodies of requests that publish (doc:HTTP).
 package enum PublishBody {
     /// `application/json`: the whole body is one event; an array, too.
     package static func single(_ bytes: [UInt8], limits: Limits) throws(BrokerError) -> NewEvent {

@@ -1,6 +1,6 @@
 package import EventModel
 
-/// What the broker says in a session and on a stream (PROTOCOL 2); on a stream without `id`.
+/// What the broker says in a session and on a stream (doc:Session); on a stream without `id`.
 package enum BrokerMessage: Hashable, Sendable {
     case welcome(Welcome)
     case authenticated(expires: Timestamp?, id: Int64? = nil)

@@ -1,7 +1,7 @@
 package import EventModel
 
 extension BrokerMessage {
-    /// Reads a message of the broker; unknown fields are ignored (PROTOCOL 1.1).
+    /// Reads a message of the broker; unknown fields are ignored (doc:CommonRules).
     ///
     /// - Returns: `nil` for a type that this program does not know, which is to be ignored as well.
     /// - Throws: `invalid_json`, `invalid_utf8` or `invalid_request`: that was no broker of this

@@ -1,7 +1,7 @@
 import EventModel
 
 extension BrokerMessage {
-    /// The message's JSON text, fields in the order of PROTOCOL 2.
+    /// The message's JSON text, fields in the order of doc:Session.
     package func encode() -> [UInt8] {
         if case .event(let message) = self {
             return EventMessage.encode(

@@ -1,6 +1,6 @@
 package import EventModel
 
-/// What a client may say in a session (PROTOCOL 2).
+/// What a client may say in a session (doc:Session).
 package enum ClientMessage: Hashable, Sendable {
     /// `id` is optional here and only here.
     case auth(token: String, id: Int64? = nil)
@@ -52,7 +52,7 @@ package struct SubscribeRequest: Hashable, Sendable {
     package var credit: Int?
     package var filter: String?
 
-    /// The most bytes of a filter (PROTOCOL 1).
+    /// The most bytes of a filter (doc:CommonRules).
     package static let filterBytesMax = 4096
 
     package init(
@@ -86,7 +86,7 @@ package struct PublishRequest: Hashable, Sendable {
     }
 }
 
-/// What happens to a subscription that reads too slowly (DESIGN 4).
+/// What happens to a subscription that reads too slowly (doc:Subscriptions).
 package enum OverflowPolicy: String, CaseIterable, Sendable {
     case replay
     case conflate

@@ -1,8 +1,8 @@
 package import EventModel
 
 extension ClientMessage {
-    /// Reads a message of a client; unknown and duplicate fields are refused by name (PROTOCOL
-    /// 1.1).
+    /// Reads a message of a client; unknown and duplicate fields are refused by name
+    /// (doc:CommonRules).
     ///
     /// `pingNeedsID` is false on the single-topic stream, where nothing needs an `id`.
     package static func decode(

@@ -1,4 +1,4 @@
-/// Why a connection is closed, and what the client should do (PROTOCOL 2).
+/// Why a connection is closed, and what the client should do (doc:Session).
 package enum CloseCode: UInt16, CaseIterable, Sendable {
     // RFC 6455 7.4.1.
     case normal = 1000

@@ -16,7 +16,7 @@ package struct EventMessage: Hashable, Sendable {
 
     package var cursor: Cursor { Cursor(epoch: epoch, offset: event.offset) }
 
-    /// The message's bytes, `data` last and untouched (PROTOCOL 1.8).
+    /// The message's bytes, `data` last and untouched (doc:CommonRules).
     ///
     /// Hot path: one pass into one allocation, and no strings.
     package static func encode(topic: TopicName, epoch: Epoch, event: Event) -> [UInt8] {

@@ -20,7 +20,7 @@ struct ObjectReader {
     ///
     /// What was read before an error stays, so that the answer can name the request's `id`.
     /// `membersMax` bounds the memory that a hostile object costs. If `isStrict`, a second member
-    /// of a name is refused (PROTOCOL 1.1); otherwise the last one counts, as in most parsers.
+    /// of a name is refused (doc:CommonRules); otherwise the last one counts, as in most parsers.
     mutating func read(
         in range: Range<Int>? = nil, membersMax: Int, isStrict: Bool = true
     ) throws(BrokerError) {

@@ -1,7 +1,7 @@
 package import EventModel
 
 /// What a client keeps of one subscription, so that a new connection goes on exactly where the last
-/// one broke (PROTOCOL 2).
+/// one broke (doc:Session).
 package struct SubscriberPosition: Sendable {
     private let request: SubscribeRequest
     private let began: Timestamp

@@ -7,7 +7,8 @@ internal import Transport
 actor HTTPCaller {
     private let connector: BrokerConnector
     private var connection: HTTPClientConnection?
-    /// Whether the broker was ever reached: an address that never answered is a mistake rather than an outage.
+    /// Whether the broker was ever reached: an address that never answered is a mistake rather than
+    /// an outage.
     private(set) var hasConnected = false
 
     init(_ connector: BrokerConnector) { self.connector = connector }
@@ -16,34 +17,40 @@ actor HTTPCaller {
     ///
     /// - Parameters:
     ///   - method: What to do.
-    ///   - path: With the query.
+    ///   - target: Where to.
     ///   - headers: Besides Host, Authorization and User-Agent.
     ///   - body: With its media type in `headers`.
-    ///   - isRepeatable: Whether it may be sent again when a connection that was kept turns out to be closed.
+    ///   - isRepeatable: Whether it may be sent again when a connection that was kept turns out to
+    ///     be closed.
     /// - Returns: The answer's body.
     /// - Throws: The broker's error, or `unreachable`.
     func call(
-        _ method: HTTPMethod, _ path: String, headers: [(String, String)] = [],
+        _ method: HTTPMethod, _ target: RequestTarget, headers: [(String, String)] = [],
         body: [UInt8]? = nil, isRepeatable: Bool = true
     ) async throws(SluiceError) -> [UInt8] {
-        let head = connector.head(method, path, headers)
+        let head = connector.head(method, target, headers)
         let kept = connection
         if let kept, isRepeatable {
             // A kept connection that the broker closed meanwhile says nothing about the broker.
             if let answer = try? await exchange(kept, head, body) { return try Self.result(answer) }
-            connection = nil
+            forget(kept)
         }
         let opened = try await connector.connect()
         hasConnected = true
-        connection = opened
+        // Meanwhile others may have opened one, on which they wait.
+        if connection == nil || connection === kept { connection = opened }
         do {
             return try Self.result(try await exchange(opened, head, body))
         } catch let error as SluiceError {
             throw error
         } catch {
-            connection = nil
+            forget(opened)
             throw .unreachable(connector.configuration.address, BrokerConnector.words(error))
         }
+    }
+
+    private func forget(_ broken: HTTPClientConnection) {
+        if connection === broken { connection = nil }
     }
 
     private typealias Answer = (head: HTTPResponseHead, body: [UInt8])
@@ -67,7 +74,8 @@ actor HTTPCaller {
 }
 
 extension SluiceError {
-    /// The error in an answer, as a problem document (RFC 9457) or, from something in between, as a mere status.
+    /// The error in an answer, as a problem document (RFC 9457) or, from something in between, as a
+    /// mere status.
     init(answer head: HTTPResponseHead, body: [UInt8]) {
         let seconds = head.headers.first(name: "Retry-After").flatMap { Int64($0) }
         let retryAfter = seconds.map { Duration.seconds(min(max($0, 0), 3600)) }

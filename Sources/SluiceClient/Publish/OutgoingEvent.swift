@@ -1,4 +1,5 @@
 internal import EventModel
+internal import SessionProtocol
 
 /// An event to publish: one JSON text for one topic.
 public struct OutgoingEvent: Equatable, Sendable {
@@ -25,29 +26,43 @@ public struct OutgoingEvent: Equatable, Sendable {
         self.attributes = attributes
     }
 
-    /// Checks the topic's name and that the data is one JSON text, and leaves white space around it out.
+    /// Checks all members as the broker would, and leaves white space around the JSON texts out.
     ///
-    /// - Throws: `invalid_topic`, `invalid_json` or `invalid_utf8`, as the broker would.
+    /// Sizes that a broker can be configured to are left to it.
+    ///
+    /// - Throws: `invalid_topic`, `forbidden` (a reserved topic), `invalid_json`, `invalid_utf8`,
+    ///   `invalid_request` or `unknown_field` (an attribute twice).
     package func checked() throws(SluiceError) -> OutgoingEvent {
         do {
-            _ = try TopicName(topic)
-            var scanner = JSONScanner(data)
-            let range = try scanner.wholeText()
+            try EventValidation.checkPublishable(TopicName(topic))
+            if let key { try EventValidation.checkKey(key) }
+            if let eventID { try EventValidation.checkEventID(eventID) }
             var event = self
-            event.data = Array(data[range])
+            event.data = try Self.wholeText(data)
+            event.attributes = try attributes.map(Self.wholeText)
+            if let attributes = event.attributes {
+                try EventValidation.attributes(attributes, limits: Limits())
+            }
             return event
         } catch {
             throw SluiceError(error)
         }
     }
 
-    /// Key and id as header fields; `nil` if they, or attributes, can only be said in a line's members.
+    private static func wholeText(_ bytes: [UInt8]) throws(BrokerError) -> [UInt8] {
+        var scanner = JSONScanner(bytes)
+        return Array(bytes[try scanner.wholeText()])
+    }
+
+    /// Key and id as header fields; `nil` if they, or attributes, can only be said in a line's
+    /// members.
     var headers: [(String, String)]? {
         guard attributes == nil else { return nil }
         var fields: [(String, String)] = []
         for (name, text) in [("Sluice-Key", key), ("Sluice-Event-Id", eventID)] {
             guard let text else { continue }
-            // A field's value is trimmed on the way, and holds no control characters (RFC 9110 5.5).
+            // A field's value is trimmed on the way, and holds no control characters (RFC 9110
+            // 5.5).
             let isPlain = text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
             guard isPlain, !text.isEmpty else { return nil }
             fields.append((name, text))
@@ -55,9 +70,10 @@ public struct OutgoingEvent: Equatable, Sendable {
         return fields
     }
 
-    /// Appends the event as a line of `POST /v1/events`.
+    /// Appends the event, which was checked, as a line of `POST /v1/events`.
     ///
-    /// Line ends inside the data become spaces: they can only stand between tokens, where both are white space.
+    /// Line ends inside the JSON texts become spaces: they can only stand between tokens, where
+    /// both are white space.
     func appendLine(to body: inout [UInt8]) {
         var writer = JSONWriter(capacity: data.count + topic.utf8.count + 64)
         writer.raw(#"{"topic":"#)

@@ -1,6 +1,7 @@
 /// How long to wait before the next attempt to connect: doubling, bounded, and scattered.
 ///
-/// Thousands of clients lose a broker at the same moment; without the scatter they would return at the same one, too.
+/// Thousands of clients lose a broker at the same moment; without the scatter they would return at
+/// the same one, too.
 package struct ReconnectBackoff: Sendable {
     /// The longest wait before the second attempt.
     package static let first = Duration.milliseconds(250)

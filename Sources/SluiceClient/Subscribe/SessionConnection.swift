@@ -31,7 +31,7 @@ final class SessionConnection: Sendable {
         let request = WebSocketUpgradeRequest(nonce: randomBytes(16), subprotocols: [subprotocol])
         // The connection adds Host itself.
         let fields = request.headers(host: address.authority).filter { $0.name != "Host" }
-        let head = connector.head(.GET, "/v1/connect", fields.map { ($0.name, $0.value) })
+        let head = connector.head(.GET, .connect, fields.map { ($0.name, $0.value) })
         let session = SessionConnection(connection.eventLoop)
         let outcome: HTTPClientUpgrade
         do {

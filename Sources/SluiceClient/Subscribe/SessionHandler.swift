@@ -2,16 +2,20 @@ internal import NIOCore
 internal import Transport
 internal import WebSocketCodec
 
-/// A session's end at the socket: frames in, messages to the mailbox; nothing is decided here about their meaning.
+/// A session's end at the socket: frames in, messages to the mailbox; nothing is decided here about
+/// their meaning.
 ///
 /// Confined to the connection's event loop.
 final class SessionHandler: StreamHandler {
-    /// The most bytes of one message: an event at the largest limit that a broker can be given, and its envelope.
+    /// The most bytes of one message: an event at the largest limit that a broker can be given, and
+    /// its envelope.
     static let messageBytesMax = 128 << 20
 
     private let stream: StreamConnection
     private let mailbox: SessionMailbox
     private var receiver = WebSocketReceiver(role: .client, messageBytesMax: messageBytesMax)
+    /// Messages that wait for the socket; bounded by what a subscriber says to go on.
+    private var outgoing: [[UInt8]] = []
     private var isPaused = false
     private var silenceMax = Duration.seconds(40)
     private var heard = ContinuousClock.now
@@ -52,7 +56,7 @@ final class SessionHandler: StreamHandler {
         if let end { finish(end) }
     }
 
-    func writable() {}
+    func writable() { flush() }
 
     func inputEnded() { finish(.broken("the broker ended the connection")) }
 
@@ -61,8 +65,21 @@ final class SessionHandler: StreamHandler {
         mailbox.finish(.broken("the connection was lost"))
     }
 
-    /// Sends a text message.
-    func send(text: [UInt8]) { send(.text, text) }
+    /// Sends a text message, behind those that wait.
+    func send(text: [UInt8]) {
+        outgoing.append(text)
+        flush()
+    }
+
+    /// A blocked connection takes small control frames only (`StreamConnection.isBlocked`).
+    private func flush() {
+        var sent = 0
+        while sent < outgoing.count, !stream.isBlocked {
+            send(.text, outgoing[sent])
+            sent += 1
+        }
+        outgoing.removeFirst(sent)
+    }
 
     /// The subscriber has taken what was waiting.
     func resume() {
@@ -91,7 +108,7 @@ final class SessionHandler: StreamHandler {
         stream.close()
     }
 
-    /// A half-open connection never ends by itself (PROTOCOL 2, liveness).
+    /// A half-open connection never ends by itself (doc:Session, liveness).
     private func scheduleWatch() {
         watch?.cancel()
         let interval = TimeAmount(silenceMax / 4)
@@ -109,7 +126,8 @@ final class SessionHandler: StreamHandler {
         guard stream.isOpen else { return }
         let frame = WebSocketFrame.encodeMasked(
             opcode: opcode, payload: payload, maskingKey: UInt32.random(in: .min ... .max))
-        // Unsafe memory: the stream reads the frame during the call and keeps a copy of what it can't write.
+        // Unsafe memory: the stream reads the frame during the call and keeps a copy of what it
+        // can't write.
         frame.withUnsafeBytes { stream.send($0) }
     }
 }

@@ -2,7 +2,8 @@ internal import Synchronization
 
 /// Where the event loop leaves a session's messages and the subscriber takes them.
 ///
-/// Bounded: when it holds `fullAt` bytes, the event loop stops reading from the socket, and one read's worth more fits.
+/// Bounded: when it holds `fullAt` bytes, the event loop stops reading from the socket, and one
+/// read's worth more fits.
 final class SessionMailbox: Sendable {
     static let fullAt = 1 << 20
 
@@ -25,11 +26,13 @@ final class SessionMailbox: Sendable {
         var messages: [[UInt8]] = []
         var byteCount = 0
         var end: End?
-        var isCancelled = false
         var waiter: CheckedContinuation<Void, Never>?
     }
 
     private let state = Mutex(State())
+
+    /// Whether a taker waits.
+    var isAwaited: Bool { state.withLock { $0.waiter != nil } }
 
     /// Leaves messages.
     ///
@@ -68,7 +71,8 @@ final class SessionMailbox: Sendable {
             await withTaskCancellationHandler {
                 await withCheckedContinuation { continuation in
                     let isReady = state.withLock { state in
-                        guard state.messages.isEmpty, state.end == nil, !state.isCancelled else {
+                        // A task that is cancelled after this look finds the waiter and wakes it.
+                        guard state.messages.isEmpty, state.end == nil, !Task.isCancelled else {
                             return true
                         }
                         state.waiter = continuation
@@ -77,11 +81,7 @@ final class SessionMailbox: Sendable {
                     if isReady { continuation.resume() }
                 }
             } onCancel: {
-                // Cancelled before the wait began or during it: either way it must not begin again.
-                state.withLock { state in
-                    state.isCancelled = true
-                    return Self.wake(&state)
-                }?.resume()
+                state.withLock { Self.wake(&$0) }?.resume()
             }
         }
     }

@@ -3,8 +3,9 @@ internal import SessionProtocol
 
 /// Events of some topics as a sequence that outlives connections.
 ///
-/// Iterating connects. When a connection is lost, the next one goes on exactly behind what was taken from the iterator.
-/// What the iterator is slow to take is not read from the socket; the broker then feeds it from the log.
+/// Iterating connects. When a connection is lost, the next one goes on exactly behind what was
+/// taken from the iterator. What the iterator is slow to take is not read from the socket; the
+/// broker then feeds it from the log.
 public struct Subscription: AsyncSequence, Sendable {
     /// Events and notices.
     public typealias Element = SubscriptionItem
@@ -18,8 +19,11 @@ public struct Subscription: AsyncSequence, Sendable {
         Iterator(connector, SubscriptionProgress(patterns: patterns, start: start))
     }
 
-    /// Takes items; ends by being let go, or by throwing.
-    public struct Iterator: AsyncIteratorProtocol {
+    /// Takes items; ends by being let go, or by throwing a `SluiceError`, which it then throws
+    /// again.
+    ///
+    /// After a `CancellationError` another task may go on with it.
+    public struct Iterator: AsyncIteratorProtocol, Sendable {
         private let connector: BrokerConnector
         private var progress: SubscriptionProgress
         private var session: SessionConnection?
@@ -30,6 +34,8 @@ public struct Subscription: AsyncSequence, Sendable {
         private var random = SystemRandomNumberGenerator()
         private var wait: Duration?
         private var waiting: ArraySlice<SubscriptionItem> = []
+        /// Why it is over, once what came before has been given out.
+        private var failure: SluiceError?
 
         init(_ connector: BrokerConnector, _ progress: SubscriptionProgress) {
             self.connector = connector
@@ -39,8 +45,8 @@ public struct Subscription: AsyncSequence, Sendable {
         /// The next item.
         ///
         /// - Returns: Never `nil`: a subscription has no end of its own.
-        /// - Throws: `SluiceError` when trying again can't help, or when the broker was never reached;
-        ///   `CancellationError`.
+        /// - Throws: `SluiceError` when trying again can't help, or when the broker was never
+        ///   reached; `CancellationError`.
         public mutating func next() async throws -> SubscriptionItem? {
             while waiting.isEmpty { waiting = try await nextItems()[...] }
             return waiting.popFirst()
@@ -58,6 +64,7 @@ public struct Subscription: AsyncSequence, Sendable {
         }
 
         private mutating func nextItems() async throws -> [SubscriptionItem] {
+            if let failure { throw failure }
             if let wait {
                 try await Task.sleep(for: wait)
                 self.wait = nil
@@ -67,14 +74,23 @@ public struct Subscription: AsyncSequence, Sendable {
                 let items = try await items(of: session)
                 if !items.isEmpty { return items }
             } catch {
-                try Task.checkCancellation()
-                session = nil
-                guard hasConnected, let asked = error.retryAfter else { throw error }
-                return [lost(error.message, asked: asked)]
+                return [try failed(error)]
             }
-            // Nothing for the subscriber in it; or the wait was cancelled, and must not begin again.
+            // Nothing for the subscriber in it; or the wait was cancelled, and must not begin
+            // again.
             try Task.checkCancellation()
             return []
+        }
+
+        /// The connection is over, and with an error that trying again can't mend the subscription,
+        /// too.
+        private mutating func failed(_ error: SluiceError) throws(SluiceError) -> SubscriptionItem {
+            session = nil
+            guard hasConnected, let asked = error.retryAfter else {
+                failure = error
+                throw error
+            }
+            return lost(error.message, asked: asked)
         }
 
         private mutating func connectedSession() async throws(SluiceError) -> SessionConnection {
@@ -114,10 +130,11 @@ public struct Subscription: AsyncSequence, Sendable {
                 do {
                     try progress.received(message, into: &steps)
                 } catch {
-                    // What came before the error counts as taken, so it has to be given out before it.
-                    guard !items.isEmpty, error.retryAfter != nil else { throw error }
-                    self.session = nil
-                    return items + [lost(error.message, asked: error.retryAfter ?? .zero)]
+                    // What came before the error counts as taken, so it has to be given out before
+                    // it.
+                    guard !items.isEmpty else { throw error }
+                    if let loss = try? failed(error) { items.append(loss) }
+                    return items
                 }
                 for step in steps {
                     switch step {

@@ -1,6 +1,7 @@
 /// What a subscriber is told besides events.
 public enum SubscriptionNotice: Equatable, Sendable {
-    /// The subscription stands, for the first time or again; what follows continues where it broke off.
+    /// The subscription stands, for the first time or again; what follows continues where it broke
+    /// off.
     case subscribed(session: String, isResumed: Bool)
     /// Everything that was in the log is delivered; what comes is new.
     case live

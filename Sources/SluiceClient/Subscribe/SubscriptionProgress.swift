@@ -45,7 +45,7 @@ struct SubscriptionProgress {
                 "The broker's message can't be read: \(error.message)",
                 remedy: "Check that client and broker fit together; report it with both versions.")
         }
-        // A type of a later version (PROTOCOL 1.1).
+        // A type of a later version (doc:CommonRules).
         guard let message else { return }
         position?.received(message)
         try took(message, text, into: &steps)
@@ -61,8 +61,8 @@ struct SubscriptionProgress {
             self.position = position
             steps.append(.heartbeat(welcome.heartbeat))
             // Before the first answer there is nothing to continue: the first start still holds.
-            let next = hasSubscribed ? position.resumption : request
-            steps.append(.send(ClientMessage.subscribe(next).encode()))
+            let messages = hasSubscribed ? position.resumption(in: welcome) : [.subscribe(request)]
+            for message in messages { steps.append(.send(message.encode())) }
         case .subscribed:
             let notice = SubscriptionNotice.subscribed(session: session, isResumed: hasSubscribed)
             hasSubscribed = true

@@ -4,7 +4,8 @@ public struct TopicInfo: Equatable, Sendable {
     public var name: String
     /// Whether its events are in the log.
     public var isDurable: Bool
-    /// How long, how many and how many bytes of events are kept: `nil` for the server's default, or `unlimited`.
+    /// How long, how many and how many bytes of events are kept: `nil` for the server's default, or
+    /// `unlimited`.
     public var retainAge: String?
     /// The same, counted in events.
     public var retainCount: String?

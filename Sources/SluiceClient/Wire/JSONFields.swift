@@ -2,8 +2,8 @@ package import EventModel
 
 /// The members of a JSON object, found in its bytes without building values.
 ///
-/// For answers of the broker: unknown members are ignored (PROTOCOL 1.1), and a member of an unexpected form counts
-/// as absent.
+/// For answers of the broker: unknown members are ignored (doc:CommonRules), and a member of an
+/// unexpected form counts as absent.
 package struct JSONFields {
     package let bytes: [UInt8]
     private var ranges: [String: Range<Int>] = [:]

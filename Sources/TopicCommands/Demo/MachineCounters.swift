@@ -35,7 +35,8 @@ struct MachineCounters: Equatable {
                 processors += 1
                 continue
             }
-            // user nice system idle iowait irq softirq steal; guest time is counted in user already.
+            // user nice system idle iowait irq softirq steal; guest time is counted in user
+            // already.
             let ticks = fields.dropFirst().prefix(8).compactMap { Int64($0) }
             guard ticks.count >= 5 else { continue }
             allTicks = ticks.reduce(0, +)

@@ -2,12 +2,14 @@ internal import SluiceClient
 
 /// Publishes the lines of an input, request by request, in their order.
 ///
-/// One request is under way at a time: with several, a refused one that is sent again would come behind the next.
+/// One request is under way at a time: with several, a refused one that is sent again would come
+/// behind the next.
 struct LineUpload {
     let client: SluiceClient
     let format: PublishLine
     let patience: Duration
-    /// The user's: requests are then cut by content alone, so that a second run sends the same ones.
+    /// The user's: requests are then cut by content alone, so that a second run sends the same
+    /// ones.
     let idempotencyKey: String?
     let printsJSON: Bool
 

@@ -3,10 +3,10 @@ internal import SluiceClient
 
 /// Gathers events into requests that the broker appends in one commit each.
 ///
-/// A request is either of events with ids of their own, or of events without: an idempotency key of the request would
-/// overrule the ids (PROTOCOL 3), and without either a retry could append twice.
+/// A request is either of events with ids of their own, or of events without: an idempotency key of
+/// the request would overrule the ids (doc:HTTP), and without either a retry could append twice.
 struct PublishBatch {
-    /// As many as the broker takes into one commit (DESIGN 3).
+    /// As many as the broker takes into one commit (doc:WayOfAnEvent).
     static let eventsMax = 500
     static let bytesMax = 1 << 20
 

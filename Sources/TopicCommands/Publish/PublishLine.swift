@@ -3,9 +3,10 @@ internal import SluiceClient
 
 /// Reads a line of NDJSON as an event to publish.
 ///
-/// With a topic, each line is a bare value. Without one, each line is an object with `topic` and `data` (or `event`),
-/// and maybe `key`, `event_id` and `attributes`. Lines that `sluice subscribe --json` printed are such objects; what
-/// they tell besides (`type`, `offset`, `cursor`, `time`) is left out, and so are its lines that hold no event.
+/// With a topic, each line is a bare value. Without one, each line is an object with `topic` and
+/// `data` (or `event`), and maybe `key`, `event_id` and `attributes`. Lines that `sluice subscribe
+/// --json` printed are such objects; what they tell besides (`type`, `offset`, `cursor`, `time`) is
+/// left out, and so are its lines that hold no event.
 struct PublishLine {
     /// The topic of every line; `nil` if each names its own.
     var topic: String?

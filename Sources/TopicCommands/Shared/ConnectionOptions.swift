@@ -43,7 +43,8 @@ struct ConnectionOptions: ParsableArguments {
 
     /// What the three sources say together.
     ///
-    /// Token and authority of the file belong to the file's broker: they are not sent to another one.
+    /// Token and authority of the file belong to the file's broker: they are not sent to another
+    /// one.
     func configuration(
         host: HostFacts, file: (String) -> ConnectionFile?, timeout: Duration = .seconds(30)
     ) throws -> ClientConfiguration {

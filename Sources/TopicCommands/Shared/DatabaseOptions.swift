@@ -3,7 +3,8 @@ internal import BrokerRuntime
 internal import DurableLog
 internal import Logging
 
-/// Which database a command works on directly: an existing server, or the managed one of a data directory.
+/// Which database a command works on directly: an existing server, or the managed one of a data
+/// directory.
 struct DatabaseOptions: ParsableArguments {
     @Option(
         name: .customLong("database-url"),
@@ -23,7 +24,8 @@ struct DatabaseOptions: ParsableArguments {
 
     /// The connection string and the node's name, read as `serve` reads them.
     ///
-    /// When nothing says which data directory, it is the one of the broker that wrote the connection file.
+    /// When nothing says which data directory, it is the one of the broker that wrote the
+    /// connection file.
     func location(
         host: HostFacts = .current(),
         file: (String) -> ConnectionFile? = ConnectionFile.read(path:)

@@ -3,7 +3,7 @@ internal import BrokerRuntime
 internal import EventModel
 internal import SluiceClient
 
-/// What a command's end says to scripts (PROTOCOL 6).
+/// What a command's end says to scripts (doc:CommandLine).
 package enum CommandStatus: Int32, Sendable {
     case done = 0
     case failed = 1
@@ -27,7 +27,8 @@ struct CommandFailure: Error, Equatable {
 }
 
 extension CommandFailure {
-    /// Any error of a command, as it is told; `nil` for those that the argument parser words itself.
+    /// Any error of a command, as it is told; `nil` for those that the argument parser words
+    /// itself.
     init?(_ error: any Error) {
         switch error {
         case let failure as CommandFailure: self = failure

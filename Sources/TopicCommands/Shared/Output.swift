@@ -1,6 +1,7 @@
 internal import Glibc
 
-/// Writes to the process's standard streams, at once and whole: a pipe behind it sees each line when it is there.
+/// Writes to the process's standard streams, at once and whole: a pipe behind it sees each line
+/// when it is there.
 struct Output {
     /// Standard output: what was asked for.
     static let standard = Output(descriptor: STDOUT_FILENO)

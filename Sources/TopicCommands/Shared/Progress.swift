@@ -1,4 +1,5 @@
-/// A line on the terminal that is drawn anew while something goes on; nothing if nobody is watching.
+/// A line on the terminal that is drawn anew while something goes on; nothing if nobody is
+/// watching.
 struct Progress {
     private let isShown = Output.error.isTerminal
     private var drawnAt: ContinuousClock.Instant?

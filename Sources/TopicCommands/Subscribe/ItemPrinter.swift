@@ -54,7 +54,8 @@ struct ItemPrinter {
         }
     }
 
-    /// One event, one line: published line ends can only stand between tokens, where a space means the same.
+    /// One event, one line: published line ends can only stand between tokens, where a space means
+    /// the same.
     private mutating func appendLine(_ bytes: [UInt8]) {
         for byte in bytes { output.append(byte == 0x0A || byte == 0x0D ? 0x20 : byte) }
         output.append(0x0A)

@@ -1,0 +1,30 @@
+internal import EventModel
+
+/// What stands in a request's line; made of checked names only, so that no text of a caller's
+/// reaches it as it is.
+///
+/// A topic's name holds nothing that a path or a query would have to escape (RFC 3986 2.3).
+struct RequestTarget: Sendable {
+    let text: String
+
+    private init(_ text: String) { self.text = text }
+
+    /// `/v1/events`.
+    static let events = RequestTarget("/v1/events")
+    /// `/v1/connect`.
+    static let connect = RequestTarget("/v1/connect")
+
+    /// `/v1/topics/{topic}/events`.
+    static func events(of topic: TopicName) -> RequestTarget {
+        RequestTarget("/v1/topics/\(topic)/events")
+    }
+
+    /// `/v1/topics/{topic}`.
+    static func topic(_ topic: TopicName) -> RequestTarget { RequestTarget("/v1/topics/\(topic)") }
+
+    /// `/v1/topics?match=…&after=…`.
+    static func topics(matching pattern: TopicPattern, after topic: TopicName?) -> RequestTarget {
+        let match = pattern.text.replacing(">", with: "%3E")
+        return RequestTarget("/v1/topics?match=\(match)\(topic.map { "&after=\($0)" } ?? "")")
+    }
+}

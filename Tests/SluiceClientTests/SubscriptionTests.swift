@@ -1,0 +1,111 @@
+import Testing
+
+@testable import SluiceClient
+
+private let welcome = """
+    {"type":"welcome","protocol":"sluice.v1","session":"s_1","node":"n","version":"1",\
+    "time":"2026-01-01T00:10:00.000000Z","heartbeat_ms":20000,"expires":null,"limits":{\
+    "message_bytes":1,"event_bytes":1,"subscriptions":1,"topics_per_subscribe":1,"filter_bytes":1}}
+    """
+private let subscribed = #"{"type":"subscribed","id":1,"topics":{}}"#
+
+private func event(_ offset: Int, _ topic: String = "a.b") -> String {
+    #"{"type":"event","topic":"\#(topic)","offset":\#(offset),"cursor":"k3f9-\#(offset)","#
+        + #""time":"2026-01-01T00:10:01.000000Z","data":\#(offset)}"#
+}
+
+extension SubscriptionItem {
+    fileprivate var offset: Int64? {
+        if case .event(let event) = self { event.offset } else { nil }
+    }
+}
+
+@Suite("Iterating over a subscription") struct SubscriptionTests {
+    /// Says these messages at once, each time that a client has subscribed.
+    private func broker(_ messages: String...) async throws -> ScriptedBroker {
+        try await ScriptedBroker.start { input in
+            switch input {
+            case .opened: .messages([welcome])
+            case .message: .messages(messages)
+            case .request: .answer(status: "404 Not Found", json: "{}")
+            }
+        }
+    }
+
+    private func iterator(_ broker: ScriptedBroker) throws -> Subscription.Iterator {
+        try broker.client().subscribe(to: ["a.>"]).makeAsyncIterator()
+    }
+
+    private static let refusal =
+        #"{"type":"error","id":1,"to":"subscribe","code":"forbidden","message":"m","remedy":"r"}"#
+
+    @Test func `gives out all that came before a final error, then the error, and nothing more`()
+        async throws
+    {
+        let broker = try await broker(subscribed, event(1), event(2), Self.refusal)
+        var iterator = try iterator(broker)
+        var offsets: [Int64] = []
+        for _ in 0..<3 {
+            if let offset = try await iterator.next()?.offset { offsets.append(offset) }
+        }
+        #expect(offsets == [1, 2])
+        for _ in 0..<2 {
+            let error = await #expect(throws: SluiceError.self) { try await iterator.next() }
+            #expect(error == SluiceError(.refused, code: "forbidden", "m", remedy: "r"))
+        }
+        #expect(broker.inputs.count { $0 == .opened(connection: 1) } == 1)
+    }
+
+    @Test func `gives out all that came before an error that passes, and connects again`()
+        async throws
+    {
+        let busy =
+            #"{"type":"error","id":1,"to":"subscribe","code":"database_unavailable","#
+            + #""message":"m","remedy":"r","retry_after_ms":1}"#
+        let broker = try await broker(subscribed, event(1), busy)
+        var iterator = try iterator(broker)
+        var items: [SubscriptionItem] = []
+        while items.count < 4, let batch = try await iterator.nextBatch() { items += batch }
+        #expect(items.count == 6)
+        #expect(items.compactMap(\.offset) == [1, 1])
+        try await broker.received(.opened(connection: 2))
+    }
+
+    @Test func `goes on after a cancelled wait, in another task`() async throws {
+        let broker = try await broker(subscribed, event(1))
+        var iterator = try iterator(broker)
+        while try await iterator.next()?.offset != 1 {}
+        let cancelled = Task { [iterator] in
+            var iterator = iterator
+            return try await iterator.next()
+        }
+        cancelled.cancel()
+        await #expect(throws: CancellationError.self) { try await cancelled.value }
+        try await broker.send([event(2)], connection: 1)
+        #expect(try await iterator.next()?.offset == 2)
+    }
+
+    @Test func `says where it goes on, however slowly that is taken`() async throws {
+        let topics = (0..<4000).map { "a.\(String(repeating: "x", count: 180))\($0)" }
+        let broker = try await ScriptedBroker.start { input in
+            switch input {
+            case .opened: .messages([welcome])
+            case .message(_, connection: 1): .messages([subscribed] + topics.map { event(1, $0) })
+            case .message, .request: .silence
+            }
+        }
+        var iterator = try iterator(broker)
+        for _ in 0...topics.count { _ = try await iterator.next() }
+        try await broker.close(connection: 1)
+        let resumed = Task { [iterator] in
+            var iterator = iterator
+            while try await iterator.next() != nil {}
+        }
+        defer { resumed.cancel() }
+        // The subscription, then each topic's cursor and the subscribe behind them.
+        try await eventually("a subscribe") { broker.inputs.count == topics.count + 4 }
+        let said = broker.messages(connection: 2)
+        #expect(said.dropLast() == topics.map { _ in "cursors" }[...])
+        #expect(said.last == "subscribe")
+    }
+}

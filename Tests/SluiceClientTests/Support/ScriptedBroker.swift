@@ -1,0 +1,136 @@
+import Glibc
+import NIOCore
+import NIOPosix
+import SluiceClient
+import Synchronization
+import Testing
+import WebSocketCodec
+
+/// A broker on loopback that says what its script says, byte for byte.
+final class ScriptedBroker: Sendable {
+    /// What a client said on a connection; the first one is 1.
+    enum Input: Equatable, Sendable {
+        /// A request, by its line.
+        case request(String, connection: Int)
+        /// A WebSocket is open.
+        case opened(connection: Int)
+        /// A message on it.
+        case message(String, connection: Int)
+    }
+
+    /// What the broker says to it.
+    enum Output: Sendable {
+        /// An answer to a request.
+        case answer(status: String, json: String)
+        /// Messages on a WebSocket, in one write.
+        case messages([String])
+        case silence
+    }
+
+    private struct Ledger {
+        var connections: [any Channel] = []
+        var inputs: [Input] = []
+    }
+
+    private let ledger: Mutex<Ledger>
+    private let script: @Sendable (Input) -> Output
+    private let listener = Mutex<(any Channel)?>(nil)
+
+    private init(_ script: @escaping @Sendable (Input) -> Output) {
+        ledger = Mutex(Ledger())
+        self.script = script
+    }
+
+    deinit { listener.withLock { $0 }?.close(promise: nil) }
+
+    /// Listens on a port of the kernel's choice.
+    static func start(
+        _ script: @escaping @Sendable (Input) -> Output
+    ) async throws -> ScriptedBroker {
+        let broker = ScriptedBroker(script)
+        let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            // Little lies between the two, and it is read slowly: clients get blocked soon.
+            .serverChannelOption(.tcpOption(.init(rawValue: TCP_MAXSEG)), value: 536)
+            .childChannelOption(.socketOption(.so_rcvbuf), value: 16_384)
+            .childChannelOption(
+                .recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 64)
+            )
+            .childChannelOption(.maxMessagesPerRead, value: 1)
+            .childChannelInitializer { [weak broker] channel in
+                channel.eventLoop.makeCompletedFuture {
+                    guard let broker else { throw ChannelError.alreadyClosed }
+                    let number = broker.accepted(channel)
+                    let connection = ScriptedConnection(number) { [weak broker] input in
+                        broker?.said(input) ?? .silence
+                    }
+                    try channel.pipeline.syncOperations.addHandler(connection)
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        broker.listener.withLock { $0 = listener }
+        return broker
+    }
+
+    private func accepted(_ channel: any Channel) -> Int {
+        ledger.withLock { ledger in
+            ledger.connections.append(channel)
+            return ledger.connections.count
+        }
+    }
+
+    private func said(_ input: Input) -> Output {
+        ledger.withLock { $0.inputs.append(input) }
+        return script(input)
+    }
+
+    // MARK: What a test does
+
+    func client() throws -> SluiceClient {
+        let port = try #require(listener.withLock { $0 }?.localAddress?.port)
+        return try SluiceClient(
+            ClientConfiguration(address: try BrokerAddress("http://127.0.0.1:\(port)")))
+    }
+
+    /// All that was said, in the order in which it came.
+    var inputs: [Input] { ledger.withLock { $0.inputs } }
+
+    /// The types of the messages that came on a connection.
+    func messages(connection number: Int) -> [String] {
+        inputs.compactMap { input in
+            guard case .message(let text, number) = input else { return nil }
+            return (try? JSONFields(Array(text.utf8)))?.text("type")
+        }
+    }
+
+    /// Waits until a client has said this.
+    func received(_ input: Input) async throws {
+        try await eventually("\(input)") { inputs.contains(input) }
+    }
+
+    /// Says more on a WebSocket, unasked.
+    func send(_ messages: [String], connection number: Int) async throws {
+        let frames = messages.flatMap { WebSocketFrame.encode(text: Array($0.utf8)) }
+        try await channel(number).writeAndFlush(ByteBuffer(bytes: frames)).get()
+    }
+
+    /// Ends a connection.
+    func close(connection number: Int) async throws { try await channel(number).close().get() }
+
+    private func channel(_ number: Int) -> any Channel {
+        ledger.withLock { $0.connections[number - 1] }
+    }
+}
+
+/// What was waited for did not come.
+struct TimedOut: Error {
+    let what: String
+}
+
+/// Asks again and again until the answer is yes; for what tells nobody that it has come about.
+func eventually(_ what: String, _ condition: () -> Bool) async throws {
+    let deadline = ContinuousClock.now + .seconds(20)
+    while !condition() {
+        guard ContinuousClock.now < deadline else { throw TimedOut(what: what) }
+        try await Task.sleep(for: .milliseconds(5))
+    }
+}
