@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks the format, builds everything, and runs all tests; installs what is missing before.
+# Checks the format, builds the documentation and everything else, and runs all tests; installs what is missing before.
 #   deploy/test.sh
 #   TEST_MINUTES=40 deploy/test.sh     on a slow machine
 set -eu
@@ -32,6 +32,7 @@ run_sql_tests() {
 
 prepare
 timed "checking the format" check_format
+timed "building the documentation" deploy/docs.sh
 timed "building everything and the tests (some minutes the first time)" \
     swift build --build-tests --explicit-target-dependency-import-check error
 timed "running the tests (at most $minutes minutes)" run_tests

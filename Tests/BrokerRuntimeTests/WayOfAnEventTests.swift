@@ -16,8 +16,10 @@ import Testing
     }
 
     @Test(arguments: [
-        ("Sources/BrokerRuntime/BrokerRuntime.docc/BrokerRuntime.md", "Sources/", 40),
-        ("README.md", "", 5),
+        ("Sources/Documentation.docc/WayOfAnEvent.md", "Sources/", 40),
+        ("Sources/Documentation.docc/Developing.md", "", 6),
+        ("Sources/Documentation.docc/LogFunctions.md", "", 2),
+        ("README.md", "", 5), ("CONTRIBUTING.md", "", 1),
     ]) func `names only files that exist`(page: String, root: String, atLeast count: Int) throws {
         let files = try Self.files(named: page)
         #expect(files.count >= count)

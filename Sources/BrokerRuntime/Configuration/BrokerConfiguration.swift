@@ -24,7 +24,8 @@ package struct BrokerConfiguration: Sendable {
     package var postgresBinaries: String?
     /// Whether migrations are applied at start.
     package var migrates: Bool
-    /// PEM files of a certificate chain and its key; `nil`: a local authority in the data directory.
+    /// PEM files of a certificate chain and its key; `nil`: a local authority in the data
+    /// directory.
     package var certificateFile: String?
     package var keyFile: String?
     /// Further names and addresses of the local certificate.

@@ -1,5 +1,6 @@
 extension BrokerConfiguration {
-    /// What is in force and where it was said, as a configuration file that can be read back; without secrets.
+    /// What is in force and where it was said, as a configuration file that can be read back;
+    /// without secrets.
     package var report: String {
         var lines: [String] = []
         for key in ConfigurationKey.all {

@@ -8,7 +8,8 @@ struct ConfigurationEntry: Equatable {
     var line: Int
 }
 
-/// Reads a configuration file: `key = value` lines; `#` begins a comment at a line's start or behind white space.
+/// Reads a configuration file: `key = value` lines; `#` begins a comment at a line's start or
+/// behind white space.
 ///
 /// - Throws: What is wrong, with the line's number and never its text: it may hold (a part of) a
 ///   secret.

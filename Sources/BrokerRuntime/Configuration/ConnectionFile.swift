@@ -3,8 +3,8 @@ internal import Glibc
 
 /// What `serve` leaves for the other commands of the same user, so that they need no flags.
 ///
-/// It holds a token, so it is readable for its owner alone. It stays when the broker ends: the next start finds the
-/// token in it again, and the other commands can say whose broker is not running.
+/// It holds a token, so it is readable for its owner alone. It stays when the broker ends: the next
+/// start finds the token in it again, and the other commands can say whose broker is not running.
 package struct ConnectionFile: Codable, Equatable, Sendable {
     /// The broker's address, like `https://127.0.0.1:8443`.
     package var url: String
@@ -56,7 +56,8 @@ package struct ConnectionFile: Codable, Equatable, Sendable {
             let text = try encoder.encode(self) + Data("\n".utf8)
             let temporary = "\(path).\(getpid()).new"
             unlink(temporary)
-            // The mode is given at creation: a file that is narrowed afterwards could be opened in between.
+            // The mode is given at creation: a file that is narrowed afterwards could be opened in
+            // between.
             let file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
             guard file >= 0 else { throw Self.failure(path, "open") }
             defer { close(file) }

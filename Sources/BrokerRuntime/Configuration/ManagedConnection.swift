@@ -4,8 +4,8 @@ internal import FoundationEssentials
 package enum ManagedConnection {
     /// The conninfo, if the server's socket is there.
     ///
-    /// It lies in `postgres` of the data directory, or, where that path is too long for a socket, in the directory that
-    /// `postgres/socket_directory` names.
+    /// It lies in `postgres` of the data directory, or, where that path is too long for a socket,
+    /// in the directory that `postgres/socket_directory` names.
     ///
     /// - Parameter dataDirectory: The broker's.
     /// - Returns: What libpq takes.

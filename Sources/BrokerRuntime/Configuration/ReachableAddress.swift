@@ -1,7 +1,8 @@
 package import Transport
 
 extension ListenAddress {
-    /// The address under which this machine's commands reach the listener: "every interface" is no destination.
+    /// The address under which this machine's commands reach the listener: "every interface" is no
+    /// destination.
     package var reachable: ListenAddress {
         let host =
             switch host {

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Builds the documentation with the toolchain's DocC; a warning is an error.
+#   deploy/docs.sh
+#   python3 -m http.server -d .build/documentation 8000     then http://127.0.0.1:8000/documentation/sluice
+set -eu
+cd "$(dirname "$0")/.."
+. deploy/setup.sh
+
+[ $# -eq 0 ] || fail "docs.sh takes no arguments, but '$1' was given." "Run deploy/docs.sh alone."
+check_swift
+
+# DocC lies beside the compiler; what is found as 'swift' may be a link or a wrapper elsewhere.
+library=$(swift -print-target-info | sed -n 's/.*"runtimeResourcePath": "\(.*\)".*/\1/p')
+docc=$library/../../bin/docc
+[ -x "$docc" ] || fail "The Swift toolchain has no docc at $docc." \
+    "Install the whole toolchain: https://www.swift.org/install/linux/"
+
+rm -rf .build/documentation
+"$docc" convert Sources/Documentation.docc --output-dir .build/documentation \
+    --fallback-display-name Sluice --fallback-bundle-identifier sluice --warnings-as-errors
+say "the documentation is in .build/documentation"
