@@ -198,7 +198,10 @@ let package = Package(
             dependencies: ["BrokerRuntime", "EventModel", "Transport", logging],
             swiftSettings: settings),
         .testTarget(
-            name: "SluiceClientTests", dependencies: ["SluiceClient", "EventModel"],
+            name: "SluiceClientTests",
+            dependencies: [
+                "SluiceClient", "EventModel", "WebSocketCodec", "OpenSSLBridge", nioCore, nioPosix,
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "TopicCommandsTests",

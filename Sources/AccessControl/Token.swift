@@ -1,4 +1,4 @@
-/// A bearer token, `slc_<id>_<secret>`: the id finds it, the secret proves it (PROTOCOL 2,
+/// A bearer token, `slc_<id>_<secret>`: the id finds it, the secret proves it (doc:Session,
 /// Credentials).
 ///
 /// Only SHA-256 of the secret is stored. The secret has 40 of 62 characters, 238 random bits, so a

@@ -14,7 +14,8 @@ internal import SubscribeEndpoint
 internal import Transport
 internal import UnixSignals
 
-/// The composition root: configuration in, a running broker out, graceful drain at the end (DESIGN 7).
+/// The composition root: configuration in, a running broker out, graceful drain at the end
+/// (doc:House).
 package struct Broker: Service {
     private let configuration: BrokerConfiguration
     private let logger: Logger

@@ -5,7 +5,7 @@ internal import ManagedPostgres
 internal import NIOPosix
 package import PostgresBridge
 
-/// The server that holds the log: the user's, or one of our own in the data directory (DESIGN 5).
+/// The server that holds the log: the user's, or one of our own in the data directory (doc:Log).
 struct Database: Sendable {
     let configuration: PostgresConfiguration
     private let managed: ManagedPostgres?
@@ -62,7 +62,7 @@ struct Database: Sendable {
 }
 
 extension PostgresConfiguration {
-    /// How the broker and its commands connect (DESIGN 5, Connections).
+    /// How the broker and its commands connect (doc:Log, Connections).
     package static func broker(conninfo: String, node: String) -> PostgresConfiguration {
         PostgresConfiguration(
             conninfo: conninfo, applicationName: "sluice \(node)", connectTimeout: 5,

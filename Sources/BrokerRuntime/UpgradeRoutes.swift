@@ -4,7 +4,8 @@ internal import NIOHTTP1
 internal import SubscribeEndpoint
 internal import Transport
 
-/// Joins the two endpoints: HTTP finds the route of an upgrade, the subscribe endpoint makes the WebSocket.
+/// Joins the two endpoints: HTTP finds the route of an upgrade, the subscribe endpoint makes the
+/// WebSocket.
 struct UpgradeRoutes: UpgradeService {
     private let endpoint: SubscribeEndpoint
 

@@ -6,7 +6,8 @@ internal import PostgresBridge
 final class LogContext: Sendable {
     /// How long a statement of the control path may take.
     static let controlTimeout = Duration.seconds(30)
-    /// How long an append waits for a topic's lock, and a read for a table's (PROTOCOL 1, Limits).
+    /// How long an append waits for a topic's lock, and a read for a table's (doc:CommonRules,
+    /// Limits).
     static let lockTimeout = Duration.seconds(1)
     /// How long a batch waits for the lock of one of its topics: meanwhile the other topics wait,
     /// too, and several nodes that append to one topic wait for each other's commits.
@@ -41,7 +42,7 @@ final class LogContext: Sendable {
         self.logger = logger
     }
 
-    /// What every connection sets; a client that vanished must not keep its locks (DESIGN 5,
+    /// What every connection sets; a client that vanished must not keep its locks (doc:Log,
     /// "Connections").
     private static let commonSettings = [
         ("default_transaction_isolation", "read committed"),

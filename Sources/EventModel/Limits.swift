@@ -1,4 +1,5 @@
-/// The limits of PROTOCOL 1, with their defaults: everything has one, with a unit and an owner.
+/// The limits of doc:CommonRules, with their defaults: everything has one, with a unit and an
+/// owner.
 package struct Limits: Sendable {
     /// Bytes of a topic name or pattern.
     package static let topicBytesMax = 200
@@ -54,7 +55,7 @@ package struct Limits: Sendable {
     package var authTimeout = Duration.seconds(10)
     /// A heartbeat is sent when nothing else went out for this long.
     package var heartbeatInterval = Duration.seconds(20)
-    /// How long a peer may take nothing of what waits for it; then it is dead (PROTOCOL 2).
+    /// How long a peer may take nothing of what waits for it; then it is dead (doc:Session).
     package var stuckTimeout = Duration.seconds(300)
     /// The tokens of open sessions and streams are looked up again after this; at most 30 s, so
     /// that a revocation reaches all of them within 60 s.

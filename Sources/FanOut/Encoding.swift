@@ -1,6 +1,6 @@
 package import EventModel
 
-/// One of the byte forms in which events and notices are delivered (DESIGN 1), such as a session's
+/// One of the byte forms in which events and notices are delivered (doc:Words), such as a session's
 /// frames or lines of NDJSON.
 ///
 /// What counts is which one it is, not what it makes: an event's bytes are made once a loop for

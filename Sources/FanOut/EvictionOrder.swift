@@ -5,7 +5,8 @@ internal import EventModel
 struct EvictionOrder {
     private var feeds = Deque<TopicFeed>()
     private(set) var byteCount = 0
-    /// No event counts for less; bounds the entries of feeds that forgot their events by themselves.
+    /// No event counts for less; bounds the entries of feeds that forgot their events by
+    /// themselves.
     private static let eventBytesMin = 64
 
     /// Counts new events, and evicts the oldest over the bound.

@@ -117,8 +117,8 @@ package final class FanOutShard {
 
     /// Events below `earliest` are not to be read any more.
     ///
-    /// Where that is beyond what was fanned out, the topic goes on there, and its live followers ask
-    /// the log for what they will not get.
+    /// Where that is beyond what was fanned out, the topic goes on there, and its live followers
+    /// ask the log for what they will not get.
     package func purged(_ topic: TopicName, earliest: Offset) {
         guard let feed = feeds[topic] else { return }
         cacheOrder.forget(bytes: feed.purge(below: earliest))

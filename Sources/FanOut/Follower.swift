@@ -1,6 +1,6 @@
 package import EventModel
 
-/// One subscription's stand in one topic: live, or replaying from its cursor (DESIGN 4).
+/// One subscription's stand in one topic: live, or replaying from its cursor (doc:Subscriptions).
 ///
 /// It is live when its cursor has reached what its loop has fanned out. There is no third state:
 /// everything happens on one event loop and offsets are dense.
@@ -17,7 +17,7 @@ package final class Follower {
     var isReading = false
     /// It waits for its turn to be refilled.
     var isQueued = false
-    /// A topic that came into being causes neither `lagging` nor `live` (PROTOCOL 2), until it is
+    /// A topic that came into being causes neither `lagging` nor `live` (doc:Session), until it is
     /// live for the first time.
     var isSilent: Bool
     /// To be told before anything else of the topic; what is consumed then is what `cursor` says.

@@ -1,7 +1,7 @@
 package import EventModel
 
 /// What a subscription is told beside its events; its own bytes, as it names the subscription
-/// (PROTOCOL 2).
+/// (doc:Session).
 package enum Notice: Hashable, Sendable {
     /// The first of the subscription's topics left live; it is `behind` events away from it.
     case lagging(subscription: Int64?, behind: Int64)

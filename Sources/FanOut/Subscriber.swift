@@ -86,7 +86,7 @@ package final class Subscriber {
         return hasRoom(for: own + event.bytes(in: encoding).count)
     }
 
-    /// Drops what waits for a subscription and lets it replay (DESIGN 4, policy `replay`).
+    /// Drops what waits for a subscription and lets it replay (doc:Subscriptions, policy `replay`).
     private func dropBacklog(of subscription: Subscription) {
         backlog.drop(where: { $0.subscription === subscription }) { follower, cursor in
             follower.cursor = cursor
@@ -253,7 +253,7 @@ package final class Subscriber {
         if follower.cursor >= follower.feed.head, !follower.isLive { becomeLive(follower) }
     }
 
-    /// Two reasons are two gaps: purged below, retention above (PROTOCOL 2).
+    /// Two reasons are two gaps: purged below, retention above (doc:Session).
     private func tellGap(_ follower: Follower, upTo last: Offset, purgedBelow: Offset) {
         let split = min(max(purgedBelow - 1, follower.cursor), last)
         for (end, reason) in [(split, GapReason.purged), (last, .retention)]

@@ -4,7 +4,8 @@ package import Transport
 
 /// Makes WebSockets of requests; implemented by the subscribe endpoint.
 package protocol UpgradeService: Sendable {
-    /// Decides about a GET that asks for `Upgrade: websocket`; called on the connection's event loop.
+    /// Decides about a GET that asks for `Upgrade: websocket`; called on the connection's event
+    /// loop.
     ///
     /// The service authenticates by itself, as a session's token may come in its first message, and
     /// checks the handshake (RFC 6455 4.2). Its refusals are problem documents too.

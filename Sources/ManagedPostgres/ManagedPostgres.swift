@@ -7,7 +7,7 @@ internal import Synchronization
 ///
 /// The server is a child in its own process group. While it is managed, a thread restarts it when
 /// it dies, until `stop`. When the broker dies, the server goes on, and the next broker adopts it.
-/// DESIGN.md, section 5. All methods may block for seconds: never call them on an event loop.
+/// doc:Log. All methods may block for seconds: never call them on an event loop.
 package final class ManagedPostgres: Sendable {
     private let directory: String
     private let binaries: String?

@@ -35,8 +35,8 @@ package enum TLSVersions: Sendable {
 
 /// What the connections of one side share: certificates, keys and policy.
 ///
-/// Immutable once made. TLS 1.2 and 1.3; no compression, no renegotiation, and no resumption: neither session cache nor
-/// tickets, whose state would cost memory per client.
+/// Immutable once made. TLS 1.2 and 1.3; no compression, no renegotiation, and no resumption:
+/// neither session cache nor tickets, whose state would cost memory per client.
 package final class TLSContext: Sendable {
     package enum Role: Sendable { case server, client }
 

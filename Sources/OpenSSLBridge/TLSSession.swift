@@ -3,10 +3,10 @@ internal import Glibc
 
 /// One TLS connection between bytes and bytes, without a socket.
 ///
-/// Confined to one thread. Ciphertext goes in through `receive`, plaintext through `seal`; records come out of `TLSOutput`.
-/// The session holds no buffer of its own: ciphertext is borrowed, plaintext lands in a scratch
-/// buffer that the caller shares between sessions, and OpenSSL releases its own when idle. After
-/// a thrown error the session is of no more use.
+/// Confined to one thread. Ciphertext goes in through `receive`, plaintext through `seal`; records
+/// come out of `TLSOutput`. The session holds no buffer of its own: ciphertext is borrowed,
+/// plaintext lands in a scratch buffer that the caller shares between sessions, and OpenSSL
+/// releases its own when idle. After a thrown error the session is of no more use.
 package final class TLSSession {
     /// The largest plaintext of one record (RFC 8446 5.1).
     package static let recordBytesMax = 16_384

@@ -1,4 +1,4 @@
-/// Finds dead peers, and lets slow ones live (PROTOCOL 2, liveness and "Slow is alive").
+/// Finds dead peers, and lets slow ones live (doc:Session, liveness and "Slow is alive").
 ///
 /// While something waits that the peer does not take, a ping would wait behind it, so none is sent:
 /// then whoever takes any bytes is alive. Otherwise a ping is sent when nothing was heard for a

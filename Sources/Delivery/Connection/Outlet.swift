@@ -2,7 +2,8 @@ package import EventModel
 package import FanOut
 package import Transport
 
-/// The delivering half of a connection: what waits for its socket, moved there at the socket's pace.
+/// The delivering half of a connection: what waits for its socket, moved there at the socket's
+/// pace.
 ///
 /// What comes from the client, and what it means, is the connection's own; it asks the outlet for
 /// subscriptions and hands it replies. Confined to its loop.

@@ -28,7 +28,8 @@ package final class LoopDelivery {
 
     /// Plaintext of one record, shared by all connections of the loop.
     ///
-    /// Unsafe memory on the hot path: frames are copied into it and sealed from it, without an array for each connection.
+    /// Unsafe memory on the hot path: frames are copied into it and sealed from it, without an
+    /// array for each connection.
     package let record = UnsafeMutableRawBufferPointer.allocate(
         byteCount: recordBytesMax, alignment: 64)
 
@@ -121,7 +122,8 @@ package final class LoopDelivery {
 
     // MARK: Subscribing
 
-    /// Follows topics; the shard has their feeds when `completion` runs, but for those that do not exist.
+    /// Follows topics; the shard has their feeds when `completion` runs, but for those that do not
+    /// exist.
     package func follow(
         _ topics: [TopicName], completion: @escaping (Result<[TopicPosition], BrokerError>) -> Void
     ) {

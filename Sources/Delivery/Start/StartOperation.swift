@@ -2,10 +2,11 @@ package import EventModel
 package import FanOut
 internal import NIOCore
 
-/// Fixes where a subscription begins: follows its topics, then asks the log what this node does not know.
+/// Fixes where a subscription begins: follows its topics, then asks the log what this node does not
+/// know.
 ///
-/// Confined to its event loop. The subscription is registered before anything is asked, so a topic that comes into being
-/// meanwhile is not missed.
+/// Confined to its event loop. The subscription is registered before anything is asked, so a topic
+/// that comes into being meanwhile is not missed.
 package final class StartOperation {
     /// What a subscription asks for.
     package struct Question {
@@ -36,7 +37,8 @@ package final class StartOperation {
     private let completion: (Result<[FollowerStart], BrokerError>) -> Void
     private var topics: [TopicName] = []
     private var starts: [TopicName: FollowerStart] = [:]
-    /// The topics' epochs when the log was asked; an answer is worth nothing in another incarnation.
+    /// The topics' epochs when the log was asked; an answer is worth nothing in another
+    /// incarnation.
     private var epochs: [TopicName: Epoch] = [:]
     /// Questions to the log that are open.
     private var openCount = 0

@@ -1,9 +1,11 @@
 internal import EventModel
 
-/// Where a subscription begins in each of its topics, as far as this node knows it, and what the log has to be asked.
+/// Where a subscription begins in each of its topics, as far as this node knows it, and what the
+/// log has to be asked.
 ///
-/// A cursor at or below the head that the node knows, of the same epoch, needs no question (DESIGN 4). Before any reset or
-/// out-of-range error the database is asked, because the node itself may be behind the one the client came from.
+/// A cursor at or below the head that the node knows, of the same epoch, needs no question
+/// (doc:Subscriptions). Before any reset or out-of-range error the database is asked, because the
+/// node itself may be behind the one the client came from.
 struct StartPlan: Equatable {
     /// The last offset consumed, per topic.
     private(set) var cursors: [TopicName: Offset] = [:]

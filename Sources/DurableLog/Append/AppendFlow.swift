@@ -3,8 +3,8 @@ package import PostgresBridge
 
 /// The way of requests through the append connection.
 ///
-/// It decides which wait, which go, and what each comes to; it knows no connection and no clock. One
-/// batch is open at a time, so what is put back keeps its place in the order of its topics.
+/// It decides which wait, which go, and what each comes to; it knows no connection and no clock.
+/// One batch is open at a time, so what is put back keeps its place in the order of its topics.
 /// Changes append the replies that they cause.
 package struct AppendFlow: Sendable {
     /// The batch whose outcome is not known yet.

@@ -2,7 +2,7 @@ internal import EventModel
 internal import Logging
 internal import PostgresBridge
 
-/// Brings the followed topics into another incarnation of the log (DESIGN 5, "Incarnations").
+/// Brings the followed topics into another incarnation of the log (doc:Log, "Incarnations").
 ///
 /// From the suspension on, new events are held at the gates; then the catalog tells which topics
 /// there still are, the forks tell what each kept, and each goes on behind its fork.

@@ -1,7 +1,7 @@
 internal import PostgresBridge
 internal import Synchronization
 
-/// The life of the log that this node believes in, shared by its connections (DESIGN 5,
+/// The life of the log that this node believes in, shared by its connections (doc:Log,
 /// "Incarnations").
 ///
 /// Each connection enters it when it begins; the server tells which incarnation is in force and

@@ -7,8 +7,8 @@ internal import Synchronization
 ///
 /// What is missing is one transaction under an advisory lock: the numbered steps, and then the
 /// functions whose text changed (all of them after a step). Both are recorded with their checksums,
-/// in `sluice.migrations` and `sluice.functions`; several nodes may start at once, and whoever comes
-/// second finds the work done.
+/// in `sluice.migrations` and `sluice.functions`; several nodes may start at once, and whoever
+/// comes second finds the work done.
 package struct Migrator: Sendable {
     /// A step or a function, and whether the database has it.
     package struct Status: Sendable {

@@ -17,7 +17,8 @@ package struct BrokerError: Error, Equatable, Sendable, CustomStringConvertible 
     /// The topic's head, with `head_moved`.
     package var head: Cursor?
 
-    /// The remedy is the catalogue's unless another is given; `retryAfter` is one second if the code is worth another try.
+    /// The remedy is the catalogue's unless another is given; `retryAfter` is one second if the
+    /// code is worth another try.
     package init(
         _ code: ErrorCode, _ message: String, remedy: String? = nil, at: InputPlace? = nil,
         retryAfter: Duration? = nil
@@ -45,7 +46,7 @@ package struct InputPlace: Hashable, Sendable {
     }
 }
 
-/// Whether a publish that failed is in the log (PROTOCOL 3).
+/// Whether a publish that failed is in the log (doc:HTTP).
 package enum Commitment: String, Sendable {
     case no
     case unknown

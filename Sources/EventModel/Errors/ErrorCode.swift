@@ -1,4 +1,4 @@
-/// The catalogue of errors: stable codes of PROTOCOL 3, each with its HTTP status and remedy.
+/// The catalogue of errors: stable codes of doc:HTTP, each with its HTTP status and remedy.
 ///
 /// Codes are added, never renamed.
 package enum ErrorCode: String, CaseIterable, Sendable {
@@ -40,7 +40,8 @@ package enum ErrorCode: String, CaseIterable, Sendable {
     case messageTooLarge = "message_too_large"
     case ephemeralTopic = "ephemeral_topic"
 
-    /// The HTTP status of an answer with this code; codes that only sessions use have the nearest one.
+    /// The HTTP status of an answer with this code; codes that only sessions use have the nearest
+    /// one.
     package var httpStatus: Int {
         switch self {
         case .invalidJSON, .invalidUTF8, .invalidTopic, .invalidPattern, .invalidStart,

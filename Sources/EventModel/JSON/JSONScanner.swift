@@ -1,7 +1,8 @@
 /// Checks JSON texts (RFC 8259) and finds their parts without changing a byte.
 ///
-/// The broker keeps an event's `data` exactly as sent, so a parser that builds values would lose digits, order and
-/// white space. The scanner walks over the bytes, checks grammar, UTF-8 and nesting, and gives ranges.
+/// The broker keeps an event's `data` exactly as sent, so a parser that builds values would lose
+/// digits, order and white space. The scanner walks over the bytes, checks grammar, UTF-8 and
+/// nesting, and gives ranges.
 package struct JSONScanner {
     /// The whole input.
     package let bytes: [UInt8]
@@ -46,9 +47,11 @@ package struct JSONScanner {
         return start..<position
     }
 
-    /// Reads an object, and calls `member` with each key's range (with its quotes) where its value begins.
+    /// Reads an object, and calls `member` with each key's range (with its quotes) where its value
+    /// begins.
     ///
-    /// It is an envelope and no level of its own: an event that is as deep as allowed fits into a message.
+    /// It is an envelope and no level of its own: an event that is as deep as allowed fits into a
+    /// message.
     package mutating func object(
         _ member: (inout JSONScanner, Range<Int>) throws(BrokerError) -> Void
     ) throws(BrokerError) {

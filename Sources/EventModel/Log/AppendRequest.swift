@@ -48,7 +48,8 @@ package struct AppendRequest: Sendable {
     }
 }
 
-/// A key with which publishing again appends nothing, and the digest that tells another body (DESIGN 2.5).
+/// A key with which publishing again appends nothing, and the digest that tells another body
+/// (doc:Contract).
 package struct IdempotencyKey: Hashable, Sendable {
     /// The key with its scope's prefix: `e:` and the event id, or `k:` and the request's key.
     package var text: String
@@ -73,7 +74,7 @@ package struct IdempotencyKey: Hashable, Sendable {
 
     /// The key of a whole request: of its events, with the topics before them if there are several.
     ///
-    /// White space around the data is not part of it (PROTOCOL 1.8).
+    /// White space around the data is not part of it (doc:CommonRules).
     package static func request(
         _ key: String, events: some Sequence<(topic: TopicName?, event: NewEvent)>,
         sha256: ([UInt8]) -> [UInt8]

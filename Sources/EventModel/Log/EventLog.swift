@@ -1,22 +1,24 @@
 /// The log as endpoints know it: append, follow, read, and the topics.
 ///
-/// Data paths answer through a completion, which is called exactly once, on any thread, and must not block. Control paths
-/// are `async`. Implementations: `DurableLog` on PostgreSQL; an in-memory log in the tests; one contract suite runs on both.
+/// Data paths answer through a completion, which is called exactly once, on any thread, and must
+/// not block. Control paths are `async`. Implementations: `DurableLog` on PostgreSQL; an in-memory
+/// log in the tests; one contract suite runs on both.
 package protocol EventLog: Sendable {
     /// Appends a request's events, in one commit with those of other requests.
     ///
-    /// Errors: `topic_not_found`, `head_moved`, `idempotency_conflict` (do not retry); `publisher_overloaded`, `rate_limited`,
-    /// `database_unavailable` with `committed: no` (retry); `outcome_unknown` with `committed: unknown`.
-    /// Two requests to one topic from one thread are appended in the order of the calls.
+    /// Errors: `topic_not_found`, `head_moved`, `idempotency_conflict` (do not retry);
+    /// `publisher_overloaded`, `rate_limited`, `database_unavailable` with `committed: no` (retry);
+    /// `outcome_unknown` with `committed: unknown`. Two requests to one topic from one thread are
+    /// appended in the order of the calls.
     func append(_ request: AppendRequest, completion: @escaping AppendCompletion)
 
-    /// Begins to follow topics: after the completion, the sink gets every event above each position's `latest`.
+    /// Begins to follow topics: after the completion, the sink gets every event above each
+    /// position's `latest`.
     ///
-    /// The completion and the sink's calls are serialised: nothing overtakes. Topics that do not exist are left out of
-    /// the answer; they come through `TailSink.created`. The database is asked before one is left
-    /// out, as another node may have created it a moment ago. Following twice is answered anew and
-    /// costs nothing.
-    /// Errors: `database_unavailable` (retry).
+    /// The completion and the sink's calls are serialised: nothing overtakes. Topics that do not
+    /// exist are left out of the answer; they come through `TailSink.created`. The database is
+    /// asked before one is left out, as another node may have created it a moment ago. Following
+    /// twice is answered anew and costs nothing. Errors: `database_unavailable` (retry).
     func follow(
         _ topics: [TopicName],
         completion: @escaping @Sendable (Result<[TopicPosition], BrokerError>) -> Void)
@@ -24,7 +26,8 @@ package protocol EventLog: Sendable {
     /// Ends following; the sink gets nothing more of these topics.
     func unfollow(_ topics: [TopicName])
 
-    /// The existing topics that match, as this node knows them; one that is newer comes through `TailSink.created`.
+    /// The existing topics that match, as this node knows them; one that is newer comes through
+    /// `TailSink.created`.
     func topics(matching pattern: TopicPattern) -> [TopicName]
 
     /// Reads events after an offset. Equal questions at the same time share one read.
@@ -34,12 +37,14 @@ package protocol EventLog: Sendable {
         of topic: TopicName, after: Offset, events: Int, bytes: Int,
         completion: @escaping @Sendable (Result<EventPage, BrokerError>) -> Void)
 
-    /// The first offset of each topic whose event's time is not before `time`; `latest + 1` if there is none.
+    /// The first offset of each topic whose event's time is not before `time`; `latest + 1` if
+    /// there is none.
     func offsets(
         of topics: [TopicName], at time: Timestamp,
         completion: @escaping @Sendable (Result<[TopicName: Offset], BrokerError>) -> Void)
 
-    /// May a subscriber with these cursors go on? Asked of the database, as a node's own head may be old.
+    /// May a subscriber with these cursors go on? Asked of the database, as a node's own head may
+    /// be old.
     func resume(
         _ cursors: [TopicName: Cursor],
         completion: @escaping @Sendable (Result<[TopicName: Resumption], BrokerError>) -> Void)
@@ -92,11 +97,13 @@ package protocol TailSink: Sendable {
     /// When it is beyond what was told, the topic's next events begin there.
     func purged(_ topic: TopicName, earliest: Offset)
 
-    /// The log began another incarnation (DESIGN 5): a followed topic goes on behind `fork`, with the position's epoch.
+    /// The log began another incarnation (doc:Log): a followed topic goes on behind `fork`, with
+    /// the position's epoch.
     ///
     /// Subscribers that consumed more than `fork` need a `reset`; for the others nothing happened.
     /// `fork` may be above what was told: who lacks what is between reads it from the log. Behind
-    /// it, the sink gets every event above `fork`, and `purged` before them where the first are gone.
+    /// it, the sink gets every event above `fork`, and `purged` before them where the first are
+    /// gone.
     func restarted(_ position: TopicPosition, fork: Offset)
 }
 
@@ -142,14 +149,14 @@ package enum Resumption: Hashable, Sendable {
     case reset(fork: Offset, reason: ResetReason)
 }
 
-/// Why a subscriber's position is not valid any more (PROTOCOL 2).
+/// Why a subscriber's position is not valid any more (doc:Session).
 package enum ResetReason: String, Sendable {
     case recreated
     case restored
     case deleted
 }
 
-/// Why offsets are not delivered (PROTOCOL 2).
+/// Why offsets are not delivered (doc:Session).
 package enum GapReason: String, Sendable {
     case retention
     case purged

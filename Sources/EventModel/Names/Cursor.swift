@@ -1,11 +1,12 @@
 /// An event's position in its topic: 1, 2, 3 … dense, in commit order.
 ///
-/// 0 stands before the first. /// At most 2^53 - 1 on the wire (PROTOCOL 1.2).
+/// 0 stands before the first. /// At most 2^53 - 1 on the wire (doc:CommonRules).
 package typealias Offset = Int64
 
 /// Identifies one life of a topic's offsets: the log's incarnation and the topic's own id.
 ///
-/// On the wire `[0-9a-z]{1,16}`: the incarnation's ten characters, then the id in base 36 (DESIGN 5).
+/// On the wire `[0-9a-z]{1,16}`: the incarnation's ten characters, then the id in base 36
+/// (doc:Log).
 package struct Epoch: Hashable, Sendable, CustomStringConvertible {
     package let text: String
 

@@ -1,4 +1,5 @@
-/// Where a subscription or a page begins; one grammar for wss, HTTP and command line (PROTOCOL 1.4).
+/// Where a subscription or a page begins; one grammar for wss, HTTP and command line
+/// (doc:CommonRules).
 package enum StartPosition: Hashable, Sendable {
     case latest
     case earliest

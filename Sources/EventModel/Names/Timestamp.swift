@@ -22,7 +22,7 @@ package struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertibl
         return Swift.min(Swift.max(Timestamp(microseconds: sum), .min), .max)
     }
 
-    /// RFC 3339, UTC, six digits of fraction (PROTOCOL 1.2).
+    /// RFC 3339, UTC, six digits of fraction (doc:CommonRules).
     package var description: String {
         String(decoding: utf8, as: UTF8.self)
     }

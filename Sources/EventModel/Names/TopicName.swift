@@ -1,11 +1,12 @@
-/// The name of a topic: 1 to 200 bytes, segments of `[A-Za-z0-9_-]+` joined by `.` (DESIGN 1).
+/// The name of a topic: 1 to 200 bytes, segments of `[A-Za-z0-9_-]+` joined by `.` (doc:Words).
 package struct TopicName: Hashable, Sendable, CustomStringConvertible {
     /// The name as text, like `orders.eu.created`.
     package let text: String
 
     package var description: String { text }
 
-    /// Topics below `sluice.` belong to the broker; only its own parts publish to them (PROTOCOL 1.6).
+    /// Topics below `sluice.` belong to the broker; only its own parts publish to them
+    /// (doc:CommonRules).
     package var isReserved: Bool { text.hasPrefix("sluice.") }
 
     /// Checks the grammar.

@@ -1,4 +1,4 @@
-/// A topic name in which `*` stands for one segment and a final `>` for one or more (DESIGN 1).
+/// A topic name in which `*` stands for one segment and a final `>` for one or more (doc:Words).
 ///
 /// A name without wildcards is a pattern too; it matches itself.
 package struct TopicPattern: Hashable, Sendable, CustomStringConvertible {
@@ -49,7 +49,8 @@ package struct TopicPattern: Hashable, Sendable, CustomStringConvertible {
 
     /// Tells whether the topic belongs to the pattern.
     ///
-    /// A reserved topic is matched only if the pattern's first segment is the literal `sluice` (PROTOCOL 1.6).
+    /// A reserved topic is matched only if the pattern's first segment is the literal `sluice`
+    /// (doc:CommonRules).
     package func matches(_ name: TopicName) -> Bool {
         if let exactName { return exactName == name }
         if name.isReserved, segments.first != .literal("sluice") { return false }
@@ -66,7 +67,7 @@ package struct TopicPattern: Hashable, Sendable, CustomStringConvertible {
         return false
     }
 
-    /// Could a topic match both? Judged by the patterns, not by today's topics (PROTOCOL 2).
+    /// Could a topic match both? Judged by the patterns, not by today's topics (doc:Session).
     package func overlaps(_ other: TopicPattern) -> Bool {
         if isReservedOnly != other.isReservedOnly, startsWithWildcard || other.startsWithWildcard {
             return false

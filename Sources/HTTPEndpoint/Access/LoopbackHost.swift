@@ -2,7 +2,8 @@ internal import EventModel
 internal import NIOHTTP1
 internal import Transport
 
-/// Whom a request is addressed to, where everybody is let in because only this machine can reach us.
+/// Whom a request is addressed to, where everybody is let in because only this machine can reach
+/// us.
 ///
 /// A web page anywhere can have its own name resolve to 127.0.0.1 and then ask us as its own host,
 /// past the browser's rules (DNS rebinding, CWE-350). Its requests name that host; a request

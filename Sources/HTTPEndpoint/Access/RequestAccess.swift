@@ -7,7 +7,7 @@ internal import NIOHTTP1
 package typealias Authenticate =
     @Sendable (String, @escaping @Sendable (Result<Identity, BrokerError>) -> Void) -> Void
 
-/// Who sends a request (PROTOCOL 2, Credentials); asked when its head has come and nothing more.
+/// Who sends a request (doc:Session, Credentials); asked when its head has come and nothing more.
 struct RequestAccess: Sendable {
     /// `nil`: no access control.
     let authenticate: Authenticate?

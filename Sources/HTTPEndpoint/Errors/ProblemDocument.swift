@@ -3,7 +3,7 @@ internal import NIOCore
 package import NIOHTTP1
 package import Transport
 
-/// An error as HTTP tells it: `application/problem+json`, RFC 9457, with the members of PROTOCOL 3.
+/// An error as HTTP tells it: `application/problem+json`, RFC 9457, with the members of doc:HTTP.
 package struct ProblemDocument: Sendable {
     /// What went wrong.
     package var error: BrokerError

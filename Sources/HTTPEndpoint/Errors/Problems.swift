@@ -8,7 +8,8 @@ struct Problems: Sendable {
     let requestID: @Sendable () -> String
     let logger: Logger
 
-    /// A problem document, with what belongs to its code; the status is the code's own unless it is given.
+    /// A problem document, with what belongs to its code; the status is the code's own unless it is
+    /// given.
     func answer(
         to error: BrokerError, head: HTTPRequestHead?, status: HTTPResponseStatus? = nil,
         headers: HTTPHeaders = [:], closes: Bool = false

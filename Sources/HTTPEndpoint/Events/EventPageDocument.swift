@@ -1,7 +1,8 @@
 internal import EventModel
 internal import SessionProtocol
 
-/// A page of a topic's events (PROTOCOL 3): `{events, gaps, reset, cursor, earliest, latest, caught_up}`.
+/// A page of a topic's events (doc:HTTP): `{events, gaps, reset, cursor, earliest, latest,
+/// caught_up}`.
 ///
 /// Events and gaps are the messages of a session, byte for byte.
 struct EventPageDocument {

@@ -14,7 +14,7 @@ struct EventRoutes: Sendable {
 
     /// Events of one page, if the request does not say.
     static let pageEvents = 100
-    /// Bytes of one page (PROTOCOL 1).
+    /// Bytes of one page (doc:CommonRules).
     static let pageBytesMax = 4 << 20
 
     var routes: [Route] {

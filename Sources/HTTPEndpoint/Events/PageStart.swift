@@ -16,7 +16,7 @@ struct PageStart: Sendable {
 
     /// A start that the topic's ends alone decide.
     ///
-    /// - Throws: `invalid_start` for an offset beyond head + 1 (PROTOCOL 1.4).
+    /// - Throws: `invalid_start` for an offset beyond head + 1 (doc:CommonRules).
     init?(_ start: StartPosition, in position: TopicPosition) throws(BrokerError) {
         switch start {
         case .earliest: self.init(after: position.earliest - 1, tellsGap: false)

@@ -48,7 +48,8 @@ package struct ManyTopicsRequest: Sendable {
     }
 }
 
-/// Groups lines into parts: those of a topic behind one another, each line with a key of its own alone.
+/// Groups lines into parts: those of a topic behind one another, each line with a key of its own
+/// alone.
 private struct Grouping {
     private var topics: [TopicName] = []
     private var parts: [TopicName: [AppendRequest.Part]] = [:]

@@ -6,8 +6,8 @@ internal import Transport
 
 /// Publishes: from a request to the log and back, on the connection's event loop, without a task.
 ///
-/// The order of a connection's publishes to a topic is kept, also when the condition of one of them has
-/// to be asked of the database: those behind it wait with it.
+/// The order of a connection's publishes to a topic is kept, also when the condition of one of them
+/// has to be asked of the database: those behind it wait with it.
 final class PublishEndpoint: Sendable {
     let log: any EventLog
     let limits: Limits
@@ -106,7 +106,8 @@ final class PublishEndpoint: Sendable {
         }
     }
 
-    /// Asks whether the cursor would resume silently, and appends on the condition of its offset (PROTOCOL 3).
+    /// Asks whether the cursor would resume silently, and appends on the condition of its offset
+    /// (doc:HTTP).
     ///
     /// Only the database knows: an offset alone could be another event's after a restore.
     private func check(_ cursor: Cursor, of publish: PublishRequest, _ request: IncomingRequest) {
@@ -145,7 +146,8 @@ final class PublishEndpoint: Sendable {
         }
     }
 
-    /// Every refusal of a publish says whether the events are in the log; if nobody said so, they never went there.
+    /// Every refusal of a publish says whether the events are in the log; if nobody said so, they
+    /// never went there.
     private func refuse(_ request: IncomingRequest, _ error: BrokerError) {
         var error = error
         error.committed = error.committed ?? .no

@@ -73,7 +73,7 @@ package struct PublishFields: Sendable {
 
     /// What the publisher expects of the topic's head.
     ///
-    /// - Throws: `invalid_request` for conditions that are not of PROTOCOL 3.
+    /// - Throws: `invalid_request` for conditions that are not of doc:HTTP.
     func condition() throws(BrokerError) -> HeadCondition? {
         guard ifMatch != nil || ifNoneMatch != nil else { return nil }
         guard ifMatch == nil || ifNoneMatch == nil else {

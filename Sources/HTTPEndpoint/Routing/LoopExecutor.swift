@@ -1,6 +1,7 @@
 internal import NIOCore
 
-/// A task executor over one event loop: what a route waits for goes on there, not on the global pool.
+/// A task executor over one event loop: what a route waits for goes on there, not on the global
+/// pool.
 ///
 /// NIO's loops are serial executors (for actors) but not task executors.
 final class LoopExecutor: TaskExecutor {

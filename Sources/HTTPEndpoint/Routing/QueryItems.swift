@@ -1,6 +1,7 @@
 package import EventModel
 
-/// The members of a request target's query in their order, decoded; for routes whose query another target reads.
+/// The members of a request target's query in their order, decoded; for routes whose query another
+/// target reads.
 ///
 /// - Throws: `invalid_request` for a broken escape.
 package func queryItems(of uri: String) throws(BrokerError) -> [(name: String, value: String)] {

@@ -1,6 +1,6 @@
 package import EventModel
 
-/// A topic on the wire (PROTOCOL 3).
+/// A topic on the wire (doc:HTTP).
 package enum TopicDocument {
     package static func encode(_ topic: TopicDescription) -> [UInt8] {
         var json = JSONWriter(capacity: 384)

@@ -56,7 +56,8 @@ struct TopicRoutes: Sendable {
         return Self.answer(.ok, description)
     }
 
-    /// Creates; settings that the topic has already are a success, so that a script can say them again.
+    /// Creates; settings that the topic has already are a success, so that a script can say them
+    /// again.
     @Sendable private func create(
         _ request: RouteRequest
     ) async throws -> HTTPAnswer {

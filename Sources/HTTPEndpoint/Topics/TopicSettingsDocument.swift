@@ -1,9 +1,10 @@
 package import EventModel
 
-/// The body of `PUT /v1/topics/{topic}`: what can be set (PROTOCOL 3, "A topic on the wire").
+/// The body of `PUT /v1/topics/{topic}`: what can be set (doc:HTTP, "A topic on the wire").
 ///
-/// Members that are left out have their defaults, as PUT says all of the settings. What only the broker
-/// sets (`revision`, `epoch`, …) may be there, so that a description can be sent back; it is not looked at.
+/// Members that are left out have their defaults, as PUT says all of the settings. What only the
+/// broker sets (`revision`, `epoch`, …) may be there, so that a description can be sent back; it is
+/// not looked at.
 package struct TopicSettingsDocument {
     private let bytes: [UInt8]
     private let topic: TopicName

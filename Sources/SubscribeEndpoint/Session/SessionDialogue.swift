@@ -6,7 +6,7 @@ internal import NIOCore
 internal import SessionProtocol
 internal import Transport
 
-/// The session of `GET /v1/connect` (PROTOCOL 2): performs what its conversation decides.
+/// The session of `GET /v1/connect` (doc:Session): performs what its conversation decides.
 final class SessionDialogue: Dialogue {
     private let services: SubscribeServices
     private var conversation: SessionConversation
@@ -40,7 +40,8 @@ final class SessionDialogue: Dialogue {
         perform(opening)
         opening = []
         guard let refusal else { return }
-        // A browser can't read a failed upgrade, so a bad subprotocol token is told in the session (PROTOCOL 2).
+        // A browser can't read a failed upgrade, so a bad subprotocol token is told in the session
+        // (doc:Session).
         connection?.send(.error(ErrorMessage(refusal, to: "auth")))
         decide { $0.end(refusal.code.isRetryable ? .internal : .unauthorized, now: $1, into: &$2) }
     }
@@ -115,7 +116,7 @@ final class SessionDialogue: Dialogue {
     private func authenticated(_ result: Result<Identity, BrokerError>) {
         switch result {
         case .success(let identity):
-            // The session refuses another identity than its first (PROTOCOL 2, Credentials).
+            // The session refuses another identity than its first (doc:Session, Credentials).
             tokenID = tokenID ?? identity.tokenID
             decide {
                 $0.authenticated(
@@ -198,7 +199,8 @@ final class SessionDialogue: Dialogue {
 @available(*, unavailable) extension SessionDialogue: Sendable {}
 
 extension BrokerMessage.Subscribed {
-    /// Where the client stands in each exact topic: at its own cursor, verbatim, or before its start (PROTOCOL 2).
+    /// Where the client stands in each exact topic: at its own cursor, verbatim, or before its
+    /// start (doc:Session).
     init(id request: SubscribeRequest, starts: [FollowerStart]) {
         let found = Dictionary(starts.map { ($0.feed.topic, $0) }) { first, _ in first }
         let topics = request.patterns.compactMap(\.exactName).map { name in

@@ -6,7 +6,8 @@ internal import SessionProtocol
 
 /// Appends what one session publishes, in the order it was sent.
 ///
-/// A condition (`if_head`) is a question to the log first; what comes behind it waits, so that nothing overtakes.
+/// A condition (`if_head`) is a question to the log first; what comes behind it waits, so that
+/// nothing overtakes.
 final class SessionPublisher {
     private let log: any EventLog
     private let createsTopics: Bool
@@ -60,7 +61,7 @@ final class SessionPublisher {
         }
     }
 
-    /// A cursor of an earlier incarnation still matches if it would resume silently (PROTOCOL 3).
+    /// A cursor of an earlier incarnation still matches if it would resume silently (doc:HTTP).
     private func ask(_ request: PublishRequest, _ cursor: Cursor, _ publisher: String) {
         isAsking = true
         let bound = NIOLoopBound(self, eventLoop: eventLoop)

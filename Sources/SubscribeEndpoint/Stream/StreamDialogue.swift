@@ -4,7 +4,7 @@ internal import EventModel
 internal import FanOut
 internal import SessionProtocol
 
-/// The single-topic stream (PROTOCOL 3): its start was fixed before the upgrade.
+/// The single-topic stream (doc:HTTP): its start was fixed before the upgrade.
 final class StreamDialogue: Dialogue {
     let tokenID: String?
     let messageBytesMax: Int

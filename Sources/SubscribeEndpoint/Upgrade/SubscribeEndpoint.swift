@@ -9,7 +9,8 @@ internal import SessionProtocol
 package import Transport
 internal import WebSocketCodec
 
-/// Makes sessions and streams of upgrade requests: handshake, origin, credentials, and for a stream its start.
+/// Makes sessions and streams of upgrade requests: handshake, origin, credentials, and for a stream
+/// its start.
 package struct SubscribeEndpoint: Sendable {
     private let services: SubscribeServices
     private let refusal: Refusal
@@ -92,7 +93,8 @@ package struct SubscribeEndpoint: Sendable {
         }
     }
 
-    /// Whatever is acknowledged behind the start is delivered, so it is fixed before the 101 (PROTOCOL 3).
+    /// Whatever is acknowledged behind the start is delivered, so it is fixed before the 101
+    /// (doc:HTTP).
     private func fixStart(
         _ topic: TopicName, _ from: StartPosition, _ info: ConnectionInfo,
         completion: @escaping (Result<FollowerStart?, BrokerError>) -> Void

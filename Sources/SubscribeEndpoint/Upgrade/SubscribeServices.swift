@@ -42,7 +42,8 @@ enum SessionAdmission: Sendable {
     case identified(Identity)
     /// None were sent: the first message is to bring them.
     case awaitsAuth
-    /// A token in the subprotocol was not accepted; told in the session, as browsers can't read a failed upgrade.
+    /// A token in the subprotocol was not accepted; told in the session, as browsers can't read a
+    /// failed upgrade.
     case refused(BrokerError)
 
     var identity: Identity? {

@@ -34,8 +34,8 @@ package final class HTTPClientConnection: Sendable {
     /// Host and Content-Length are added. After a failure that is not `bodyBytesMax` nobody knows
     /// whether the server acted on the request.
     ///
-    /// An answer with more than `bodyBytesMax` bytes, or that takes longer than `timeout`, fails and
-    /// ends the connection.
+    /// An answer with more than `bodyBytesMax` bytes, or that takes longer than `timeout`, fails
+    /// and ends the connection.
     package func send(
         _ head: HTTPRequestHead, body: ByteBuffer? = nil, bodyBytesMax: Int = 64 << 20,
         timeout: TimeAmount? = nil

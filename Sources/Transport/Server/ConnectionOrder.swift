@@ -15,7 +15,8 @@ package final class ConnectionOrder {
     /// Makes what comes wait until `release`.
     package func hold() { isHolding = true }
 
-    /// Runs `body` after what waits already; the transport bounds how many requests a connection has.
+    /// Runs `body` after what waits already; the transport bounds how many requests a connection
+    /// has.
     package func wait(_ body: @escaping () -> Void) { waiting.append(body) }
 
     /// Lets those that wait go on, until one of them holds again.

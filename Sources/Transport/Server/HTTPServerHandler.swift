@@ -3,8 +3,8 @@ internal import NIOHTTP1
 
 /// HTTP on one connection: asks the service, keeps answers in order, and leaves at an upgrade.
 ///
-/// Owner of the socket at the channel's head, and the only handler behind it, which the parser gives
-/// its parts to. All answers of one loop turn leave in one write.
+/// Owner of the socket at the channel's head, and the only handler behind it, which the parser
+/// gives its parts to. All answers of one loop turn leave in one write.
 final class HTTPServerHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
 

@@ -11,7 +11,8 @@ package protocol HTTPService: Sendable {
 
     /// Answers an admitted request whose body is complete and within the admitted limit.
     ///
-    /// Called on the event loop. `HTTPExchange.answer` is to be called exactly once, from any thread.
+    /// Called on the event loop. `HTTPExchange.answer` is to be called exactly once, from any
+    /// thread.
     func respond(to exchange: HTTPExchange)
 
     /// Words the answer to a request that the transport itself refuses; called on the event loop.

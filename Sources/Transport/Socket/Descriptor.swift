@@ -2,8 +2,8 @@ internal import Glibc
 
 /// A connected socket's descriptor, which NIO owns and closes.
 ///
-/// The number may be another connection's as soon as NIO has closed it: whoever holds this must know
-/// that the channel is open before each call.
+/// The number may be another connection's as soon as NIO has closed it: whoever holds this must
+/// know that the channel is open before each call.
 struct Descriptor {
     let number: CInt
 

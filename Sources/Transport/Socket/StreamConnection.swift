@@ -18,8 +18,8 @@ package protocol StreamHandler: AnyObject {
 
 /// The socket of an upgraded connection.
 ///
-/// Confined to its event loop. Records are sealed and written straight to the descriptor; what the kernel does not take is kept
-/// and makes the connection blocked until it was flushed.
+/// Confined to its event loop. Records are sealed and written straight to the descriptor; what the
+/// kernel does not take is kept and makes the connection blocked until it was flushed.
 package final class StreamConnection {
     package let info: ConnectionInfo
     private let socket: SocketHandler

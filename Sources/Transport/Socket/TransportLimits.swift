@@ -4,7 +4,8 @@ package import NIOCore
 package struct TransportLimits: Sendable {
     /// Connections at once on all listeners; what comes above is accepted and closed at once.
     package var connectionsMax = 65_536
-    /// Bytes of one request's line and headers, and of what may wait for the rest of them; over it 431.
+    /// Bytes of one request's line and headers, and of what may wait for the rest of them; over it
+    /// 431.
     package var headerBytesMax = 16 * 1024
     /// Number of one request's header fields; over it 431.
     package var headerCountMax = 128

@@ -44,8 +44,9 @@ import Testing
         try await eventually("not ready") { !node.log.isReady }
         var refused = await node.log.append(["2"], to: topic)
         if refused.brief == ["outcome_unknown"] {
-            // The follower noticed first, so this one went into the append connection as it broke: what
-            // became of it cannot be known, and it is given up later. The next is refused at once.
+            // The follower noticed first, so this one went into the append connection as it broke:
+            // what became of it cannot be known, and it is given up later. The next is refused at
+            // once.
             #expect(refused.error?.committed == .unknown)
             refused = await node.log.append(["2"], to: topic)
         }

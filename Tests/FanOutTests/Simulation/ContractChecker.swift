@@ -1,7 +1,7 @@
 internal import EventModel
 internal import FanOut
 
-/// One client's view of its session, held against the contract (DESIGN 2, PROTOCOL 2).
+/// One client's view of its session, held against the contract (doc:Contract, doc:Session).
 struct ContractChecker {
     private struct Known {
         let patterns: [TopicPattern]

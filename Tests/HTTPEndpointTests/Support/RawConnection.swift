@@ -6,7 +6,8 @@ import Transport
 
 @testable import HTTPEndpoint
 
-/// Sends the text to a new server and gives all that comes until the connection ends, without dates.
+/// Sends the text to a new server and gives all that comes until the connection ends, without
+/// dates.
 func talk(
     _ broker: HTTPBroker, _ text: String, limits: TransportLimits = TransportLimits()
 ) async throws -> String {

@@ -1,7 +1,8 @@
 import EventModel
 import Synchronization
 
-/// A log that answers as the test says: it counts offsets, fails with a given error, or holds its answers back.
+/// A log that answers as the test says: it counts offsets, fails with a given error, or holds its
+/// answers back.
 final class ScriptedLog: EventLog {
     struct State {
         var appends: [AppendRequest] = []

@@ -1,8 +1,8 @@
 package import EventModel
 package import SessionProtocol
 
-/// Checks that a broker delivers every offset once and in order, or says which it does not (DESIGN
-/// 2.2).
+/// Checks that a broker delivers every offset once and in order, or says which it does not
+/// (doc:Contract).
 package struct DeliveryCheck: Sendable {
     private var cursors: [TopicName: Cursor] = [:]
     /// Delivered events.
@@ -58,7 +58,8 @@ package struct DeliveryCheck: Sendable {
         _ topic: TopicName, from first: Offset, to cursor: Cursor, what: String
     ) throws(Violation) {
         guard let last = cursors.updateValue(cursor, forKey: topic) else { return }
-        // Another incarnation of the same topic goes on silently behind what was not lost (DESIGN 5).
+        // Another incarnation of the same topic goes on silently behind what was not lost
+        // (doc:Log).
         let goesOn = last.epoch.topicID != nil && last.epoch.topicID == cursor.epoch.topicID
         guard last.epoch == cursor.epoch || goesOn else {
             throw Violation(

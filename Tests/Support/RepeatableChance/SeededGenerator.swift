@@ -1,6 +1,7 @@
 internal import FoundationEssentials
 
-/// Chance that can be repeated: SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).
+/// Chance that can be repeated: SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number
+/// Generators, 2014).
 ///
 /// Random tests print the seed; `SLUICE_SEED` gives it back.
 package struct SeededGenerator: RandomNumberGenerator {
