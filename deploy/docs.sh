@@ -16,6 +16,7 @@ docc=$library/../../bin/docc
     "Install the whole toolchain: https://www.swift.org/install/linux/"
 
 rm -rf .build/documentation
+mkdir -p .build
 "$docc" convert Sources/Documentation.docc --output-dir .build/documentation \
     --fallback-display-name Sluice --fallback-bundle-identifier sluice --warnings-as-errors
 say "the documentation is in .build/documentation"
