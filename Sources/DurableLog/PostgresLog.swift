@@ -3,7 +3,8 @@ package import Logging
 package import PostgresBridge
 internal import Synchronization
 
-/// The log in PostgreSQL: committed events, the topics, and the tokens (doc:WayOfAnEvent, doc:Log).
+/// The log in PostgreSQL: committed events, the topics, and the tokens (doc:AppendAndFollow,
+/// doc:Log).
 ///
 /// Its folders are the way of an event: `Append` commits it, `Follow` tells the fan-out, `Read`
 /// serves pages, `Housekeeping` lets it go. Each has threads and connections of its own; what they

@@ -6,7 +6,7 @@ internal import Synchronization
 /// The node's one listener at the log: hands events to the event loops that follow their topic.
 ///
 /// One FIFO per loop (`EventLoop.execute`) carries events and joins alike, so a join at the head
-/// misses nothing (doc:WayOfAnEvent).
+/// misses nothing (doc:AppendAndFollow).
 package final class DeliveryHub: TailSink {
     /// Which loops follow each topic, by number: one for the loop's feed, and one for each question
     /// to follow it that is under way.

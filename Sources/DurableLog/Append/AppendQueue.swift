@@ -8,7 +8,7 @@ package import EventModel
 /// flood does not delay the others. A line whose first request has to wait for a topic is held, and
 /// costs the others nothing, until that topic is released.
 package struct AppendQueue: Sendable {
-    /// The most events of a batch (doc:WayOfAnEvent).
+    /// The most events of a batch (doc:AppendAndFollow).
     package static let batchEventsMax = 500
     /// The most bytes of a batch; a single larger request is a batch of its own.
     package static let batchBytesMax = 1 << 20

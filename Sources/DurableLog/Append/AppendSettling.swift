@@ -3,7 +3,7 @@ internal import Logging
 internal import PostgresBridge
 
 /// What becomes of a batch that was refused, or whose connection was lost (rules 2 to 5 of the
-/// log's contract, doc:WayOfAnEvent).
+/// log's contract, doc:AppendAndFollow).
 extension AppendThread {
     /// PostgreSQL, or a pooler before it, refused the open batch.
     func refused(_ error: PostgresError, _ link: AppendConnection) throws(PostgresError) {

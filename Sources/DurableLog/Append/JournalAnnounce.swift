@@ -1,7 +1,7 @@
 package import EventModel
 
 /// The NOTIFY that tells nodes that topics have new heads: `incarnation writer seq topic:head …`
-/// (doc:WayOfAnEvent).
+/// (doc:AppendAndFollow).
 package struct JournalAnnounce: Hashable, Sendable {
     package static let channel = "sluice_announce"
     /// PostgreSQL takes payloads of fewer than 8000 bytes (async.c, NOTIFY_PAYLOAD_MAX_LENGTH).

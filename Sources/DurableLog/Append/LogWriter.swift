@@ -43,7 +43,7 @@ final class LogWriter: Sendable {
         topics.start()
         announcer?.start()
         // 0 is the drain of the outbox; the random number is this node's (log of writers,
-        // doc:WayOfAnEvent).
+        // doc:AppendAndFollow).
         let writerID = Int64.random(in: 1...Int64.max)
         let thread = PostgresThread(name: "sluice-append") { [self] in
             AppendThread(self, writerID: writerID).run()

@@ -5,7 +5,7 @@ internal import Synchronization
 ///
 /// Ids belong to an incarnation, so a lookup names it. Only reading advances the version; what an
 /// append learned by creating a topic is known for lookups, but told to nobody until it has been
-/// read (doc:WayOfAnEvent, "New topics").
+/// read (doc:AppendAndFollow, "New topics").
 final class Catalog: Sendable {
     private let state = Mutex(CatalogState())
 

@@ -3,7 +3,7 @@ internal import Logging
 internal import PostgresBridge
 
 /// The follower's thread: LISTEN as a hint, the journal each second as the truth, pages for what is
-/// missing (doc:WayOfAnEvent).
+/// missing (doc:AppendAndFollow).
 ///
 /// Never inside a transaction: a listener that idles in one stops PostgreSQL from cleaning the
 /// notification queue.

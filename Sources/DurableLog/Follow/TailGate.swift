@@ -1,7 +1,7 @@
 package import EventModel
 
 /// Lets the events of one followed topic through once and in order, whatever source they come from
-/// (doc:WayOfAnEvent, "Following").
+/// (doc:AppendAndFollow, "Following").
 ///
 /// Sources are this node's own appends, announces, the journal and pages. What is not above the
 /// last event that went through is dropped; what is right behind it goes through; what leaves a

@@ -7,7 +7,7 @@ internal import Synchronization
 /// SQL publishers, retention, the journal's and the keys' age.
 ///
 /// Every node takes part; each step's advisory lock, taken for its transaction, lets one of them do
-/// it (doc:WayOfAnEvent).
+/// it (doc:AppendAndFollow).
 final class Housekeeper: Sendable {
     private let context: LogContext
     private let wakeup = PostgresWakeup()

@@ -6,7 +6,7 @@ internal import SluiceClient
 /// A request is either of events with ids of their own, or of events without: an idempotency key of
 /// the request would overrule the ids (doc:HTTP), and without either a retry could append twice.
 struct PublishBatch {
-    /// As many as the broker takes into one commit (doc:WayOfAnEvent).
+    /// As many as the broker takes into one commit (doc:AppendAndFollow).
     static let eventsMax = 500
     static let bytesMax = 1 << 20
 
