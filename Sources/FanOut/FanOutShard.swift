@@ -275,22 +275,22 @@ package final class FanOutShard {
 
     /// Flushes the subscriber in this turn.
     package func markDirty(_ subscriber: Subscriber) {
-        guard !subscriber.isDirty else { return }
-        subscriber.isDirty = true
-        dirty.append(subscriber)
-        guard !isFlushScheduled else { return }
-        isFlushScheduled = true
-        actor.scheduleFlush()
+        if needsSchedule(for: subscriber) { actor.scheduleFlush() }
     }
 
     /// Flushes the subscriber again, when others and the loop's sockets had their turn.
     package func flushNextTurn(_ subscriber: Subscriber) {
-        guard !subscriber.isDirty else { return }
+        if needsSchedule(for: subscriber) { actor.scheduleFlushLater() }
+    }
+
+    /// Puts the subscriber among those to flush; says whether a flush has to be scheduled for it.
+    private func needsSchedule(for subscriber: Subscriber) -> Bool {
+        guard !subscriber.isDirty else { return false }
         subscriber.isDirty = true
         dirty.append(subscriber)
-        guard !isFlushScheduled else { return }
+        guard !isFlushScheduled else { return false }
         isFlushScheduled = true
-        actor.scheduleFlushLater()
+        return true
     }
 
     /// Flushes those for whom something came since the last time, for `Limits.flushTurn` and one

@@ -8,7 +8,6 @@ package import Transport
 /// The broker over HTTP: publishes in place, WebSockets to the subscribe endpoint, the rest in a
 /// task of its own.
 package final class HTTPBroker: HTTPService {
-    private let limits: Limits
     private let access: RequestAccess
     private let problems: Problems
     private let publishes: PublishEndpoint
@@ -34,7 +33,6 @@ package final class HTTPBroker: HTTPService {
         now: @escaping @Sendable () -> Timestamp,
         requestID: @escaping @Sendable () -> String = HTTPBroker.randomRequestID, logger: Logger
     ) {
-        self.limits = limits
         self.upgrades = upgrades
         access = RequestAccess(authenticate: authenticate)
         problems = Problems(requestID: requestID, logger: logger)

@@ -4,7 +4,8 @@ extension JSONScanner {
     /// The error names the string as `field`.
     ///
     /// - Returns: The text.
-    /// - Throws: `invalid_json` for NUL and lone surrogates, which `key`, `event_id` and attributes may not hold (doc:CommonRules).
+    /// - Throws: `invalid_json` for NUL and lone surrogates, which `key`, `event_id` and
+    ///   attributes may not hold (doc:CommonRules).
     package func text(of range: Range<Int>, field: String) throws(BrokerError) -> String {
         let inner = bytes[range.lowerBound + 1..<range.upperBound - 1]
         guard inner.contains(UInt8(ascii: "\\")) else {
