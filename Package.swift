@@ -82,7 +82,7 @@ let package = Package(
             ],
             swiftSettings: settings),
         .target(
-            name: "SubscribeEndpoint",
+            name: "SessionEndpoint",
             dependencies: [
                 "EventModel", "WebSocketCodec", "SessionProtocol", "FanOut", "Delivery",
                 "AccessControl", "Transport", "OpenSSLBridge", nioCore, nioHTTP1, deque,
@@ -92,7 +92,7 @@ let package = Package(
             name: "BrokerRuntime",
             dependencies: [
                 "EventModel", "AccessControl", "PostgresBridge", "ManagedPostgres", "DurableLog",
-                "Transport", "Delivery", "HTTPEndpoint", "SessionProtocol", "SubscribeEndpoint",
+                "Transport", "Delivery", "HTTPEndpoint", "SessionProtocol", "SessionEndpoint",
                 "OpenSSLBridge", nioCore, nioHTTP1, nioPosix, lifecycle,
                 unixSignals, logging,
             ],
@@ -185,9 +185,9 @@ let package = Package(
             name: "DeliveryTests", dependencies: ["Delivery", "EventModel"],
             swiftSettings: settings),
         .testTarget(
-            name: "SubscribeEndpointTests",
+            name: "SessionEndpointTests",
             dependencies: [
-                "SubscribeEndpoint", "Delivery", "MemoryLog", "FanOut", "EventModel",
+                "SessionEndpoint", "Delivery", "MemoryLog", "FanOut", "EventModel",
                 "AccessControl",
                 "SessionProtocol", "WebSocketCodec", "OpenSSLBridge", "Transport", nioCore,
                 nioPosix, nioHTTP1, logging,

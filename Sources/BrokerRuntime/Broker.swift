@@ -10,7 +10,7 @@ internal import NIOPosix
 internal import OpenSSLBridge
 internal import ServiceLifecycle
 internal import SessionProtocol
-internal import SubscribeEndpoint
+internal import SessionEndpoint
 internal import Transport
 internal import UnixSignals
 
@@ -94,11 +94,11 @@ package struct Broker: Service {
     ) async throws {
         let authenticator = Authenticator(
             store: log, digest: { Digest.sha256($0) }, date: { Timestamp.now })
-        var authenticate: SubscribeServices.Authenticate?
+        var authenticate: SessionServices.Authenticate?
         if configuration.auth == .token {
             authenticate = { authenticator.authenticate($0, completion: $1) }
         }
-        let services = SubscribeServices(
+        let services = SessionServices(
             log: log, hub: hub,
             terms: SessionTerms(
                 node: configuration.node, version: ProgramVersion.current,

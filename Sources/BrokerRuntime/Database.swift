@@ -8,7 +8,7 @@ package import PostgresBridge
 /// The server that holds the log: the user's, or one of our own in the data directory (doc:Log).
 struct Database: Sendable {
     let configuration: PostgresConfiguration
-    private let managed: ManagedPostgres?
+    private let managed: ManagedServer?
 
     /// Whether no other node can be on it.
     var isPrivate: Bool { managed != nil }
@@ -21,7 +21,7 @@ struct Database: Sendable {
     ) async throws -> Database {
         let managed =
             settings.databaseURL == nil
-            ? ManagedPostgres(
+            ? ManagedServer(
                 directory: settings.dataDirectory, binaries: settings.postgresBinaries,
                 // One request may name 10,000 topics, and each takes a lock.
                 extraSettings: ["max_locks_per_transaction": "512"], logger: logger)

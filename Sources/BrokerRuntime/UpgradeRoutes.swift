@@ -1,16 +1,16 @@
 internal import EventModel
 internal import HTTPEndpoint
 internal import NIOHTTP1
-internal import SubscribeEndpoint
+internal import SessionEndpoint
 internal import Transport
 
 /// Joins the two endpoints: HTTP finds the route of an upgrade, the subscribe endpoint makes the
 /// WebSocket.
 struct UpgradeRoutes: UpgradeService {
-    private let endpoint: SubscribeEndpoint
+    private let endpoint: WebSocketAdmission
 
-    init(_ services: SubscribeServices) {
-        endpoint = SubscribeEndpoint(services, refusal: Self.refuse)
+    init(_ services: SessionServices) {
+        endpoint = WebSocketAdmission(services, refusal: Self.refuse)
     }
 
     func upgrade(

@@ -17,13 +17,13 @@ package final class PostgresLog: EventLog {
     }
 
     let context: LogContext
-    private let tail = Tail()
-    private let writer: LogWriter
-    let reader: LogReader
-    /// Apart from the log's reader: replays and the check of who asks must not wait for each other.
-    let tokenReader: LogReader
+    private let followed = FollowedTopics()
+    private let appends: AppendInbox
+    let reads: ReadInbox
+    /// Apart from the log's reads: replays and the check of who asks must not wait for each other.
+    let tokenReads: ReadInbox
     let lookups = SharedQuestions<TokenLookup.Key, TokenLookup>()
-    private let follower: LogFollower
+    private let follows: FollowInbox
     private let housekeeper: Housekeeper
     private let life = Mutex(Life.created)
 
@@ -44,27 +44,27 @@ package final class PostgresLog: EventLog {
         context = LogContext(
             configuration: configuration, listenConninfo: listenConninfo, limits: limits,
             createsTopics: createsTopics, logger: logger)
-        follower = LogFollower(context, tail)
-        writer = LogWriter(context, tail, follower, announces: announces)
-        reader = LogReader(context, role: "reader", threadCount: 3)
-        tokenReader = LogReader(context, role: "tokens", threadCount: 1)
+        follows = FollowInbox(context, followed)
+        appends = AppendInbox(context, followed, follows, announces: announces)
+        reads = ReadInbox(context, role: "reader", threadCount: 3)
+        tokenReads = ReadInbox(context, role: "tokens", threadCount: 1)
         housekeeper = Housekeeper(context)
     }
 
     /// Starts the threads; connections come up when the database does.
     ///
     /// Once.
-    package func start(sink: any TailSink) {
+    package func start(sink: any LogSink) {
         let isFirst = life.withLock { life in
             defer { if life == .created { life = .started } }
             return life == .created
         }
         precondition(isFirst, "bug: the log was started before")
-        tail.begin(sink: sink)
-        follower.start()
-        writer.start()
-        reader.start()
-        tokenReader.start()
+        followed.begin(sink: sink)
+        follows.start()
+        appends.start()
+        reads.start()
+        tokenReads.start()
         housekeeper.start()
     }
 
@@ -77,33 +77,33 @@ package final class PostgresLog: EventLog {
             return life == .started
         }
         guard isStarted else { return }
-        writer.stop()
+        appends.stop()
         housekeeper.stop()
-        reader.stop()
-        tokenReader.stop()
-        follower.stop()
+        reads.stop()
+        tokenReads.stop()
+        follows.stop()
     }
 
     // MARK: EventLog
 
-    package var isReady: Bool { writer.isUp && follower.isListening }
+    package var isReady: Bool { appends.isUp && follows.isListening }
 
     package func append(_ request: AppendRequest, completion: @escaping AppendCompletion) {
-        writer.append(request, completion: completion)
+        appends.append(request, completion: completion)
     }
 
     package func follow(
         _ topics: [TopicName],
         completion: @escaping @Sendable (Result<[TopicPosition], BrokerError>) -> Void
     ) {
-        follower.leave(
+        follows.leave(
             .follow(
                 FollowRequest(
                     topics: topics, completion: completion,
                     deadline: .now + LogContext.reconnectPatience)))
     }
 
-    package func unfollow(_ topics: [TopicName]) { follower.leave(.unfollow(topics)) }
+    package func unfollow(_ topics: [TopicName]) { follows.leave(.unfollow(topics)) }
 
     package func topics(matching pattern: TopicPattern) -> [TopicName] {
         context.catalog.topics(matching: pattern)
@@ -113,38 +113,38 @@ package final class PostgresLog: EventLog {
         of topic: TopicName, after: Offset, events: Int, bytes: Int,
         completion: @escaping @Sendable (Result<EventPage, BrokerError>) -> Void
     ) {
-        reader.page(of: topic, after: after, events: events, bytes: bytes, completion: completion)
+        reads.page(of: topic, after: after, events: events, bytes: bytes, completion: completion)
     }
 
     package func offsets(
         of topics: [TopicName], at time: Timestamp,
         completion: @escaping @Sendable (Result<[TopicName: Offset], BrokerError>) -> Void
     ) {
-        reader.offsets(of: topics, at: time, completion: completion)
+        reads.offsets(of: topics, at: time, completion: completion)
     }
 
     package func resume(
         _ cursors: [TopicName: Cursor],
         completion: @escaping @Sendable (Result<[TopicName: Resumption], BrokerError>) -> Void
     ) {
-        reader.resume(cursors, completion: completion)
+        reads.resume(cursors, completion: completion)
     }
 
     package func describe(_ topic: TopicName) async throws(BrokerError) -> TopicDescription? {
-        try await reader.describe(topic)
+        try await reads.describe(topic)
     }
 
     package func list(
         matching pattern: TopicPattern, after: TopicName?, count: Int
     ) async throws(BrokerError) -> [TopicDescription] {
-        try await reader.list(matching: pattern, after: after, count: count)
+        try await reads.list(matching: pattern, after: after, count: count)
     }
 
     package func create(
         _ topic: TopicName, settings: TopicSettings
     ) async throws(BrokerError) -> TopicDescription {
-        let created = try await reader.create(topic, settings: settings)
-        follower.catalogChanged()
+        let created = try await reads.create(topic, settings: settings)
+        follows.catalogChanged()
         return created
     }
 }

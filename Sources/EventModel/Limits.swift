@@ -45,7 +45,7 @@ package struct Limits: Sendable {
     package var pageBytesMax = 256 << 10
     /// Bytes of newest events that a node keeps in memory for replays, over all topics and event
     /// loops; each loop has an equal share.
-    package var tailCacheBytesMax = 64 << 20
+    package var recentEventsBytesMax = 64 << 20
     /// Events and bytes that wait for the log; over it publishers get 429.
     package var appendQueueEventsMax = 100_000
     package var appendQueueBytesMax = 64 << 20

@@ -4,13 +4,13 @@ internal import EventModel
 /// What waits for one session's socket, in order: events and notices, bounded by the session in
 /// bytes.
 package struct Backlog {
-    /// A message, and the follower whose cursor it moved; none for notices and control messages.
+    /// A message, and the reader whose cursor it moved; none for notices and control messages.
     private struct Item {
         /// Bytes of the message that only this subscriber gets, before the shared ones.
         let own: [UInt8]
         let bytes: [UInt8]
-        let follower: Follower?
-        /// The follower's offset before this message, to fall back to when it is dropped.
+        let reader: TopicReader?
+        /// The reader's offset before this message, to fall back to when it is dropped.
         let before: Offset
         let isControl: Bool
 
@@ -41,25 +41,25 @@ package struct Backlog {
         budgetedByteCount == 0 || budgetedByteCount + size <= bytesMax
     }
 
-    /// An event or a gap: it moves the follower's cursor on from `before`, and may be dropped.
+    /// An event or a gap: it moves the reader's cursor on from `before`, and may be dropped.
     ///
     /// `own` goes before the shared bytes and is part of the message.
     mutating func append(
-        _ bytes: [UInt8], own: [UInt8] = [], of follower: Follower, before: Offset
+        _ bytes: [UInt8], own: [UInt8] = [], of reader: TopicReader, before: Offset
     ) {
         append(
-            Item(own: own, bytes: bytes, follower: follower, before: before, isControl: false))
-        follower.subscription.waitingBytes += own.count + bytes.count
+            Item(own: own, bytes: bytes, reader: reader, before: before, isControl: false))
+        reader.subscription.waitingBytes += own.count + bytes.count
     }
 
-    /// A notice that belongs to no follower; never dropped.
+    /// A notice that belongs to no reader; never dropped.
     mutating func append(notice bytes: [UInt8]) {
-        append(Item(own: [], bytes: bytes, follower: nil, before: 0, isControl: false))
+        append(Item(own: [], bytes: bytes, reader: nil, before: 0, isControl: false))
     }
 
     /// A reply or the like; never dropped, and outside the budget.
     mutating func append(control bytes: [UInt8]) {
-        append(Item(own: [], bytes: bytes, follower: nil, before: 0, isControl: true))
+        append(Item(own: [], bytes: bytes, reader: nil, before: 0, isControl: true))
         controlByteCount += bytes.count
     }
 
@@ -79,7 +79,7 @@ package struct Backlog {
         while filled < record.count, let item = items.first {
             let size = item.size
             // What has begun is finished, so it is nothing that its subscription could drop.
-            if begun == 0 { item.follower?.subscription.waitingBytes -= size }
+            if begun == 0 { item.reader?.subscription.waitingBytes -= size }
             let count = min(size - begun, record.count - filled)
             let place = UnsafeMutableRawBufferPointer(rebasing: record[filled..<filled + count])
             Self.copy(item, from: begun, to: place)
@@ -118,24 +118,24 @@ package struct Backlog {
         longest = 0
     }
 
-    /// Takes out what waits for the followers that `isDropped` names, in one pass over everything
+    /// Takes out what waits for the readers that `isDropped` names, in one pass over everything
     /// that waits.
     ///
     /// Calls `fallBack` once for each, with the offset that it had before the first message
     /// dropped. A message that has begun stays.
     mutating func drop(
-        where isDropped: (Follower) -> Bool, fallBack: (Follower, Offset) -> Void
+        where isDropped: (TopicReader) -> Bool, fallBack: (TopicReader, Offset) -> Void
     ) {
         var kept = Deque<Item>()
         var told: Set<ObjectIdentifier> = []
         for (index, item) in items.enumerated() {
-            guard let follower = item.follower, isDropped(follower), index > 0 || begun == 0 else {
+            guard let reader = item.reader, isDropped(reader), index > 0 || begun == 0 else {
                 kept.append(item)
                 continue
             }
             byteCount -= item.size
-            follower.subscription.waitingBytes -= item.size
-            if told.insert(ObjectIdentifier(follower)).inserted { fallBack(follower, item.before) }
+            reader.subscription.waitingBytes -= item.size
+            if told.insert(ObjectIdentifier(reader)).inserted { fallBack(reader, item.before) }
         }
         items = kept
     }

@@ -4,7 +4,7 @@ package import EventModel
 /// One event loop's part of the fan-out: the topics that its subscribers follow, and who follows
 /// them.
 ///
-/// Confined to its loop. Events and joins come through one FIFO, so a follower that joins at the
+/// Confined to its loop. Events and joins come through one FIFO, so a reader that joins at the
 /// head misses nothing.
 package final class FanOutShard {
     private var feeds: [TopicName: TopicFeed] = [:]
@@ -12,7 +12,7 @@ package final class FanOutShard {
     private var patternSubscriptions: [TopicPattern: [ObjectIdentifier: Subscription]] = [:]
     /// Topics that came into being and are to be followed before their subscriptions join them.
     private var awaited: [TopicName: [Subscription]] = [:]
-    private var reads: [ReadKey: [Follower]] = [:]
+    private var reads: [ReadKey: [TopicReader]] = [:]
     /// For whom something came since they were flushed last, in turn.
     private var dirty = Deque<Subscriber>()
     /// Those of them that were found to be replaying: live delivery goes first.
@@ -20,8 +20,8 @@ package final class FanOutShard {
     private var isFlushScheduled = false
     /// How many live subscribers are flushed between two looks at the clock.
     private static let flushesPerLook = 16
-    /// Followers whose read failed: asked again at the next tick.
-    private var stalled: [Follower] = []
+    /// Readers whose read failed: asked again at the next tick.
+    private var stalled: [TopicReader] = []
     /// The feed of each event in memory, oldest first; for eviction.
     private var cacheOrder = EvictionOrder()
     private let limits: Limits
@@ -53,10 +53,10 @@ package final class FanOutShard {
         guard let feed = feeds[topic] else { return }
         let new = feed.advance(events)
         guard !new.isEmpty else { return }
-        for follower in feed.followers where follower.isLive {
-            follower.subscription.subscriber.deliver(new, to: follower)
+        for reader in feed.readers where reader.isLive {
+            reader.subscription.subscriber.deliver(new, to: reader)
         }
-        cacheOrder.appended(new, to: feed, bytesMax: limits.tailCacheBytesMax)
+        cacheOrder.appended(new, to: feed, bytesMax: limits.recentEventsBytesMax)
     }
 
     /// Topics that are new: subscriptions whose patterns match follow them from their first event.
@@ -110,21 +110,21 @@ package final class FanOutShard {
         }
         guard let feed = feeds.removeValue(forKey: topic) else { return }
         cacheOrder.forget(bytes: feed.evictAll())
-        for follower in feed.followers {
-            follower.subscription.subscriber.topicDeleted(follower)
+        for reader in feed.readers {
+            reader.subscription.subscriber.topicDeleted(reader)
         }
     }
 
     /// Events below `earliest` are not to be read any more.
     ///
-    /// Where that is beyond what was fanned out, the topic goes on there, and its live followers
+    /// Where that is beyond what was fanned out, the topic goes on there, and its live readers
     /// ask the log for what they will not get.
     package func purged(_ topic: TopicName, earliest: Offset) {
         guard let feed = feeds[topic] else { return }
         cacheOrder.forget(bytes: feed.purge(below: earliest))
         guard feed.skip(to: earliest - 1) else { return }
-        for follower in feed.followers where follower.isLive {
-            follower.subscription.subscriber.topicOvertaken(follower)
+        for reader in feed.readers where reader.isLive {
+            reader.subscription.subscriber.topicOvertaken(reader)
         }
     }
 
@@ -133,8 +133,8 @@ package final class FanOutShard {
         guard let feed = feeds[position.topic] else { return }
         cacheOrder.forget(bytes: feed.evictAll())
         feed.restart(position, fork: fork)
-        for follower in feed.followers {
-            follower.subscription.subscriber.topicRestarted(follower, fork: fork)
+        for reader in feed.readers {
+            reader.subscription.subscriber.topicRestarted(reader, fork: fork)
         }
     }
 
@@ -169,7 +169,7 @@ package final class FanOutShard {
     /// meanwhile is ignored. `gone` are topics that the client has a cursor of and that do not
     /// exist.
     package func join(
-        _ subscription: Subscription, _ starts: [FollowerStart], gone: [TopicName] = []
+        _ subscription: Subscription, _ starts: [ReaderStart], gone: [TopicName] = []
     ) {
         guard isRegistered(subscription) else { return }
         for start in starts {
@@ -180,14 +180,14 @@ package final class FanOutShard {
         let new = subscription.newTopics
         subscription.newTopics = []
         let toFollow = new.filter { topic in
-            subscription.follower(of: topic) == nil && awaitFeed(of: topic, for: [subscription])
+            subscription.reader(of: topic) == nil && awaitFeed(of: topic, for: [subscription])
         }
         if !toFollow.isEmpty { actor.follow(toFollow) }
     }
 
     /// Ends a subscription; nothing of it is delivered any more.
     package func remove(_ subscription: Subscription) {
-        let feeds = subscription.followers.values.map(\.feed)
+        let feeds = subscription.readers.values.map(\.feed)
         subscription.subscriber.remove(subscription)
         let id = ObjectIdentifier(subscription)
         for pattern in subscription.patterns {
@@ -201,7 +201,7 @@ package final class FanOutShard {
                 }
             }
         }
-        for feed in feeds where feed.followers.isEmpty { feed.idleSince = now }
+        for feed in feeds where feed.readers.isEmpty { feed.idleSince = now }
         for topic in topicsAwaited {
             awaited[topic]?.removeAll { $0 === subscription }
             if awaited[topic]?.isEmpty == true { awaited[topic] = nil }
@@ -238,38 +238,38 @@ package final class FanOutShard {
 
     // MARK: Reads
 
-    /// Asks for the page behind the follower's cursor; all who ask for the same at the same time
+    /// Asks for the page behind the reader's cursor; all who ask for the same at the same time
     /// share it.
-    func read(for follower: Follower) {
-        let key = ReadKey(topic: follower.feed.topic, after: follower.cursor)
+    func read(for reader: TopicReader) {
+        let key = ReadKey(topic: reader.feed.topic, after: reader.cursor)
         if reads[key] != nil {
-            reads[key]?.append(follower)
+            reads[key]?.append(reader)
         } else {
-            reads[key] = [follower]
+            reads[key] = [reader]
             actor.read(
-                key.topic, after: key.after, in: follower.subscription.subscriber.encoding)
+                key.topic, after: key.after, in: reader.subscription.subscriber.encoding)
         }
     }
 
     /// The answer to `FanOutActor.read`; `nil` if the log could not be read.
     package func pageArrived(_ page: ReplayPage?, of topic: TopicName, after: Offset) {
-        let followers = reads.removeValue(forKey: ReadKey(topic: topic, after: after)) ?? []
+        let readers = reads.removeValue(forKey: ReadKey(topic: topic, after: after)) ?? []
         let events = page?.sharedEvents() ?? []
-        for follower in followers {
-            let subscriber = follower.subscription.subscriber
-            if let page, page.position.epoch == follower.feed.epoch {
-                subscriber.readEnded(for: follower)
-                subscriber.pageArrived(page, events, after: after, for: follower)
+        for reader in readers {
+            let subscriber = reader.subscription.subscriber
+            if let page, page.position.epoch == reader.feed.epoch {
+                subscriber.readEnded(for: reader)
+                subscriber.pageArrived(page, events, after: after, for: reader)
             } else {
                 // Also a page of an incarnation that this loop was not told of yet: it will be,
                 // until the next tick.
-                stalled.append(follower)
+                stalled.append(reader)
             }
         }
     }
 
     /// Bytes of newest events in memory, over all topics.
-    var tailCacheByteCount: Int { cacheOrder.byteCount }
+    var recentEventsByteCount: Int { cacheOrder.byteCount }
 
     // MARK: Turns and time
 
@@ -333,10 +333,10 @@ package final class FanOutShard {
     /// - Returns: The topics that need not be followed any more.
     package func tick(now: ContinuousClock.Instant) -> [TopicName] {
         self.now = now
-        for follower in stalled { follower.subscription.subscriber.readEnded(for: follower) }
+        for reader in stalled { reader.subscription.subscriber.readEnded(for: reader) }
         stalled = []
         let idle = feeds.values.filter { feed in
-            feed.followers.isEmpty && feed.idleSince.map { now - $0 > Self.idleFeedKept } ?? false
+            feed.readers.isEmpty && feed.idleSince.map { now - $0 > Self.idleFeedKept } ?? false
         }
         for feed in idle {
             cacheOrder.forget(bytes: feed.evictAll())

@@ -1,17 +1,17 @@
 internal import DequeModule
 internal import EventModel
 
-/// The followers of one session that replay: how many there are, whose turn it is to be refilled,
+/// The readers of one session that replay: how many there are, whose turn it is to be refilled,
 /// and for how many the log is being read.
 ///
 /// A topic that grows faster than the socket takes it must not starve the others, so they have
 /// turns. Who is being read for waits for the page instead.
 struct ReplayQueue {
-    /// Followers that replay, over all subscriptions, new topics' included.
+    /// Readers that replay, over all subscriptions, new topics' included.
     private(set) var replayingCount = 0
     /// Pages under way; bounded, so that what arrives fits the budget.
     private var readCount = 0
-    private var queue = Deque<Follower>()
+    private var queue = Deque<TopicReader>()
     /// Those in the queue that do not replay any more; fewer than the others, or taken out.
     private var staleCount = 0
     private static let readsMax = 2
@@ -20,23 +20,23 @@ struct ReplayQueue {
 
     // MARK: Who replays
 
-    /// The follower replays from now on.
-    mutating func began(_ follower: Follower) {
-        follower.isReplaying = true
+    /// The reader replays from now on.
+    mutating func began(_ reader: TopicReader) {
+        reader.isReplaying = true
         replayingCount += 1
-        if follower.isQueued { staleCount -= 1 } else { enqueue(follower) }
+        if reader.isQueued { staleCount -= 1 } else { enqueue(reader) }
     }
 
-    /// The follower is live, or has left.
-    mutating func ended(_ follower: Follower) {
-        follower.isReplaying = false
+    /// The reader is live, or has left.
+    mutating func ended(_ reader: TopicReader) {
+        reader.isReplaying = false
         replayingCount -= 1
-        guard follower.isQueued else { return }
+        guard reader.isQueued else { return }
         staleCount += 1
         guard staleCount * 2 > queue.count else { return }
-        queue.removeAll { follower in
-            if !follower.isReplaying { follower.isQueued = false }
-            return !follower.isReplaying
+        queue.removeAll { reader in
+            if !reader.isReplaying { reader.isQueued = false }
+            return !reader.isReplaying
         }
         staleCount = 0
     }
@@ -44,9 +44,9 @@ struct ReplayQueue {
     // MARK: Turns
 
     /// Whose turn it is.
-    mutating func next() -> Follower? {
-        while let follower = queue.first {
-            if follower.isReplaying { return follower }
+    mutating func next() -> TopicReader? {
+        while let reader = queue.first {
+            if reader.isReplaying { return reader }
             queue.removeFirst().isQueued = false
             staleCount -= 1
         }
@@ -56,27 +56,27 @@ struct ReplayQueue {
     /// The one that `next` gave has had its turn.
     mutating func nextServed() { queue.removeFirst().isQueued = false }
 
-    /// The follower, which replays, has another turn behind the others.
-    mutating func enqueue(_ follower: Follower) {
-        guard !follower.isQueued, !follower.isReading else { return }
-        follower.isQueued = true
-        queue.append(follower)
+    /// The reader, which replays, has another turn behind the others.
+    mutating func enqueue(_ reader: TopicReader) {
+        guard !reader.isQueued, !reader.isReading else { return }
+        reader.isQueued = true
+        queue.append(reader)
     }
 
     // MARK: Reads
 
     var mayRead: Bool { readCount < Self.readsMax }
 
-    /// A page is being read for the follower.
-    mutating func readBegan(for follower: Follower) {
+    /// A page is being read for the reader.
+    mutating func readBegan(for reader: TopicReader) {
         readCount += 1
-        follower.isReading = true
+        reader.isReading = true
     }
 
-    /// The read for the follower is over; it has another turn, if it still replays.
-    mutating func readEnded(for follower: Follower) {
+    /// The read for the reader is over; it has another turn, if it still replays.
+    mutating func readEnded(for reader: TopicReader) {
         readCount -= 1
-        follower.isReading = false
-        if follower.isReplaying { enqueue(follower) }
+        reader.isReading = false
+        if reader.isReplaying { enqueue(reader) }
     }
 }

@@ -47,32 +47,32 @@ package final class Subscriber {
         shard.markDirty(self)
     }
 
-    /// Events that the loop fans out now, for a live follower.
-    func deliver(_ events: ArraySlice<SharedEvent>, to follower: Follower) {
-        for event in events where event.offset > follower.cursor {
-            accept(event, for: follower)
-            if !follower.isLive { return }
+    /// Events that the loop fans out now, for a live reader.
+    func deliver(_ events: ArraySlice<SharedEvent>, to reader: TopicReader) {
+        for event in events where event.offset > reader.cursor {
+            accept(event, for: reader)
+            if !reader.isLive { return }
         }
     }
 
     /// Puts an event into the backlog; over the budget, the hungriest subscription goes back to the
     /// log.
-    private func accept(_ event: SharedEvent, for follower: Follower) {
+    private func accept(_ event: SharedEvent, for reader: TopicReader) {
         precondition(
-            event.offset == follower.cursor + 1,
-            "bug: \(follower.feed.topic) offset \(event.offset) delivered after \(follower.cursor)")
+            event.offset == reader.cursor + 1,
+            "bug: \(reader.feed.topic) offset \(event.offset) delivered after \(reader.cursor)")
         let bytes = event.bytes(in: encoding)
-        let own = ownBytes?(event, follower.subscription) ?? []
+        let own = ownBytes?(event, reader.subscription) ?? []
         while !hasRoom(for: own.count + bytes.count) {
             // One event that has begun, or is alone, always fits.
             guard let hungriest = subscriptions.max(by: { $0.waitingBytes < $1.waitingBytes }),
                 hungriest.waitingBytes > 0
             else { break }
             dropBacklog(of: hungriest)
-            if follower.cursor + 1 < event.offset { return }
+            if reader.cursor + 1 < event.offset { return }
         }
-        backlog.append(bytes, own: own, of: follower, before: follower.cursor)
-        follower.cursor = event.offset
+        backlog.append(bytes, own: own, of: reader, before: reader.cursor)
+        reader.cursor = event.offset
         shard.markDirty(self)
     }
 
@@ -81,31 +81,31 @@ package final class Subscriber {
     }
 
     /// Whether an event fits without dropping anything.
-    private func hasRoom(for event: SharedEvent, of follower: Follower) -> Bool {
-        let own = ownBytes?(event, follower.subscription).count ?? 0
+    private func hasRoom(for event: SharedEvent, of reader: TopicReader) -> Bool {
+        let own = ownBytes?(event, reader.subscription).count ?? 0
         return hasRoom(for: own + event.bytes(in: encoding).count)
     }
 
     /// Drops what waits for a subscription and lets it replay (doc:Subscriptions, policy `replay`).
     private func dropBacklog(of subscription: Subscription) {
-        backlog.drop(where: { $0.subscription === subscription }) { follower, cursor in
-            follower.cursor = cursor
-            if follower.isLive { startReplaying(follower) }
+        backlog.drop(where: { $0.subscription === subscription }) { reader, cursor in
+            reader.cursor = cursor
+            if reader.isLive { startReplaying(reader) }
         }
         tellOwed(by: subscription)
         shard.markDirty(self)
     }
 
-    /// Drops what waits for one follower, which falls back to what it had before.
-    private func dropBacklog(of follower: Follower) {
-        guard follower.subscription.waitingBytes > 0 else { return }
-        backlog.drop(where: { $0 === follower }) { $0.cursor = $1 }
+    /// Drops what waits for one reader, which falls back to what it had before.
+    private func dropBacklog(of reader: TopicReader) {
+        guard reader.subscription.waitingBytes > 0 else { return }
+        backlog.drop(where: { $0 === reader }) { $0.cursor = $1 }
     }
 
     // MARK: What is told beside events
 
     // Notices count into the budget. One that does not fit is not kept: it is made of the state of
-    // its follower or subscription when there is room.
+    // its reader or subscription when there is room.
 
     /// - Returns: `false` if the budget has no room; then the notice is owed.
     private func tell(_ notice: Notice) -> Bool {
@@ -116,16 +116,16 @@ package final class Subscriber {
         return true
     }
 
-    /// Tells the reset that comes before anything else of the follower's topic.
+    /// Tells the reset that comes before anything else of the reader's topic.
     ///
     /// - Returns: `false` if it is still owed.
-    private func tellReset(_ follower: Follower) -> Bool {
-        guard let reason = follower.owedReset else { return true }
-        let feed = follower.feed
-        let cursor = Cursor(epoch: feed.epoch, offset: follower.cursor)
+    private func tellReset(_ reader: TopicReader) -> Bool {
+        guard let reason = reader.owedReset else { return true }
+        let feed = reader.feed
+        let cursor = Cursor(epoch: feed.epoch, offset: reader.cursor)
         guard tell(.reset(topic: feed.topic, cursor: cursor, reason: reason)) else { return false }
-        follower.owedReset = nil
-        if reason == .recreated { follower.subscription.ends.beginTold(feed.topic) }
+        reader.owedReset = nil
+        if reason == .recreated { reader.subscription.ends.beginTold(feed.topic) }
         return true
     }
 
@@ -158,22 +158,22 @@ package final class Subscriber {
 
     // MARK: Live and replaying
 
-    private func startReplaying(_ follower: Follower) {
-        follower.isLive = false
-        if !follower.isSilent { follower.subscription.replayingCount += 1 }
-        replays.began(follower)
+    private func startReplaying(_ reader: TopicReader) {
+        reader.isLive = false
+        if !reader.isSilent { reader.subscription.replayingCount += 1 }
+        replays.began(reader)
     }
 
-    private func becomeLive(_ follower: Follower) {
-        stopReplaying(follower)
-        follower.isLive = true
-        follower.isSilent = false
-        tellOwed(by: follower.subscription)
+    private func becomeLive(_ reader: TopicReader) {
+        stopReplaying(reader)
+        reader.isLive = true
+        reader.isSilent = false
+        tellOwed(by: reader.subscription)
     }
 
-    private func stopReplaying(_ follower: Follower) {
-        if !follower.isSilent { follower.subscription.replayingCount -= 1 }
-        replays.ended(follower)
+    private func stopReplaying(_ reader: TopicReader) {
+        if !reader.isSilent { reader.subscription.replayingCount -= 1 }
+        replays.ended(reader)
     }
 
     /// Something has to be fetched, or told, before the subscriber is live everywhere.
@@ -189,20 +189,20 @@ package final class Subscriber {
             guard tellAll(owedBy: subscription) else { return }
             owing.removeFirst().isOwing = false
         }
-        while hasRoomForPage, let follower = replays.next() {
-            let feed = follower.feed
-            if !tellReset(follower) {
+        while hasRoomForPage, let reader = replays.next() {
+            let feed = reader.feed
+            if !tellReset(reader) {
                 return
-            } else if follower.cursor >= feed.head {
+            } else if reader.cursor >= feed.head {
                 replays.nextServed()
-                becomeLive(follower)
-            } else if let events = feed.recentEvents(after: follower.cursor) {
+                becomeLive(reader)
+            } else if let events = feed.recentEvents(after: reader.cursor) {
                 replays.nextServed()
-                guard refill(follower, from: events) else { return }
+                guard refill(reader, from: events) else { return }
             } else if replays.mayRead {
                 replays.nextServed()
-                replays.readBegan(for: follower)
-                shard.read(for: follower)
+                replays.readBegan(for: reader)
+                shard.read(for: reader)
             } else {
                 return
             }
@@ -210,15 +210,15 @@ package final class Subscriber {
     }
 
     /// - Returns: `false` if the backlog has no room for more.
-    private func refill(_ follower: Follower, from events: some Sequence<SharedEvent>) -> Bool {
+    private func refill(_ reader: TopicReader, from events: some Sequence<SharedEvent>) -> Bool {
         for event in events {
-            guard hasRoomForPage, hasRoom(for: event, of: follower) else {
-                replays.enqueue(follower)
+            guard hasRoomForPage, hasRoom(for: event, of: reader) else {
+                replays.enqueue(reader)
                 return false
             }
-            accept(event, for: follower)
+            accept(event, for: reader)
         }
-        becomeLive(follower)
+        becomeLive(reader)
         return true
     }
 
@@ -226,43 +226,43 @@ package final class Subscriber {
         backlog.byteCount < min(limits.pageBytesMax, limits.backlogBytesMax)
     }
 
-    private func isFollowing(_ follower: Follower) -> Bool {
-        follower.subscription.follower(of: follower.feed.topic) === follower
+    private func isFollowing(_ reader: TopicReader) -> Bool {
+        reader.subscription.reader(of: reader.feed.topic) === reader
     }
 
-    /// The read for the follower is over.
-    func readEnded(for follower: Follower) {
-        replays.readEnded(for: follower)
+    /// The read for the reader is over.
+    func readEnded(for reader: TopicReader) {
+        replays.readEnded(for: reader)
         shard.markDirty(self)
     }
 
-    /// A page behind `after` that was read for the follower.
+    /// A page behind `after` that was read for the reader.
     func pageArrived(
-        _ page: ReplayPage, _ events: [SharedEvent], after: Offset, for follower: Follower
+        _ page: ReplayPage, _ events: [SharedEvent], after: Offset, for reader: TopicReader
     ) {
         // It may have fallen back meanwhile, below what the page is about.
-        guard isFollowing(follower), follower.cursor == after, follower.owedReset == nil else {
+        guard isFollowing(reader), reader.cursor == after, reader.owedReset == nil else {
             return
         }
         let first = events.first?.offset ?? page.position.latest + 1
-        if first > after + 1 { tellGap(follower, upTo: first - 1, purgedBelow: page.purgedBelow) }
+        if first > after + 1 { tellGap(reader, upTo: first - 1, purgedBelow: page.purgedBelow) }
         for event in events {
-            guard hasRoom(for: event, of: follower) else { break }
-            accept(event, for: follower)
+            guard hasRoom(for: event, of: reader) else { break }
+            accept(event, for: reader)
         }
-        if follower.cursor >= follower.feed.head, !follower.isLive { becomeLive(follower) }
+        if reader.cursor >= reader.feed.head, !reader.isLive { becomeLive(reader) }
     }
 
     /// Two reasons are two gaps: purged below, retention above (doc:Session).
-    private func tellGap(_ follower: Follower, upTo last: Offset, purgedBelow: Offset) {
-        let split = min(max(purgedBelow - 1, follower.cursor), last)
+    private func tellGap(_ reader: TopicReader, upTo last: Offset, purgedBelow: Offset) {
+        let split = min(max(purgedBelow - 1, reader.cursor), last)
         for (end, reason) in [(split, GapReason.purged), (last, .retention)]
-        where end > follower.cursor {
+        where end > reader.cursor {
             let gap = Notice.gap(
-                topic: follower.feed.topic, epoch: follower.feed.epoch, from: follower.cursor + 1,
+                topic: reader.feed.topic, epoch: reader.feed.epoch, from: reader.cursor + 1,
                 to: end, reason: reason)
-            backlog.append(encoding.notice(gap), of: follower, before: follower.cursor)
-            follower.cursor = end
+            backlog.append(encoding.notice(gap), of: reader, before: reader.cursor)
+            reader.cursor = end
         }
     }
 
@@ -271,7 +271,7 @@ package final class Subscriber {
     func add(_ subscription: Subscription) { subscriptions.append(subscription) }
 
     /// Begins with each topic at its start; `subscribed` is in the backlog already.
-    func join(_ subscription: Subscription, _ starts: [FollowerStart], gone: [TopicName]) {
+    func join(_ subscription: Subscription, _ starts: [ReaderStart], gone: [TopicName]) {
         subscription.hasJoined = true
         for topic in gone { subscription.ends.ended(topic) }
         for start in starts { follow(start, subscription: subscription, isNew: false) }
@@ -281,26 +281,26 @@ package final class Subscriber {
 
     /// Begins with a topic that came into being after the subscription.
     func joinNew(_ feed: TopicFeed, subscription: Subscription) {
-        guard subscription.follower(of: feed.topic) == nil else { return }
+        guard subscription.reader(of: feed.topic) == nil else { return }
         let isAgain = subscription.ends.began(feed.topic)
-        let start = FollowerStart(feed: feed, cursor: 0, reset: isAgain ? .recreated : nil)
+        let start = ReaderStart(feed: feed, cursor: 0, reset: isAgain ? .recreated : nil)
         follow(start, subscription: subscription, isNew: true)
         shard.markDirty(self)
     }
 
-    private func follow(_ start: FollowerStart, subscription: Subscription, isNew: Bool) {
+    private func follow(_ start: ReaderStart, subscription: Subscription, isNew: Bool) {
         let feed = start.feed
         // The log may have begun another incarnation since the start was fixed.
         let offset = min(start.cursor, feed.fork(since: start.epoch) ?? start.cursor)
-        let follower = Follower(
+        let reader = TopicReader(
             feed: feed, subscription: subscription, cursor: offset,
             reset: start.reset ?? (offset < start.cursor ? .restored : nil), isNew: isNew)
-        subscription.add(follower)
-        if tellReset(follower), offset >= feed.head {
-            follower.isLive = true
-            follower.isSilent = false
+        subscription.add(reader)
+        if tellReset(reader), offset >= feed.head {
+            reader.isLive = true
+            reader.isSilent = false
         } else {
-            startReplaying(follower)
+            startReplaying(reader)
         }
     }
 
@@ -309,7 +309,7 @@ package final class Subscriber {
         if subscription.waitingBytes > 0 {
             backlog.drop(where: { $0.subscription === subscription }) { _, _ in }
         }
-        for follower in subscription.followers.values { leave(follower) }
+        for reader in subscription.readers.values { leave(reader) }
         subscriptions.removeAll { $0 === subscription }
         if subscription.isOwing { owing.removeAll { $0 === subscription } }
     }
@@ -324,50 +324,50 @@ package final class Subscriber {
         output = nil
     }
 
-    private func leave(_ follower: Follower) {
-        if !follower.isLive { stopReplaying(follower) }
-        follower.subscription.remove(follower)
+    private func leave(_ reader: TopicReader) {
+        if !reader.isLive { stopReplaying(reader) }
+        reader.subscription.remove(reader)
     }
 
     // MARK: What happens to a topic
 
     /// The topic is gone: what waits of it, too; the subscription stays.
-    func topicDeleted(_ follower: Follower) {
-        dropBacklog(of: follower)
-        let subscription = follower.subscription
-        leave(follower)
-        if !follower.isUnheard { subscription.ends.ended(follower.feed.topic) }
+    func topicDeleted(_ reader: TopicReader) {
+        dropBacklog(of: reader)
+        let subscription = reader.subscription
+        leave(reader)
+        if !reader.isUnheard { subscription.ends.ended(reader.feed.topic) }
         tellOwed(by: subscription)
     }
 
     /// Retention was faster than the fan-out: a page will tell the gap.
-    func topicOvertaken(_ follower: Follower) {
-        guard follower.cursor < follower.feed.head else { return }
-        startReplaying(follower)
-        tellOwed(by: follower.subscription)
+    func topicOvertaken(_ reader: TopicReader) {
+        guard reader.cursor < reader.feed.head else { return }
+        startReplaying(reader)
+        tellOwed(by: reader.subscription)
         shard.markDirty(self)
     }
 
     /// The topic goes on behind `fork` in another incarnation.
     ///
     /// What was consumed above it is not in the log.
-    func topicRestarted(_ follower: Follower, fork: Offset) {
-        dropBacklog(of: follower)
-        if follower.cursor > fork {
-            follower.cursor = fork
+    func topicRestarted(_ reader: TopicReader, fork: Offset) {
+        dropBacklog(of: reader)
+        if reader.cursor > fork {
+            reader.cursor = fork
             // One that is owed already says where the client stands, and why.
-            if follower.owedReset == nil { follower.owedReset = .restored }
+            if reader.owedReset == nil { reader.owedReset = .restored }
         }
-        let isLive = tellReset(follower) && follower.cursor >= follower.feed.head
-        if follower.isLive, !isLive { startReplaying(follower) }
-        if !follower.isLive, isLive { becomeLive(follower) }
-        tellOwed(by: follower.subscription)
+        let isLive = tellReset(reader) && reader.cursor >= reader.feed.head
+        if reader.isLive, !isLive { startReplaying(reader) }
+        if !reader.isLive, isLive { becomeLive(reader) }
+        tellOwed(by: reader.subscription)
         shard.markDirty(self)
     }
 }
 
 /// Where a subscription begins in a topic.
-package struct FollowerStart {
+package struct ReaderStart {
     package let feed: TopicFeed
     /// The feed's epoch when the start was fixed; `cursor` is of this one.
     let epoch: Epoch

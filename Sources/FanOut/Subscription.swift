@@ -1,12 +1,12 @@
 package import EventModel
 
-/// One subscription of a session: patterns, and a follower for each topic that they match.
+/// One subscription of a session: patterns, and a reader for each topic that they match.
 package final class Subscription {
     /// As the client named it; `nil` on a single-topic stream.
     package let id: Int64?
     package let patterns: [TopicPattern]
     package let subscriber: Subscriber
-    private(set) var followers: [TopicName: Follower] = [:]
+    private(set) var readers: [TopicName: TopicReader] = [:]
     /// Topics that are gone; one that comes back under the name begins with a reset.
     var ends = EndedTopics()
     /// Topics that came into being before the subscription has joined.
@@ -15,7 +15,7 @@ package final class Subscription {
     package internal(set) var hasJoined = false
     /// Bytes in the session's backlog that could be dropped: without a message that has begun.
     var waitingBytes = 0
-    /// Followers that replay and whose topics are not new.
+    /// Readers that replay and whose topics are not new.
     var replayingCount = 0
     /// `live` is to be told when no topic replays any more; otherwise `lagging`, when one does.
     var owesLive = true
@@ -28,20 +28,20 @@ package final class Subscription {
         self.subscriber = subscriber
     }
 
-    func follower(of topic: TopicName) -> Follower? { followers[topic] }
+    func reader(of topic: TopicName) -> TopicReader? { readers[topic] }
 
-    func add(_ follower: Follower) {
-        followers[follower.feed.topic] = follower
-        follower.feed.add(follower)
+    func add(_ reader: TopicReader) {
+        readers[reader.feed.topic] = reader
+        reader.feed.add(reader)
     }
 
-    func remove(_ follower: Follower) {
-        followers[follower.feed.topic] = nil
-        follower.feed.remove(follower)
+    func remove(_ reader: TopicReader) {
+        readers[reader.feed.topic] = nil
+        reader.feed.remove(reader)
     }
 
     /// Events between the replaying topics' cursors and their heads.
     var behind: Int64 {
-        followers.values.reduce(0) { $1.isLive ? $0 : $0 + max(0, $1.feed.head - $1.cursor) }
+        readers.values.reduce(0) { $1.isLive ? $0 : $0 + max(0, $1.feed.head - $1.cursor) }
     }
 }

@@ -11,8 +11,8 @@ package final class TopicFeed {
     /// The last offset that was fanned out on this loop.
     package private(set) var head: Offset
     /// Everybody who follows, live or replaying, in no order.
-    private(set) var followers: [Follower] = []
-    /// When the last follower left; the feed is kept for a while, for those who reconnect.
+    private(set) var readers: [TopicReader] = []
+    /// When the last reader left; the feed is kept for a while, for those who reconnect.
     var idleSince: ContinuousClock.Instant?
 
     /// The epochs that ended while the topic was followed, oldest first, with the fork of each.
@@ -101,20 +101,20 @@ package final class TopicFeed {
         return ended[index...].map(\.fork).min()
     }
 
-    // MARK: Followers
+    // MARK: Readers
 
-    func add(_ follower: Follower) {
-        follower.slot = followers.count
-        followers.append(follower)
+    func add(_ reader: TopicReader) {
+        reader.slot = readers.count
+        readers.append(reader)
         idleSince = nil
     }
 
-    func remove(_ follower: Follower) {
-        let slot = follower.slot
-        precondition(followers[slot] === follower, "bug: \(topic) does not have this follower")
-        let last = followers.removeLast()
-        guard last !== follower else { return }
-        followers[slot] = last
+    func remove(_ reader: TopicReader) {
+        let slot = reader.slot
+        precondition(readers[slot] === reader, "bug: \(topic) does not have this reader")
+        let last = readers.removeLast()
+        guard last !== reader else { return }
+        readers[slot] = last
         last.slot = slot
     }
 }

@@ -51,7 +51,7 @@ internal import Testing
         let subscription = try loop.registered(client, patterns: ["orders"])
         let feed = loop.follows(orders)
         loop.shard.remove(subscription)
-        loop.shard.join(subscription, [FollowerStart(feed: feed, cursor: 0)])
+        loop.shard.join(subscription, [ReaderStart(feed: feed, cursor: 0)])
         loop.append(1...1, to: orders)
         #expect(client.received() == [])
     }
@@ -96,7 +96,7 @@ internal import Testing
         weak var subscription: Subscription?
         weak var output: TestClient?
         weak var event: SharedEvent?
-        let loop = TestLoop(tailCacheBytesMax: 0)
+        let loop = TestLoop(recentEventsBytesMax: 0)
         let feed = loop.follows(orders, latest: 5)
         do {
             let client = TestClient(on: loop)

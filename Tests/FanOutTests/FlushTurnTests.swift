@@ -37,7 +37,7 @@ internal import Testing
         }
     }
 
-    private let loop = TestLoop(tailCacheBytesMax: 0)
+    private let loop = TestLoop(recentEventsBytesMax: 0)
     private let turn: Turn
     private let orders: TopicName
 
@@ -52,7 +52,7 @@ internal import Testing
             id: 1, patterns: [TopicPattern(orders)], subscriber: output.subscriber)
         loop.shard.register(subscription)
         let feed = loop.shard.feed(of: orders) ?? loop.follows(orders, latest: 9)
-        loop.shard.join(subscription, [FollowerStart(feed: feed, cursor: cursor)])
+        loop.shard.join(subscription, [ReaderStart(feed: feed, cursor: cursor)])
         return output
     }
 

@@ -83,7 +83,7 @@ internal import Testing
         let subscription = Subscription(
             id: nil, patterns: [TopicPattern(orders)], subscriber: client.subscriber)
         loop.shard.register(subscription)
-        loop.shard.join(subscription, [FollowerStart(feed: loop.follows(orders), cursor: 0)])
+        loop.shard.join(subscription, [ReaderStart(feed: loop.follows(orders), cursor: 0)])
         loop.turn()
         #expect(client.received() == ["live -"])
     }
@@ -91,7 +91,7 @@ internal import Testing
     @Test func `begins with the reset that its cursor needs`() throws {
         let client = TestClient(on: loop)
         let subscription = try loop.registered(client, patterns: ["orders"])
-        let start = FollowerStart(
+        let start = ReaderStart(
             feed: loop.follows(orders, latest: 7, epoch: .two), cursor: 7, reset: .restored)
         loop.shard.join(subscription, [start])
         loop.turn()

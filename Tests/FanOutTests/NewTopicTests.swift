@@ -123,7 +123,7 @@ internal import Testing
         let subscription = try loop.registered(client, patterns: ["orders.*"])
         loop.shard.created([orders])
         let feed = loop.follows(orders, latest: 5)
-        loop.shard.join(subscription, [FollowerStart(feed: feed, cursor: 5)])
+        loop.shard.join(subscription, [ReaderStart(feed: feed, cursor: 5)])
         loop.append(6...6, to: orders)
         #expect(client.received() == ["live 1", "orders.eu 6"])
     }

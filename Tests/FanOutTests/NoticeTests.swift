@@ -5,7 +5,7 @@ internal import Testing
 @Suite("Notices to a session whose socket is blocked") struct NoticeTests {
     private static let budget = 300
     let loop = TestLoop(
-        backlogBytesMax: budget, pageBytesMax: 200, tailCacheBytesMax: 100_000)
+        backlogBytesMax: budget, pageBytesMax: 200, recentEventsBytesMax: 100_000)
     let topics: [TopicName]
 
     init() throws { topics = try (10..<40).map { try TopicName("t.\($0)") } }
@@ -142,7 +142,7 @@ internal import Testing
         client.block()
         let subscription = try loop.registered(client, patterns: ["t.*"])
         let starts = topics.map { topic in
-            FollowerStart(
+            ReaderStart(
                 feed: loop.follows(topic, latest: 5, epoch: .two), cursor: 5, reset: .restored)
         }
         let gone = try (0..<30).map { try TopicName("t.gone\($0)") }

@@ -3,7 +3,7 @@ internal import Testing
 
 @testable internal import FanOut
 
-@Suite("The followers that replay") struct ReplayQueueTests {
+@Suite("The readers that replay") struct ReplayQueueTests {
     private let loop = TestLoop()
     private let subscription: Subscription
     private let feed: TopicFeed
@@ -15,13 +15,13 @@ internal import Testing
             id: 1, patterns: [TopicPattern(feed.topic)], subscriber: client.subscriber)
     }
 
-    private func follower() -> Follower {
-        Follower(feed: feed, subscription: subscription, cursor: 0, reset: nil, isNew: false)
+    private func reader() -> TopicReader {
+        TopicReader(feed: feed, subscription: subscription, cursor: 0, reset: nil, isNew: false)
     }
 
     @Test func `have their turns in the order in which they came`() {
         var queue = ReplayQueue()
-        let (first, second) = (follower(), follower())
+        let (first, second) = (reader(), reader())
         queue.began(first)
         queue.began(second)
         #expect(queue.next() === first)
@@ -39,26 +39,26 @@ internal import Testing
 
     @Test func `have no turn while a page is read for them`() {
         var queue = ReplayQueue()
-        let followers = [follower(), follower(), follower()]
-        for follower in followers { queue.began(follower) }
-        for follower in followers[..<2] {
+        let readers = [reader(), reader(), reader()]
+        for reader in readers { queue.began(reader) }
+        for reader in readers[..<2] {
             #expect(queue.mayRead)
             queue.nextServed()
-            queue.readBegan(for: follower)
+            queue.readBegan(for: reader)
         }
         #expect(!queue.mayRead)
-        queue.enqueue(followers[0])
-        #expect(queue.next() === followers[2])
-        queue.readEnded(for: followers[1])
+        queue.enqueue(readers[0])
+        #expect(queue.next() === readers[2])
+        queue.readEnded(for: readers[1])
         #expect(queue.mayRead)
         queue.nextServed()
-        #expect(queue.next() === followers[1])
+        #expect(queue.next() === readers[1])
     }
 
     @Test func `have none when they have left, also while they are read for`() {
         var queue = ReplayQueue()
-        let (first, second, third) = (follower(), follower(), follower())
-        for follower in [first, second, third] { queue.began(follower) }
+        let (first, second, third) = (reader(), reader(), reader())
+        for reader in [first, second, third] { queue.began(reader) }
         queue.nextServed()
         queue.readBegan(for: first)
         queue.ended(first)
@@ -73,8 +73,8 @@ internal import Testing
 
     @Test func `have one again when they fall back before it came`() {
         var queue = ReplayQueue()
-        let (first, second, third) = (follower(), follower(), follower())
-        for follower in [first, second, third] { queue.began(follower) }
+        let (first, second, third) = (reader(), reader(), reader())
+        for reader in [first, second, third] { queue.began(reader) }
         queue.ended(first)
         queue.began(first)
         for expected in [first, second, third] {
@@ -86,14 +86,14 @@ internal import Testing
 
     @Test func `are let go when they leave, though nobody has a turn`() {
         var queue = ReplayQueue()
-        let stays = follower()
+        let stays = reader()
         queue.began(stays)
         var left: [() -> Bool] = []
         for _ in 0..<1000 {
-            let follower = follower()
-            left.append { [weak follower] in follower != nil }
-            queue.began(follower)
-            queue.ended(follower)
+            let reader = reader()
+            left.append { [weak reader] in reader != nil }
+            queue.began(reader)
+            queue.ended(reader)
         }
         #expect(left.count { $0() } <= 1)
         #expect(queue.next() === stays)

@@ -3,7 +3,7 @@ internal import FanOut
 internal import Testing
 
 @Suite("A subscription that replays from the log") struct ReplayTests {
-    let loop = TestLoop(tailCacheBytesMax: 0)
+    let loop = TestLoop(recentEventsBytesMax: 0)
     let orders: TopicName
 
     init() throws { orders = try TopicName("orders") }
@@ -76,7 +76,7 @@ internal import Testing
     }
 
     @Test func `is told a gap again when it was dropped before it was sent`() throws {
-        let loop = TestLoop(backlogBytesMax: 300, tailCacheBytesMax: 0)
+        let loop = TestLoop(backlogBytesMax: 300, recentEventsBytesMax: 0)
         let client = TestClient(on: loop)
         let feed = loop.follows(orders, latest: 9)
         _ = try loop.subscribed(client, patterns: ["orders"], at: [(feed, 2)])
@@ -154,7 +154,7 @@ internal import Testing
     }
 
     @Test func `takes of a page what its backlog has room for`() throws {
-        let loop = TestLoop(backlogBytesMax: 300, pageBytesMax: 300, tailCacheBytesMax: 0)
+        let loop = TestLoop(backlogBytesMax: 300, pageBytesMax: 300, recentEventsBytesMax: 0)
         let client = TestClient(on: loop)
         let feed = loop.follows(orders, latest: 5)
         _ = try loop.subscribed(client, patterns: ["orders"], at: [(feed, 0)])

@@ -109,7 +109,7 @@ internal import Testing
     @Test func `resets a start above the fork that was fixed before`() throws {
         let client = TestClient(on: loop)
         let subscription = try loop.registered(client, patterns: ["orders"])
-        let start = FollowerStart(feed: loop.follows(orders, latest: 9), cursor: 9)
+        let start = ReaderStart(feed: loop.follows(orders, latest: 9), cursor: 9)
         loop.restart(orders, fork: 6)
         loop.restart(orders, fork: 8, epoch: .three)
         loop.shard.join(subscription, [start])

@@ -117,7 +117,7 @@ internal import Testing
     }
 
     @Test func `falls back below a page that is being read, and ignores it`() throws {
-        let loop = TestLoop(backlogBytesMax: 300, pageBytesMax: 200, tailCacheBytesMax: 0)
+        let loop = TestLoop(backlogBytesMax: 300, pageBytesMax: 200, recentEventsBytesMax: 0)
         let client = TestClient(on: loop)
         let feed = loop.follows(orders, latest: 9)
         _ = try loop.subscribed(client, id: 1, patterns: ["orders"], at: [(feed, 0)])

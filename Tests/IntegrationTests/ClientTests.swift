@@ -6,8 +6,8 @@ import Transport
 
 extension EndToEnd {
     @Suite("The Swift client") struct ClientTests {
-        private func client(of broker: TestBroker) throws -> SluiceClient {
-            try SluiceClient(
+        private func client(of broker: TestBroker) throws -> BrokerClient {
+            try BrokerClient(
                 ClientConfiguration(
                     address: try BrokerAddress("https://127.0.0.1:\(broker.port)"),
                     token: broker.token, caFile: broker.caFile))

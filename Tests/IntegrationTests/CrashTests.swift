@@ -26,7 +26,7 @@ extension EndToEnd {
             let topic = freshTopic()
             let subscriber = try program.start(
                 "subscribe", topic, "--from", "earliest", "--count", "300", "--timeout", "90s")
-            let client = try SluiceClient(
+            let client = try BrokerClient(
                 ClientConfiguration(
                     address: try BrokerAddress(connection.url), token: connection.token,
                     caFile: connection.caFile))

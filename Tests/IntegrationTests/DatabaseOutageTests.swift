@@ -99,7 +99,7 @@ extension EndToEnd {
             let broker = try await TestBroker.start { configuration in
                 configuration.databaseURL = database
                 configuration.limits.backlogBytesMax = 64 << 10
-                configuration.limits.tailCacheBytesMax = 0
+                configuration.limits.recentEventsBytesMax = 0
             }
             let http = TestHTTP(broker)
             let topic = freshTopic("lagging")

@@ -197,7 +197,7 @@ extension FileManager {
     @Test func `names the directory that keeps the server's user out, and the way out`() throws {
         let closed = TemporaryDirectory()
         mkdir(closed.path, 0o700)
-        let postgres = ManagedPostgres(
+        let postgres = ManagedServer(
             directory: closed.path + "/below", logger: Logger(label: "test"))
         let error = try #require(throws: ManagedPostgresError.self) { try postgres.start() }
         #expect(error.message.contains("The directory \(closed.path) (mode 700) keeps out"))

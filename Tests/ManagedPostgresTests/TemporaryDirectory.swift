@@ -38,10 +38,10 @@ final class TemporaryDirectory: Sendable {
 
     func postgres(
         extraSettings: [String: String] = [:], silenceMax: Duration = .seconds(10)
-    ) -> ManagedPostgres {
+    ) -> ManagedServer {
         var logger = Logger(label: "managed-postgres-tests")
         logger.logLevel = .critical
-        return ManagedPostgres(
+        return ManagedServer(
             directory: path, extraSettings: extraSettings, silenceMax: silenceMax, logger: logger)
     }
 

@@ -57,7 +57,7 @@ import Testing
     }
 
     @Test func `among several is named by its place`() async throws {
-        let client = try SluiceClient(
+        let client = try BrokerClient(
             ClientConfiguration(address: try BrokerAddress("http://127.0.0.1:1")))
         let good = OutgoingEvent(topic: "a", data: [0x31])
         let error = await #expect(throws: SluiceError.self) {

@@ -7,8 +7,8 @@ import Testing
     private static let topic = #"{"topic":"a","durable":true,"earliest":1,"latest":0}"#
 
     /// Nobody listens there, so whatever was sent would be told as `unreachable`.
-    private func nowhere(token: String? = nil) throws -> SluiceClient {
-        try SluiceClient(
+    private func nowhere(token: String? = nil) throws -> BrokerClient {
+        try BrokerClient(
             ClientConfiguration(address: try BrokerAddress("http://127.0.0.1:1"), token: token))
     }
 

@@ -106,7 +106,7 @@ extension ConfigurationKey {
             "limits.page_bytes", \.limits.pageBytesMax, (16 << 10)...(64 << 20),
             "One page read from the log for a replay."),
         .size(
-            "limits.tail_cache_bytes", \.limits.tailCacheBytesMax, 0...(1 << 36),
+            "limits.recent_events_bytes", \.limits.recentEventsBytesMax, 0...(1 << 36),
             "Newest events kept in memory, over all topics."),
         .integer(
             "limits.append_queue_events", \.limits.appendQueueEventsMax, 100...10_000_000,

@@ -7,7 +7,7 @@ internal import Synchronization
 ///
 /// One FIFO per loop (`EventLoop.execute`) carries events and joins alike, so a join at the head
 /// misses nothing (doc:AppendAndFollow).
-package final class DeliveryHub: TailSink {
+package final class DeliveryHub: LogSink {
     /// Which loops follow each topic, by number: one for the loop's feed, and one for each question
     /// to follow it that is under way.
     private let interest = Mutex<[TopicName: [Int: Int]]>([:])
@@ -37,7 +37,7 @@ package final class DeliveryHub: TailSink {
     /// The limits of one loop: what is a node's is divided among them.
     private static func share(of limits: Limits, loops: Int) -> Limits {
         var share = limits
-        share.tailCacheBytesMax /= max(loops, 1)
+        share.recentEventsBytesMax /= max(loops, 1)
         return share
     }
 
@@ -68,9 +68,9 @@ package final class DeliveryHub: TailSink {
     // MARK: From the log to the loops
 
     package func appended(_ events: [Event], to topic: TopicName, epoch: Epoch) {
-        let followers = interest.withLock { $0[topic] ?? [:] }
-        guard !followers.isEmpty else { return }
-        for number in followers.keys {
+        let readers = interest.withLock { $0[topic] ?? [:] }
+        guard !readers.isEmpty else { return }
+        for number in readers.keys {
             let loop = loops[number]
             loop.eventLoop.execute { loop.value.shard.appended(events, to: topic, epoch: epoch) }
         }

@@ -24,7 +24,7 @@ package final class StartOperation {
 
         /// Topics of which the client has consumed something, and that have no start: they do not
         /// exist any more.
-        package func gone(beside starts: [FollowerStart]) -> [TopicName] {
+        package func gone(beside starts: [ReaderStart]) -> [TopicName] {
             var known = Set(cursors.keys)
             if case .after = from { known.formUnion(patterns.compactMap(\.exactName)) }
             return Array(known.subtracting(starts.map(\.feed.topic)))
@@ -34,9 +34,9 @@ package final class StartOperation {
     private let question: Question
     private let loop: LoopDelivery
     private let log: any EventLog
-    private let completion: (Result<[FollowerStart], BrokerError>) -> Void
+    private let completion: (Result<[ReaderStart], BrokerError>) -> Void
     private var topics: [TopicName] = []
-    private var starts: [TopicName: FollowerStart] = [:]
+    private var starts: [TopicName: ReaderStart] = [:]
     /// The topics' epochs when the log was asked; an answer is worth nothing in another
     /// incarnation.
     private var epochs: [TopicName: Epoch] = [:]
@@ -53,7 +53,7 @@ package final class StartOperation {
     /// Calls `completion` once, on the loop, with the starts of all topics that exist.
     package init(
         _ question: Question, loop: LoopDelivery, log: any EventLog,
-        completion: @escaping (Result<[FollowerStart], BrokerError>) -> Void
+        completion: @escaping (Result<[ReaderStart], BrokerError>) -> Void
     ) {
         self.question = question
         self.loop = loop
@@ -97,7 +97,7 @@ package final class StartOperation {
 
     private func start(_ topic: TopicName, after cursor: Offset, reset: ResetReason?) {
         guard let feed = loop.shard.feed(of: topic) else { return }
-        starts[topic] = FollowerStart(feed: feed, cursor: cursor, reset: reset)
+        starts[topic] = ReaderStart(feed: feed, cursor: cursor, reset: reset)
     }
 
     private func resume(_ cursors: [TopicName: Cursor], _ now: Timestamp) {

@@ -23,13 +23,13 @@ final class Announcer: Sendable {
     }
 
     private let context: LogContext
-    private let connection: LogReader
+    private let connection: ReadInbox
     private let state = Mutex(State())
     private let isSilent = DispatchSemaphore(value: 0)
 
     init(_ context: LogContext) {
         self.context = context
-        connection = LogReader(context, role: "announcer", threadCount: 1)
+        connection = ReadInbox(context, role: "announcer", threadCount: 1)
     }
 
     func start() { connection.start() }
@@ -64,7 +64,7 @@ final class Announcer: Sendable {
 
     private func send() {
         connection.ask(
-            LogReader.Question { [self] connection, incarnation throws(PostgresError) in
+            ReadInbox.Question { [self] connection, incarnation throws(PostgresError) in
                 if let announce = begin() {
                     try notify(announce, in: incarnation, on: connection)
                 }

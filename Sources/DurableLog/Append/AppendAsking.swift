@@ -2,7 +2,7 @@ internal import EventModel
 internal import PostgresBridge
 
 /// How the questions of the flow are asked, beside the append connection.
-extension LogWriter {
+extension AppendInbox {
     func ask(_ questions: AppendQuestions) {
         if !questions.find.isEmpty { find(questions.find, creates: false) }
         if !questions.create.isEmpty { find(questions.create, creates: true) }
@@ -31,7 +31,7 @@ extension LogWriter {
             }
             let found = CatalogReading.entries(in: result)
             context.catalog.learn(found, in: incarnation)
-            if creates { follower.catalogChanged() }
+            if creates { follows.catalogChanged() }
             let missing = names.subtracting(found.keys)
             answered { flow, replies in flow.found(names, missing: missing, into: &replies) }
         }
@@ -99,7 +99,7 @@ extension LogWriter {
         _ ask: @escaping @Sendable (PostgresConnection, String) throws(PostgresError) -> Void
     ) {
         topics.ask(
-            LogReader.Question(
+            ReadInbox.Question(
                 ask: ask,
                 fail: { error in
                     var error = error

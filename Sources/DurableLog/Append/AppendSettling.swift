@@ -18,7 +18,7 @@ extension AppendThread {
         case .exhausted, .guilty:
             context.logger.error("append was refused", metadata: ["error": "\(error)"])
         }
-        writer.replying { $0.refused(error, now: .now, into: &$1) }
+        inbox.replying { $0.refused(error, now: .now, into: &$1) }
         // It was rolled back, so the next connection need not ask.
         if refusal == .disconnected { throw error }
     }
@@ -30,7 +30,7 @@ extension AppendThread {
     /// topics, which the lost connection may still hold, and in another incarnation topic ids may
     /// belong to strangers.
     func settleOpen(_ link: AppendConnection) throws(PostgresError) {
-        while let open = writer.flow({ $0.open }) {
+        while let open = inbox.flow({ $0.open }) {
             do throws(PostgresError) {
                 try link.send(AppendStatement.giveUp, [.int8(writerID), .int8(open.seq)])
                 let result = try awaitAnswer(link)
@@ -40,13 +40,13 @@ extension AppendThread {
                     context.logger.notice(
                         "a batch was not appended before the connection was lost",
                         metadata: ["requests": "\(open.batch.requests.count)"])
-                    writer.flow { $0.gaveUp() }
+                    inbox.flow { $0.gaveUp() }
                 }
             } catch {
                 guard !error.needsNewConnection, !error.leavesOutcomeUnknown else { throw error }
                 // Somebody is about to commit it, or the server lacks something: asked again.
                 context.logger.debug("batch is not settled", metadata: ["error": "\(error)"])
-                _ = writer.wakeup.wait(timeout: Self.tick)
+                _ = inbox.wakeup.wait(timeout: Self.tick)
                 checkDeadlines()
             }
             try requireWork()
@@ -57,7 +57,7 @@ extension AppendThread {
         finish()
         while true {
             if let result = try link.next() { return try result.get() }
-            _ = try link.connection.wait(writer.wakeup, timeout: Self.tick)
+            _ = try link.connection.wait(inbox.wakeup, timeout: Self.tick)
             checkDeadlines()
             try requireWork()
         }

@@ -20,16 +20,16 @@ final class AppendThread {
         var seq: Int64
     }
 
-    let writer: LogWriter
+    let inbox: AppendInbox
     let context: LogContext
     let writerID: Int64
     private var lastSeq: Int64 = 0
     private var finished: Finished?
     private var pause = ReconnectPause()
 
-    init(_ writer: LogWriter, writerID: Int64) {
-        self.writer = writer
-        context = writer.context
+    init(_ inbox: AppendInbox, writerID: Int64) {
+        self.inbox = inbox
+        context = inbox.context
         self.writerID = writerID
     }
 
@@ -42,7 +42,7 @@ final class AppendThread {
                 }
                 defer { link.connection.close() }
                 try settleOpen(link)
-                writer.flow { $0.goUp() }
+                inbox.flow { $0.goUp() }
                 pause.reset()
                 context.logger.info(
                     "append connection is up", metadata: ["incarnation": "\(link.incarnation)"])
@@ -55,10 +55,10 @@ final class AppendThread {
             if isDone { break }
         }
         let error = LogContext.unavailable("This node is shutting down.")
-        writer.replying { $0.refuseWaiting(error, into: &$1) }
+        inbox.replying { $0.refuseWaiting(error, into: &$1) }
     }
 
-    var isDone: Bool { writer.flow { $0.isDone } }
+    var isDone: Bool { inbox.flow { $0.isDone } }
 
     private func serve(_ link: AppendConnection) throws(PostgresError) {
         while true {
@@ -75,11 +75,11 @@ final class AppendThread {
         if link.isWaiting {
             _ = try link.connection.wait(nil, timeout: Self.tick)
         } else {
-            guard writer.fallAsleep() else { return }
+            guard inbox.fallAsleep() else { return }
             // Requests may wait for a topic that somebody has locked.
-            let isWaiting = writer.flow { $0.isWaiting }
-            _ = try link.connection.wait(writer.wakeup, timeout: isWaiting ? Self.tick : nil)
-            writer.wakeUp()
+            let isWaiting = inbox.flow { $0.isWaiting }
+            _ = try link.connection.wait(inbox.wakeup, timeout: isWaiting ? Self.tick : nil)
+            inbox.wakeUp()
         }
         checkDeadlines()
     }
@@ -104,18 +104,18 @@ final class AppendThread {
         guard context.incarnation.current == link.incarnation else {
             throw PostgresError(kind: .connectionLost, message: "the log is in another incarnation")
         }
-        let taken = writer.replying { flow, replies in
+        let taken = inbox.replying { flow, replies in
             flow.take(in: link.incarnation, now: .now, into: &replies) {
                 context.catalog.entry(of: $0, in: link.incarnation)
             }
         }
-        let questions = writer.flow { $0.takeQuestions() }
-        if !questions.isEmpty { writer.ask(questions) }
+        let questions = inbox.flow { $0.takeQuestions() }
+        if !questions.isEmpty { inbox.ask(questions) }
         guard !taken.requests.isEmpty else { return }
         let batch = AppendBatch(taken.requests, ids: taken.ids, incarnation: link.incarnation)
         lastSeq += 1
         let seq = lastSeq
-        writer.flow { $0.sent(batch, seq: seq, now: .now) }
+        inbox.flow { $0.sent(batch, seq: seq, now: .now) }
         try link.send(
             AppendStatement.append,
             AppendStatement.parameters(batch, writer: writerID, seq: seq))
@@ -128,17 +128,17 @@ final class AppendThread {
     /// Decides now, so that the next batch can go out; `finish` tells the others.
     func settled(_ answer: AppendAnswer) {
         finish()
-        guard let open = writer.flow({ $0.open }) else { return }
+        guard let open = inbox.flow({ $0.open }) else { return }
         let deal = AppendDeal(open.batch, answer)
         for case .unknownTopic(let name) in deal.outcomes {
             context.catalog.forget(name, id: open.batch.topicID(of: name))
         }
         var replies: [AppendReply] = []
-        writer.flow { $0.settled(deal, into: &replies) }
+        inbox.flow { $0.settled(deal, into: &replies) }
         finished = Finished(
             replies: replies, appended: deal.appended, incarnation: open.batch.incarnation,
             seq: open.seq)
-        writer.announcer?.announce(
+        inbox.announcer?.announce(
             answer.parts, of: writerID, seq: open.seq, in: open.batch.incarnation)
     }
 
@@ -147,16 +147,16 @@ final class AppendThread {
         guard let finished else { return }
         self.finished = nil
         for reply in finished.replies { reply.send() }
-        let hasHole = writer.tail.appended(
+        let hasHole = inbox.followed.appended(
             finished.appended, in: finished.incarnation, writer: writerID, seq: finished.seq)
-        if hasHole { writer.follower.wakeup.signal() }
+        if hasHole { inbox.follows.wakeup.signal() }
     }
 
     // MARK: A database that is away
 
     private func lost(_ error: PostgresError) {
         finish()
-        writer.flow { $0.wentDown(now: .now) }
+        inbox.flow { $0.wentDown(now: .now) }
         context.logger.warning("append connection is down", metadata: ["error": "\(error)"])
         checkDeadlines()
     }
@@ -165,11 +165,11 @@ final class AppendThread {
         let end = ContinuousClock.now + pause.next()
         while !isDone, ContinuousClock.now < end {
             let rest = min(end - ContinuousClock.now, Self.tick)
-            if writer.wakeup.wait(timeout: max(rest, .zero)) { return }
+            if inbox.wakeup.wait(timeout: max(rest, .zero)) { return }
             checkDeadlines()
         }
     }
 
     /// Answers what must not wait any longer.
-    func checkDeadlines() { writer.replying { $0.checkDeadlines(now: .now, into: &$1) } }
+    func checkDeadlines() { inbox.replying { $0.checkDeadlines(now: .now, into: &$1) } }
 }

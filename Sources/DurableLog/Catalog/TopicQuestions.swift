@@ -1,7 +1,7 @@
 internal import EventModel
 internal import PostgresBridge
 
-extension LogReader {
+extension ReadInbox {
     /// Waits for an answer of the reader's threads without blocking one of the concurrency pool.
     func answer<Value: Sendable>(
         _ ask: @escaping @Sendable (PostgresConnection, String) throws(PostgresError) -> Value

@@ -2,9 +2,9 @@ internal import EventModel
 internal import PostgresBridge
 
 /// Learns from the journal, announces and the catalog which topics have new heads, and tells the
-/// tail.
+/// followed topics.
 ///
-/// Confined to the follower's thread.
+/// Confined to the following thread.
 struct JournalReader {
     /// Bytes of a page that fills a hole.
     static let holeBytesMax = 4 << 20
@@ -12,13 +12,13 @@ struct JournalReader {
     private static let rowsMax = 1000
 
     private let context: LogContext
-    private let tail: Tail
+    private let followed: FollowedTopics
     private var positions = JournalPositions()
     private var incarnation = ""
 
-    init(_ context: LogContext, _ tail: Tail) {
+    init(_ context: LogContext, _ followed: FollowedTopics) {
         self.context = context
-        self.tail = tail
+        self.followed = followed
     }
 
     /// A new node, or a new connection: where the journal stands now.
@@ -60,7 +60,7 @@ struct JournalReader {
 
     /// Reads the journal above what is known, and the catalog above its version.
     mutating func poll(on connection: PostgresConnection) throws(PostgresError) {
-        for (writer, seq) in tail.settled { positions.reached(writer: writer, seq: seq) }
+        for (writer, seq) in followed.settled { positions.reached(writer: writer, seq: seq) }
         var isMore = true
         while isMore { isMore = try pollOnce(connection) }
         try readCatalog(on: connection)
@@ -98,7 +98,7 @@ struct JournalReader {
     ) throws(PostgresError) {
         let isKnown = heads.allSatisfy { context.catalog.name(of: $0.0, in: incarnation) != nil }
         if !isKnown { try readCatalog(on: connection) }
-        tail.heard(heads, in: incarnation)
+        followed.heard(heads, in: incarnation)
     }
 
     // MARK: The catalog
@@ -107,6 +107,6 @@ struct JournalReader {
         guard let version = context.catalog.version(in: incarnation) else { return }
         let rows = try CatalogReading.rows(above: version, in: incarnation, on: connection)
         guard !rows.isEmpty || version < 0 else { return }
-        tail.tell(context.catalog.apply(rows, in: incarnation))
+        followed.tell(context.catalog.apply(rows, in: incarnation))
     }
 }

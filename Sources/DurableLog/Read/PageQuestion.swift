@@ -9,7 +9,7 @@ struct PageKey: Hashable, Sendable {
     var bytes: Int
 }
 
-extension LogReader {
+extension ReadInbox {
     typealias PageCompletion = @Sendable (Result<EventPage, BrokerError>) -> Void
 
     func page(

@@ -1,7 +1,7 @@
 internal import EventModel
 internal import PostgresBridge
 
-extension LogReader {
+extension ReadInbox {
     func offsets(
         of topics: [TopicName], at time: Timestamp,
         completion: @escaping @Sendable (Result<[TopicName: Offset], BrokerError>) -> Void

@@ -1,7 +1,7 @@
 internal import Synchronization
 
 /// Equal questions share one answer, as long as the question has not been sent
-/// (doc:AppendAndFollow, "Tail cache").
+/// (doc:AppendAndFollow, "FollowedTopics cache").
 ///
 /// Who asks after that may know of something newer than what the answer is made of, so he asks
 /// anew.

@@ -7,7 +7,7 @@ internal import PostgresBridge
 /// They do not belong to an incarnation: a failover keeps them.
 extension PostgresLog: TokenStore {
     package func revoked(among ids: Set<String>) async throws(BrokerError) -> Set<String> {
-        let standing = try await tokenReader.answer { connection, _ throws(PostgresError) in
+        let standing = try await tokenReads.answer { connection, _ throws(PostgresError) in
             let result = try connection.query(
                 """
                 SELECT id FROM sluice.tokens
@@ -27,8 +27,8 @@ extension PostgresLog: TokenStore {
     ) {
         let lookup = TokenLookup(id: id, completion: completion)
         guard let shared = lookups.join(.token, lookup) else { return }
-        tokenReader.ask(
-            LogReader.Question { [lookups] connection, _ throws(PostgresError) in
+        tokenReads.ask(
+            ReadInbox.Question { [lookups] connection, _ throws(PostgresError) in
                 let asked = lookups.close(shared)
                 let result = try connection.query(
                     "SELECT \(TokenRecord.columns) FROM sluice.tokens WHERE id = ANY ($1::text[])",

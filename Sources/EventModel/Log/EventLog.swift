@@ -16,7 +16,7 @@ package protocol EventLog: Sendable {
     /// position's `latest`.
     ///
     /// The completion and the sink's calls are serialised: nothing overtakes. Topics that do not
-    /// exist are left out of the answer; they come through `TailSink.created`. The database is
+    /// exist are left out of the answer; they come through `LogSink.created`. The database is
     /// asked before one is left out, as another node may have created it a moment ago. Following
     /// twice is answered anew and costs nothing. Errors: `database_unavailable` (retry).
     func follow(
@@ -27,7 +27,7 @@ package protocol EventLog: Sendable {
     func unfollow(_ topics: [TopicName])
 
     /// The existing topics that match, as this node knows them; one that is newer comes through
-    /// `TailSink.created`.
+    /// `LogSink.created`.
     func topics(matching pattern: TopicPattern) -> [TopicName]
 
     /// Reads events after an offset. Equal questions at the same time share one read.
@@ -78,7 +78,7 @@ package typealias AppendCompletion = @Sendable (Result<[AppendReceipt], BrokerEr
 /// passed over by `purged` when it cannot be read any more. Events never come behind a hole that
 /// was not told: the log tells `purged` first, also for what it tells of an incarnation that has
 /// ended, before `restarted`.
-package protocol TailSink: Sendable {
+package protocol LogSink: Sendable {
     /// Committed events of one followed topic.
     ///
     /// Dense. The first is the one behind the last told: behind `latest` of `follow`, the last of

@@ -5,7 +5,7 @@ internal import SluiceClient
 /// One request is under way at a time: with several, a refused one that is sent again would come
 /// behind the next.
 struct LineUpload {
-    let client: SluiceClient
+    let client: BrokerClient
     let format: PublishLine
     let patience: Duration
     /// The user's: requests are then cut by content alone, so that a second run sends the same
@@ -22,7 +22,7 @@ struct LineUpload {
     private let began = ContinuousClock.now
 
     init(
-        client: SluiceClient, format: PublishLine, patience: Duration, idempotencyKey: String?,
+        client: BrokerClient, format: PublishLine, patience: Duration, idempotencyKey: String?,
         printsJSON: Bool
     ) {
         self.client = client

@@ -36,8 +36,8 @@ struct ConnectionOptions: ParsableArguments {
     /// - Throws: When nothing says where the broker is, or what does can't be used.
     func client(
         host: HostFacts = .current(), timeout: Duration = .seconds(30)
-    ) throws -> SluiceClient {
-        try SluiceClient(
+    ) throws -> BrokerClient {
+        try BrokerClient(
             try configuration(host: host, file: ConnectionFile.read(path:), timeout: timeout))
     }
 

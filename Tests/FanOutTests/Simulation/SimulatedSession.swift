@@ -10,7 +10,7 @@ final class SimulatedSession: SubscriberOutput {
         let subscription: Subscription
         let start: Start
         var topics: [TopicName]
-        var starts: [FollowerStart]?
+        var starts: [ReaderStart]?
     }
 
     private enum Start {
@@ -136,28 +136,28 @@ final class SimulatedSession: SubscriberOutput {
         pending = rest
     }
 
-    private func fix(_ start: Start, _ feed: TopicFeed) -> FollowerStart {
+    private func fix(_ start: Start, _ feed: TopicFeed) -> ReaderStart {
         let position = feed.position
         switch start {
-        case .latest: return FollowerStart(feed: feed, cursor: position.latest)
+        case .latest: return ReaderStart(feed: feed, cursor: position.latest)
         case .back(let count):
-            return FollowerStart(
+            return ReaderStart(
                 feed: feed, cursor: max(position.earliest - 1, position.latest - count))
         case .cursors(let cursors):
             guard let cursor = cursors[feed.topic], let old = SimulatedEpoch(cursor.epoch),
                 let new = SimulatedEpoch(feed.epoch)
-            else { return FollowerStart(feed: feed, cursor: 0) }
+            else { return ReaderStart(feed: feed, cursor: 0) }
             guard old.topicID == new.topicID else {
-                return FollowerStart(feed: feed, cursor: 0, reset: .recreated)
+                return ReaderStart(feed: feed, cursor: 0, reset: .recreated)
             }
             let fork = world.log.fork(of: new.topicID, from: old.incarnation, to: new.incarnation)
-            return FollowerStart(
+            return ReaderStart(
                 feed: feed, cursor: min(fork, cursor.offset),
                 reset: cursor.offset > fork ? .restored : nil)
         }
     }
 
-    private func join(_ subscription: Subscription, _ starts: [FollowerStart], _ start: Start) {
+    private func join(_ subscription: Subscription, _ starts: [ReaderStart], _ start: Start) {
         guard let id = subscription.id else { return }
         active[id] = subscription
         var told: [TopicName: Cursor] = [:]

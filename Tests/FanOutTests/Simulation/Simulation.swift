@@ -43,7 +43,7 @@ final class Simulation: FanOutActor {
     init(seed: UInt64) {
         random = SeededGenerator(seed: seed)
         var limits = Limits()
-        limits.tailCacheBytesMax = random.pick([0, 300, 1500, 20_000])
+        limits.recentEventsBytesMax = random.pick([0, 300, 1500, 20_000])
         self.limits = limits
         log = SimulatedLog(
             pageEventsMax: random.pick(1...8), pageBytesMax: random.pick(100...600))

@@ -16,12 +16,12 @@ final class TestLoop: FanOutActor {
     private(set) var flushesScheduled = 0
 
     init(
-        backlogBytesMax: Int = 1000, pageBytesMax: Int = 250, tailCacheBytesMax: Int = 100_000
+        backlogBytesMax: Int = 1000, pageBytesMax: Int = 250, recentEventsBytesMax: Int = 100_000
     ) {
         var limits = Limits()
         limits.backlogBytesMax = backlogBytesMax
         limits.pageBytesMax = pageBytesMax
-        limits.tailCacheBytesMax = tailCacheBytesMax
+        limits.recentEventsBytesMax = recentEventsBytesMax
         self.limits = limits
     }
 
@@ -114,7 +114,7 @@ final class TestLoop: FanOutActor {
         _ client: TestClient, id: Int64 = 1, patterns: [String], at cursors: [(TopicFeed, Offset)]
     ) throws -> Subscription {
         let subscription = try registered(client, id: id, patterns: patterns)
-        shard.join(subscription, cursors.map { FollowerStart(feed: $0, cursor: $1) })
+        shard.join(subscription, cursors.map { ReaderStart(feed: $0, cursor: $1) })
         turn()
         return subscription
     }

@@ -85,9 +85,9 @@ final class ScriptedBroker: Sendable {
 
     // MARK: What a test does
 
-    func client() throws -> SluiceClient {
+    func client() throws -> BrokerClient {
         let port = try #require(listener.withLock { $0 }?.localAddress?.port)
-        return try SluiceClient(
+        return try BrokerClient(
             ClientConfiguration(address: try BrokerAddress("http://127.0.0.1:\(port)")))
     }
 

@@ -2,7 +2,7 @@ package import EventModel
 import Synchronization
 
 /// A sink that keeps what it is told, and lets tests wait for it.
-package final class RecordingSink: TailSink {
+package final class RecordingSink: LogSink {
     /// Everything that was told so far.
     package struct Heard: Sendable {
         /// By topic, in the order in which they came.
@@ -83,7 +83,7 @@ package final class RecordingSink: TailSink {
         }
     }
 
-    // MARK: TailSink
+    // MARK: LogSink
 
     package func appended(_ events: [Event], to topic: TopicName, epoch: Epoch) {
         change {

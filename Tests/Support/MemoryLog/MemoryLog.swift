@@ -9,7 +9,7 @@ import Synchronization
 /// the order of the changes.
 package final class MemoryLog: EventLog {
     struct State {
-        var sink: (any TailSink)?
+        var sink: (any LogSink)?
         var isAvailable = true
         var incarnations = ["memory0001"]
         var topics: [TopicName: MemoryTopic] = [:]
@@ -30,7 +30,7 @@ package final class MemoryLog: EventLog {
         self.now = now ?? { steps.next() }
     }
 
-    package func start(sink: any TailSink) { state.withLock { $0.sink = sink } }
+    package func start(sink: any LogSink) { state.withLock { $0.sink = sink } }
 
     /// Returns when everything that was done before has been told.
     package func flush() { queue.sync {} }
@@ -125,7 +125,7 @@ package final class MemoryLog: EventLog {
         state.withLock { $0.followed.subtract(topics) }
     }
 
-    func tell(_ state: inout State, _ call: @escaping @Sendable (any TailSink) -> Void) {
+    func tell(_ state: inout State, _ call: @escaping @Sendable (any LogSink) -> Void) {
         guard let sink = state.sink else { return }
         queue.async { call(sink) }
     }

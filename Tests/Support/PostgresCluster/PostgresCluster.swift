@@ -15,7 +15,7 @@ package final class PostgresCluster: Sendable {
     private let extraSettings: [String: String]
 
     private struct State {
-        var server: ManagedPostgres?
+        var server: ManagedServer?
         var databases = 0
         var isGuarded = false
     }
@@ -84,7 +84,7 @@ package final class PostgresCluster: Sendable {
 
     private static func started(
         _ state: inout State, _ directory: String, _ extraSettings: [String: String]
-    ) throws -> ManagedPostgres {
+    ) throws -> ManagedServer {
         if let server = state.server { return server }
         if !state.isGuarded {
             state.isGuarded = true
@@ -93,7 +93,7 @@ package final class PostgresCluster: Sendable {
         }
         var logger = Logger(label: "postgres-cluster")
         logger.logLevel = .error
-        let server = ManagedPostgres(
+        let server = ManagedServer(
             directory: directory, extraSettings: extraSettings, logger: logger)
         _ = try server.start()
         state.server = server

@@ -1,0 +1,342 @@
+internal import DequeModule
+internal import EventModel
+internal import Synchronization
+
+/// The followed topics of one node, each behind its gate, and the sink that is told in order.
+///
+/// Everything that reaches the sink does so under one lock: own appends on the append thread, what
+/// other nodes appended on the following one. The sink and the completions of `follow` must not call
+/// back into it; the log's methods only leave notes.
+final class FollowedTopics: Sendable {
+    fileprivate struct Followed {
+        var topic: TopicName
+        var gate = TopicGate()
+        var earliest: Offset = 1
+        /// Set from the end of an incarnation until the topic goes on in the next.
+        var suspension: Suspension?
+    }
+
+    /// Where a topic stood when its incarnation ended.
+    struct Suspension: Sendable {
+        var incarnation: String
+        var last: Offset
+    }
+
+    fileprivate struct State {
+        var sink: (any LogSink)?
+        var incarnation = ""
+        var followed: [Int32: Followed] = [:]
+        var ids: [TopicName: Int32] = [:]
+        /// Topics that may have a hole, in the order in which it was found.
+        var needy: Deque<Int32> = []
+        var isNeedy: Set<Int32> = []
+        /// Own batches whose events went to the gates: the journal need not tell them again.
+        var settled: [Int64: Int64] = [:]
+    }
+
+    private let state = Mutex(State())
+
+    func begin(sink: any LogSink) { state.withLock { $0.sink = sink } }
+
+    // MARK: What was heard
+
+    /// Own events that were committed.
+    ///
+    /// `true`: a hole before them has to be read.
+    func appended(
+        _ appended: [AppendDeal.Appended], in incarnation: String, writer: Int64, seq: Int64
+    ) -> Bool {
+        state.withLock { state in
+            guard state.incarnation == incarnation else { return false }
+            let before = state.needy.count
+            for run in appended { state.arrived(run.events, of: run.topicID) }
+            state.settled[writer] = seq
+            return state.needy.count > before
+        }
+    }
+
+    /// The log is said to have events of these topics up to these offsets.
+    func heard(_ heads: some Sequence<(Int32, Offset)>, in incarnation: String) {
+        state.withLock { state in
+            guard state.incarnation == incarnation else { return }
+            for (topicID, head) in heads {
+                state.followed[topicID]?.gate.heard(head: head)
+                state.checkHole(of: topicID)
+            }
+        }
+    }
+
+    /// Own writers and how far their batches went through the gates.
+    var settled: [Int64: Int64] { state.withLock { $0.settled } }
+
+    // MARK: Holes
+
+    /// A topic with events to read, and behind which offset; one after the other.
+    func nextHole() -> (topicID: Int32, after: Offset)? {
+        state.withLock { state in
+            while let topicID = state.needy.popFirst() {
+                state.isNeedy.remove(topicID)
+                if let after = state.followed[topicID]?.gate.hole { return (topicID, after) }
+            }
+            return nil
+        }
+    }
+
+    var hasHole: Bool { state.withLock { !$0.needy.isEmpty } }
+
+    /// A page behind a hole was read: what it lacks is not in the log any more.
+    func filled(_ topicID: Int32, after: Offset, _ page: TopicPage, in incarnation: String) {
+        state.withLock { state in
+            guard state.incarnation == incarnation else { return }
+            let next = page.events.first?.offset ?? page.latest + 1
+            if next > after + 1 { state.skip(topicID, to: next - 1) }
+            state.arrived(page.events, of: topicID)
+            state.followed[topicID]?.gate.read(head: page.latest)
+            state.checkHole(of: topicID)
+        }
+    }
+
+    /// The topic is not in the log; the catalog will tell.
+    func abandonHole(of topicID: Int32) {
+        state.withLock { $0.followed[topicID]?.gate.abandonHole() }
+    }
+
+    // MARK: Following
+
+    /// Ids of the topics that are followed, or about to be.
+    var topicIDs: [Int32] { state.withLock { Array($0.followed.keys) } }
+
+    /// Registers topics, so that their events are held from now on.
+    ///
+    /// Returns those whose heads have to be read.
+    func register(_ topics: [TopicName: Int32]) -> [Int32] {
+        state.withLock { state in
+            topics.compactMap { name, id in
+                if state.followed[id] == nil {
+                    state.followed[id] = Followed(topic: name)
+                    state.ids[name] = id
+                }
+                return state.followed[id]?.gate.last == nil ? id : nil
+            }
+        }
+    }
+
+    /// The heads of registered topics were read, and then the requests are answered, before
+    /// anything else is told.
+    func start(_ ends: [TopicEnds], answering requests: [FollowRequest]) {
+        state.withLock { state in
+            var ready: [(Int32, [Event])] = []
+            for end in ends where state.isAboutToStart(end.topicID) {
+                state.followed[end.topicID]?.earliest = end.earliest
+                let events = state.followed[end.topicID]?.gate.start(behind: end.latest) ?? []
+                ready.append((end.topicID, events))
+            }
+            for request in requests {
+                let positions = request.topics.compactMap { state.position(of: $0, before: ready) }
+                request.completion(.success(positions))
+            }
+            for (topicID, events) in ready {
+                state.tell(events, of: topicID)
+                state.checkHole(of: topicID)
+            }
+        }
+    }
+
+    /// A request for these topics was refused: those that it was the first to ask for are not
+    /// followed.
+    func abandonStart(of topics: [TopicName]) {
+        state.withLock { state in
+            for topic in topics {
+                guard let id = state.ids[topic], state.isAboutToStart(id) else { continue }
+                state.drop(topic)
+            }
+        }
+    }
+
+    func unfollow(_ topics: [TopicName]) {
+        state.withLock { state in
+            for topic in topics { state.drop(topic) }
+        }
+    }
+
+    /// Heads of followed topics were read again; also tells what retention took meanwhile.
+    func refresh(_ ends: [TopicEnds], in incarnation: String) {
+        state.withLock { state in
+            guard state.incarnation == incarnation else { return }
+            for end in ends {
+                guard var followed = state.followed[end.topicID], followed.gate.last != nil else {
+                    continue
+                }
+                followed.gate.read(head: end.latest)
+                if end.earliest > followed.earliest {
+                    followed.earliest = end.earliest
+                    state.sink?.purged(followed.topic, earliest: end.earliest)
+                }
+                state.followed[end.topicID] = followed
+                state.checkHole(of: end.topicID)
+            }
+        }
+    }
+
+    // MARK: The catalog
+
+    func tell(_ changes: CatalogChanges) {
+        state.withLock { state in
+            for topic in changes.deleted {
+                state.drop(topic)
+                state.sink?.deleted(topic)
+            }
+            if !changes.created.isEmpty { state.sink?.created(changes.created) }
+            for (topic, earliest) in changes.purged {
+                state.noteEarliest(earliest, of: topic)
+                state.sink?.purged(topic, earliest: earliest)
+            }
+        }
+    }
+
+    // MARK: Incarnations
+
+    /// The log is in this incarnation: if it is another one, its events are held from now on.
+    ///
+    /// Returns the topics that have to be restarted, also those of an earlier attempt that was cut
+    /// off.
+    func suspend(for incarnation: String) -> [Int32: Suspension] {
+        state.withLock { state in
+            if state.incarnation != incarnation { state.suspendAll() }
+            state.incarnation = incarnation
+            return state.followed.compactMapValues(\.suspension)
+        }
+    }
+
+    /// Events that the old incarnation had and that survived: told before the restart, as what they
+    /// were.
+    func tellSurvivors(_ events: [Event], of topicID: Int32) {
+        state.withLock { state in
+            guard let followed = state.followed[topicID], let suspension = followed.suspension,
+                let last = events.last?.offset
+            else { return }
+            let epoch = Epoch(incarnation: suspension.incarnation, topicID: topicID)
+            state.sink?.appended(events, to: followed.topic, epoch: epoch)
+            state.followed[topicID]?.suspension?.last = last
+        }
+    }
+
+    /// What the old incarnation had up to this offset is not kept, and was not told yet.
+    func skipSurvivors(of topicID: Int32, to offset: Offset) {
+        state.withLock { state in
+            guard let followed = state.followed[topicID], followed.suspension != nil else { return }
+            state.followed[topicID]?.suspension?.last = offset
+            state.sink?.purged(followed.topic, earliest: offset + 1)
+        }
+    }
+
+    /// The topic goes on behind the fork.
+    func restart(_ ends: TopicEnds, fork: Offset) {
+        state.withLock { state in
+            guard var followed = state.followed[ends.topicID], followed.suspension != nil else {
+                return
+            }
+            followed.suspension = nil
+            followed.earliest = ends.earliest
+            let position = TopicPosition(
+                topic: followed.topic,
+                epoch: Epoch(incarnation: state.incarnation, topicID: ends.topicID),
+                earliest: ends.earliest, latest: ends.latest)
+            state.sink?.restarted(position, fork: fork)
+            let events = followed.gate.start(behind: fork)
+            followed.gate.read(head: ends.latest)
+            state.followed[ends.topicID] = followed
+            state.tell(events, of: ends.topicID)
+            state.checkHole(of: ends.topicID)
+        }
+    }
+}
+
+extension FollowedTopics.State {
+    mutating func arrived(_ events: [Event], of topicID: Int32) {
+        guard var followed = followed.removeValue(forKey: topicID) else { return }
+        let released = followed.gate.arrived(events)
+        self.followed[topicID] = followed
+        tell(released, of: topicID)
+        checkHole(of: topicID)
+    }
+
+    func isAboutToStart(_ topicID: Int32) -> Bool {
+        guard let followed = followed[topicID] else { return false }
+        return followed.gate.last == nil && followed.suspension == nil
+    }
+
+    mutating func suspendAll() {
+        settled = [:]
+        for (id, followed) in followed {
+            self.followed[id]?.gate = TopicGate()
+            if followed.suspension == nil, let last = followed.gate.last {
+                self.followed[id]?.suspension = FollowedTopics.Suspension(
+                    incarnation: incarnation, last: last)
+            }
+        }
+    }
+
+    mutating func skip(_ topicID: Int32, to offset: Offset) {
+        guard var followed = followed[topicID], followed.gate.last != nil else { return }
+        let released = followed.gate.skip(to: offset)
+        followed.earliest = max(followed.earliest, offset + 1)
+        self.followed[topicID] = followed
+        sink?.purged(followed.topic, earliest: followed.earliest)
+        tell(released, of: topicID)
+    }
+
+    func tell(_ events: [Event], of topicID: Int32) {
+        guard !events.isEmpty, let topic = followed[topicID]?.topic else { return }
+        sink?.appended(
+            events, to: topic, epoch: Epoch(incarnation: incarnation, topicID: topicID))
+    }
+
+    mutating func checkHole(of topicID: Int32) {
+        guard followed[topicID]?.gate.hole != nil, isNeedy.insert(topicID).inserted else { return }
+        needy.append(topicID)
+    }
+
+    mutating func drop(_ topic: TopicName) {
+        guard let id = ids.removeValue(forKey: topic) else { return }
+        followed[id] = nil
+    }
+
+    mutating func noteEarliest(_ earliest: Offset, of topic: TopicName) {
+        guard let id = ids[topic], let known = followed[id]?.earliest else { return }
+        followed[id]?.earliest = max(known, earliest)
+    }
+
+    /// Where the topic stands, without what is only about to be told.
+    func position(of topic: TopicName, before ready: [(Int32, [Event])]) -> TopicPosition? {
+        guard let id = ids[topic], let followed = followed[id], let last = followed.gate.last else {
+            return nil
+        }
+        let untold = ready.first { $0.0 == id }?.1.first?.offset
+        return TopicPosition(
+            topic: topic, epoch: Epoch(incarnation: incarnation, topicID: id),
+            earliest: followed.earliest, latest: untold.map { $0 - 1 } ?? last)
+    }
+}
+
+/// A call of `follow` that waits for its answer.
+struct FollowRequest: Sendable {
+    var topics: [TopicName]
+    var completion: @Sendable (Result<[TopicPosition], BrokerError>) -> Void
+    var deadline: ContinuousClock.Instant
+}
+
+/// Both ends of a topic, as the log tells them.
+struct TopicEnds: Sendable {
+    var topicID: Int32
+    var earliest: Offset
+    var latest: Offset
+}
+
+/// A page, as the log tells it.
+struct TopicPage: Sendable {
+    var earliest: Offset
+    var latest: Offset
+    var purgedBelow: Offset
+    var events: [Event]
+}

@@ -1,0 +1,218 @@
+internal import AccessControl
+internal import Delivery
+internal import EventModel
+internal import FanOut
+internal import NIOCore
+internal import SessionProtocol
+internal import Transport
+
+/// The session of `GET /v1/connect` (doc:Session): performs what its conversation decides.
+final class SessionHandler: MessageHandler {
+    private let services: SessionServices
+    private var conversation: SessionConversation
+    /// `nil` once the connection is over.
+    private var connection: SubscriberConnection?
+    private var publisher: SessionPublisher?
+    private(set) var tokenID: String?
+
+    /// Makes the session; `admission` is what the upgrade's own credentials came to.
+    init(
+        _ connection: SubscriberConnection, services: SessionServices, admission: SessionAdmission
+    ) {
+        self.services = services
+        self.connection = connection
+        tokenID = admission.identity?.tokenID
+        conversation = SessionConversation(
+            terms: services.terms, session: services.makeSessionName(),
+            identity: admission.identity?.tokenID, expires: admission.identity?.expires,
+            requiresAuth: admission.requiresAuth)
+        var actions: [SessionConversation.Action] = []
+        conversation.start(now: .now, into: &actions)
+        opening = actions
+        refusal = admission.refusal
+    }
+
+    /// What is said first, once the connection can be written to.
+    private var opening: [SessionConversation.Action]
+    private var refusal: BrokerError?
+
+    func opened() {
+        perform(opening)
+        opening = []
+        guard let refusal else { return }
+        // A browser can't read a failed upgrade, so a bad subprotocol token is told in the session
+        // (doc:Session).
+        connection?.send(.error(ErrorMessage(refusal, to: "auth")))
+        decide { $0.end(refusal.code.isRetryable ? .internal : .unauthorized, now: $1, into: &$2) }
+    }
+
+    // MARK: Inputs
+
+    func received(text: [UInt8]) {
+        decide { $0.messageReceived(text, now: $1, into: &$2) }
+    }
+
+    func receivedBinary() {
+        decide { $0.binaryReceived(now: $1, into: &$2) }
+    }
+
+    func sent(now: ContinuousClock.Instant) { conversation.sent(now: now) }
+
+    func tick(now: ContinuousClock.Instant) {
+        guard let deadline = conversation.deadline, now >= deadline else { return }
+        decide { $0.tick(now: $1, into: &$2) }
+    }
+
+    func drain(reconnectAfter: Duration) {
+        decide { $0.drain(reconnectAfter: reconnectAfter, now: $1, into: &$2) }
+    }
+
+    func end(_ code: CloseCode) { decide { $0.end(code, now: $1, into: &$2) } }
+
+    var messageBytesMax: Int { conversation.messageBytesMax }
+
+    func closed() {
+        conversation.connectionClosed()
+        connection = nil
+        publisher = nil
+    }
+
+    private func decide(
+        _ input: (inout SessionConversation, Moment, inout [SessionConversation.Action]) -> Void
+    ) {
+        var actions: [SessionConversation.Action] = []
+        input(&conversation, .now, &actions)
+        perform(actions)
+    }
+
+    private func perform(_ actions: [SessionConversation.Action]) {
+        for action in actions {
+            switch action {
+            case .send(let message): connection?.send(message)
+            case .authenticate(let token): authenticate(token)
+            case .subscribe(let request): subscribe(request)
+            case .unsubscribe(let id): unsubscribe(id)
+            case .publish(let request): publish(request)
+            case .close(let code, let reason): connection?.close(code.rawValue, reason: reason)
+            }
+        }
+    }
+
+    // MARK: Credentials
+
+    private func authenticate(_ token: String) {
+        guard let connection, let authenticate = services.authenticate else {
+            // Without access control everybody is welcome, with any token.
+            return decide {
+                $0.authenticated(identity: "", expires: nil, now: $1, into: &$2)
+            }
+        }
+        let bound = NIOLoopBound(self, eventLoop: connection.info.eventLoop)
+        authenticate(token) { result in
+            bound.eventLoop.execute { bound.value.authenticated(result) }
+        }
+    }
+
+    private func authenticated(_ result: Result<Identity, BrokerError>) {
+        switch result {
+        case .success(let identity):
+            // The session refuses another identity than its first (doc:Session, Credentials).
+            tokenID = tokenID ?? identity.tokenID
+            decide {
+                $0.authenticated(
+                    identity: identity.tokenID, expires: identity.expires, now: $1, into: &$2)
+            }
+        case .failure(let error):
+            decide { $0.authenticationFailed(error, now: $1, into: &$2) }
+        }
+    }
+
+    // MARK: Subscriptions
+
+    private func subscribe(_ request: SubscribeRequest) {
+        guard let connection,
+            let subscription = connection.outlet.makeSubscription(
+                id: request.id, patterns: request.patterns)
+        else { return }
+        let shard = connection.loop.shard
+        shard.register(subscription)
+        let question = StartOperation.Question(
+            patterns: request.patterns, from: request.from, cursors: request.cursors)
+        let operation = StartOperation(
+            question, loop: connection.loop, log: services.log
+        ) { [self] result in
+            switch result {
+            case .success(let starts):
+                subscribed(request, subscription, starts, gone: question.gone(beside: starts))
+            case .failure(let error):
+                shard.remove(subscription)
+                decide { $0.subscribeRefused(id: request.id, error, now: $1, into: &$2) }
+            }
+        }
+        operation.run(now: .now)
+    }
+
+    private func subscribed(
+        _ request: SubscribeRequest, _ subscription: Subscription, _ starts: [ReaderStart],
+        gone: [TopicName]
+    ) {
+        let message = BrokerMessage.Subscribed(id: request, starts: starts)
+        decide { $0.subscribed(message, now: $1, into: &$2) }
+        // The client may have unsubscribed meanwhile, or gone.
+        guard let connection, conversation.isOpen, connection.outlet.has(subscription) else {
+            return
+        }
+        connection.loop.shard.join(subscription, starts, gone: gone)
+    }
+
+    private func unsubscribe(_ id: Int64) {
+        guard let connection, let subscription = connection.outlet.subscription(id: id) else {
+            return
+        }
+        connection.loop.shard.remove(subscription)
+    }
+
+    // MARK: Publishing
+
+    private func publish(_ request: PublishRequest) {
+        guard let connection else { return }
+        let publisher =
+            self.publisher
+            ?? SessionPublisher(
+                log: services.log, createsTopics: services.createsTopics,
+                eventLoop: connection.info.eventLoop
+            ) { [weak self] id, result in self?.published(id, result) }
+        self.publisher = publisher
+        publisher.publish(request, by: tokenID ?? "")
+    }
+
+    private func published(_ id: Int64, _ result: Result<AppendReceipt, BrokerError>) {
+        switch result {
+        case .success(let receipt):
+            decide { $0.published(id: id, receipt, now: $1, into: &$2) }
+        case .failure(let error):
+            decide { $0.publishRefused(id: id, error, now: $1, into: &$2) }
+        }
+    }
+}
+
+@available(*, unavailable) extension SessionHandler: Sendable {}
+
+extension BrokerMessage.Subscribed {
+    /// Where the client stands in each exact topic: at its own cursor, verbatim, or before its
+    /// start (doc:Session).
+    init(id request: SubscribeRequest, starts: [ReaderStart]) {
+        let found = Dictionary(starts.map { ($0.feed.topic, $0) }) { first, _ in first }
+        let topics = request.patterns.compactMap(\.exactName).map { name in
+            let start = found[name]
+            var own = request.cursors[name]
+            if own == nil, case .after(let cursor) = request.from { own = cursor }
+            let cursor = own ?? start.map { Cursor(epoch: $0.feed.epoch, offset: $0.cursor) }
+            let position = start?.feed.position
+            return Topic(
+                topic: name, cursor: start == nil && own == nil ? nil : cursor,
+                earliest: position?.earliest ?? 1, latest: position?.latest ?? 0)
+        }
+        self.init(id: request.id, topics: topics)
+    }
+}

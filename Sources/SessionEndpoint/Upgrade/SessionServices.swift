@@ -1,0 +1,63 @@
+package import AccessControl
+package import Delivery
+package import EventModel
+package import SessionProtocol
+
+/// What all sessions and streams of a node use.
+package struct SessionServices: Sendable {
+    package let log: any EventLog
+    package let hub: DeliveryHub
+    package let terms: SessionTerms
+    /// `nil`: no access control.
+    package let authenticate: Authenticate?
+    /// Pages of these origins may connect, beside those of the broker's own host; `*` for all.
+    package let origins: [String]
+    /// Whether publishing may create topics.
+    package let createsTopics: Bool
+    /// Names a session, like `s_8f3k`.
+    package let makeSessionName: @Sendable () -> String
+
+    /// Checks a token; answers once, on any thread.
+    package typealias Authenticate =
+        @Sendable (String, @escaping @Sendable (Result<Identity, BrokerError>) -> Void) -> Void
+
+    package init(
+        log: any EventLog, hub: DeliveryHub, terms: SessionTerms, authenticate: Authenticate?,
+        origins: [String], createsTopics: Bool, makeSessionName: @escaping @Sendable () -> String
+    ) {
+        self.log = log
+        self.hub = hub
+        self.terms = terms
+        self.authenticate = authenticate
+        self.origins = origins
+        self.createsTopics = createsTopics
+        self.makeSessionName = makeSessionName
+    }
+}
+
+/// What the credentials of an upgrade came to.
+enum SessionAdmission: Sendable {
+    /// No access control.
+    case open
+    case identified(Identity)
+    /// None were sent: the first message is to bring them.
+    case awaitsAuth
+    /// A token in the subprotocol was not accepted; told in the session, as browsers can't read a
+    /// failed upgrade.
+    case refused(BrokerError)
+
+    var identity: Identity? {
+        if case .identified(let identity) = self { identity } else { nil }
+    }
+
+    var refusal: BrokerError? {
+        if case .refused(let error) = self { error } else { nil }
+    }
+
+    var requiresAuth: Bool {
+        switch self {
+        case .open, .identified: false
+        case .awaitsAuth, .refused: true
+        }
+    }
+}

@@ -1,0 +1,234 @@
+internal import EventModel
+internal import NIOHTTP1
+internal import SessionProtocol
+
+/// A client of one broker: publishes, subscribes and manages topics.
+///
+/// Usable from any task; connections are opened when they are needed and kept. Errors are
+/// `SluiceError`, or `CancellationError` when the task is cancelled.
+public final class BrokerClient: Sendable {
+    private let connector: BrokerConnector
+    private let caller: HTTPCaller
+
+    /// Makes a client; nothing is connected yet.
+    ///
+    /// - Parameter configuration: Where the broker is, and how to show who asks.
+    /// - Throws: When the file of authorities can't be used.
+    public init(_ configuration: ClientConfiguration) throws(SluiceError) {
+        connector = try BrokerConnector(configuration)
+        caller = HTTPCaller(connector)
+    }
+
+    // MARK: Publishing
+
+    /// Publishes one event; when this returns, it is committed.
+    ///
+    /// - Parameters:
+    ///   - event: Its data is kept byte for byte.
+    ///   - idempotencyKey: Publishing the same with the same key appends nothing and gives the
+    ///     first result. Without one, and without an event id, a random one is used, so that a lost
+    ///     connection never publishes twice.
+    ///   - patience: How long to try again while the broker is busy or away; a broker that was
+    ///     never reached is not waited for.
+    /// - Returns: Where it was appended.
+    /// - Throws: `SluiceError`; with `retryAfter` the same request may be sent again.
+    public func publish(
+        _ event: OutgoingEvent, idempotencyKey: String? = nil,
+        retryingFor patience: Duration = .zero
+    ) async throws -> PublishResult {
+        let event = try event.checked()
+        guard let labels = event.headers else {
+            return try await publish(
+                [event], idempotencyKey: idempotencyKey, retryingFor: patience)[0]
+        }
+        var headers = labels + [("Content-Type", "application/json")]
+        if let key = idempotencyKey ?? (event.eventID == nil ? Self.randomKey() : nil) {
+            headers.append(("Idempotency-Key", try Self.checkedKey(key)))
+        }
+        let target = RequestTarget.events(of: try Self.name(event.topic))
+        let body = try await retrying(for: patience) { [headers] in
+            try await self.caller.call(.POST, target, headers: headers, body: event.data)
+        }
+        guard let fields = try? JSONFields(body), let result = PublishResult(fields, json: body)
+        else {
+            throw SluiceError.notSluice(connector.configuration.address, "no result of a publish")
+        }
+        return result
+    }
+
+    /// Publishes events of any topics, all or none; when this returns, they are committed.
+    ///
+    /// - Parameters:
+    ///   - events: At most what one request may hold, by default 10,000 events and 16 MiB. If all
+    ///     have ids, these tell repeats; otherwise the key does, for the whole request.
+    ///   - idempotencyKey: As for one event.
+    ///   - patience: As for one event.
+    /// - Returns: Where they were appended, in the order of `events`.
+    /// - Throws: `SluiceError`; then none of them was published, unless the code is
+    ///   `outcome_unknown` or `unreachable`.
+    public func publish(
+        _ events: [OutgoingEvent], idempotencyKey: String? = nil,
+        retryingFor patience: Duration = .zero
+    ) async throws -> [PublishResult] {
+        guard !events.isEmpty else { return [] }
+        var lines: [UInt8] = []
+        for (index, event) in events.enumerated() {
+            do throws(SluiceError) {
+                try event.checked().appendLine(to: &lines)
+            } catch {
+                var error = error
+                error.message = "Event \(index + 1) of \(events.count): \(error.message)"
+                throw error
+            }
+        }
+        var headers = [("Content-Type", "application/x-ndjson")]
+        let hasIDs = events.allSatisfy { $0.eventID != nil }
+        if let key = idempotencyKey ?? (hasIDs ? nil : Self.randomKey()) {
+            headers.append(("Idempotency-Key", try Self.checkedKey(key)))
+        }
+        let answer = try await retrying(for: patience) { [headers, lines] in
+            try await self.caller.call(.POST, .events, headers: headers, body: lines)
+        }
+        let results = (try? JSONFields(answer))?.rawElements("results").compactMap { json in
+            (try? JSONFields(json)).flatMap { PublishResult($0, json: json) }
+        }
+        guard let results, results.count == events.count else {
+            throw SluiceError.notSluice(connector.configuration.address, "not a result an event")
+        }
+        return results
+    }
+
+    // MARK: Subscribing
+
+    /// Follows topics: iterating over the result connects, and goes on after lost connections
+    /// without loss or repeats.
+    ///
+    /// - Parameters:
+    ///   - patterns: Names and patterns; what several of them match comes once.
+    ///   - start: `latest`, `earliest`, `last:10`, `ago:15m`, `time:…`, and for one name
+    ///     `offset:17`, `after:CURSOR`.
+    /// - Returns: Events and notices, in the order of each topic. A slow reader slows down nobody
+    ///   but itself.
+    /// - Throws: When a pattern or the start is not valid.
+    public func subscribe(
+        to patterns: [String], from start: String = "latest"
+    ) throws(SluiceError) -> Subscription {
+        do {
+            var parsed: [TopicPattern] = []
+            for pattern in patterns { parsed.append(try TopicPattern(pattern)) }
+            return Subscription(
+                connector: connector, patterns: parsed, start: try StartPosition(start))
+        } catch {
+            throw SluiceError(error)
+        }
+    }
+
+    // MARK: Topics
+
+    /// Lists topics by name, a page at a time.
+    ///
+    /// - Parameters:
+    ///   - pattern: Which ones.
+    ///   - name: Begin behind this one, `next` of the page before.
+    /// - Returns: The page.
+    /// - Throws: `SluiceError`.
+    public func topics(matching pattern: String = ">", after name: String? = nil) async throws
+        -> TopicPage
+    {
+        let target: RequestTarget
+        do {
+            target = .topics(
+                matching: try TopicPattern(pattern), after: try name.map { try TopicName($0) })
+        } catch let error as BrokerError {
+            throw SluiceError(error)
+        }
+        let body = try await caller.call(.GET, target)
+        guard let page = TopicPage(body) else {
+            throw SluiceError.notSluice(connector.configuration.address, "no list of topics")
+        }
+        return page
+    }
+
+    /// Describes one topic.
+    ///
+    /// - Parameter name: Its name.
+    /// - Returns: Settings and what it holds.
+    /// - Throws: `topic_not_found` if there is none.
+    public func topic(_ name: String) async throws -> TopicInfo {
+        try info(try await caller.call(.GET, .topic(try Self.name(name))))
+    }
+
+    /// Creates a topic.
+    ///
+    /// - Parameters:
+    ///   - name: Its name.
+    ///   - settings: What is `nil` has the server's default.
+    /// - Returns: The topic as it is now.
+    /// - Throws: `topic_exists` if there is one of the name.
+    public func createTopic(_ name: String, _ settings: NewTopic = NewTopic()) async throws
+        -> TopicInfo
+    {
+        let headers = [("Content-Type", "application/json"), ("If-None-Match", "*")]
+        return try info(
+            try await caller.call(
+                .PUT, .topic(try Self.name(name)), headers: headers, body: try settings.body(),
+                isRepeatable: false))
+    }
+
+    private func info(_ body: [UInt8]) throws(SluiceError) -> TopicInfo {
+        guard let info = TopicInfo(body) else {
+            throw .notSluice(connector.configuration.address, "no description of a topic")
+        }
+        return info
+    }
+
+    // MARK: What reaches a request's line and headers
+
+    private static func name(_ text: String) throws(SluiceError) -> TopicName {
+        do { return try TopicName(text) } catch { throw SluiceError(error) }
+    }
+
+    /// A key as a header field holds it: no control characters, no white space that is trimmed on
+    /// the way (RFC 9110 5.5); otherwise it would be another key, or other fields.
+    private static func checkedKey(_ key: String) throws(SluiceError) -> String {
+        do { try EventValidation.check(key, field: "Idempotency-Key") } catch {
+            throw SluiceError(error)
+        }
+        let isPlain = key.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
+        guard isPlain, key.utf8.first != 0x20, key.utf8.last != 0x20 else {
+            throw SluiceError(
+                .invalid, code: "invalid_request",
+                "The idempotency key \(quoted(key)) can't be said in a header.",
+                remedy: "Use a key without control characters, and without spaces around it.")
+        }
+        return key
+    }
+
+    // MARK: Trying again
+
+    private func retrying<Result: Sendable>(
+        for patience: Duration, _ body: @Sendable () async throws -> Result
+    ) async throws -> Result {
+        let clock = ContinuousClock()
+        let deadline = clock.now + patience
+        var backoff = ReconnectBackoff()
+        var random = SystemRandomNumberGenerator()
+        while true {
+            do {
+                return try await body()
+            } catch let error as SluiceError {
+                guard let asked = error.retryAfter else { throw error }
+                if error.kind == .unreachable, await !caller.hasConnected { throw error }
+                let wait = backoff.wait(lasted: nil, asked: asked, jitter: &random)
+                guard clock.now + wait < deadline else { throw error }
+                try await Task.sleep(for: wait)
+            }
+        }
+    }
+
+    /// 128 bits of chance: two requests never share a key.
+    private static func randomKey() -> String {
+        String(UInt64.random(in: .min ... .max), radix: 36) + "-"
+            + String(UInt64.random(in: .min ... .max), radix: 36)
+    }
+}

@@ -1,0 +1,140 @@
+import EventModel
+import MemoryLog
+import Synchronization
+
+/// Answers of a log that are held back until the test wants them.
+final class HeldQuestions: Sendable {
+    private let held = Mutex<[@Sendable () -> Void]>([])
+
+    var count: Int { held.withLock { $0.count } }
+
+    func hold(_ answer: @escaping @Sendable () -> Void) { held.withLock { $0.append(answer) } }
+
+    func answer() {
+        let answers = held.withLock { held in
+            defer { held = [] }
+            return held
+        }
+        for answer in answers { answer() }
+    }
+}
+
+/// A sink that is told nothing until the test wants it, as of a node that has not heard yet.
+final class HeldSink: LogSink {
+    private let sink: any LogSink
+    /// `nil` once nothing is held back.
+    private let held = Mutex<[@Sendable (any LogSink) -> Void]?>(nil)
+
+    init(_ sink: any LogSink) { self.sink = sink }
+
+    func hold() { held.withLock { $0 = [] } }
+
+    func release() {
+        held.withLock { held in
+            for call in held ?? [] { call(sink) }
+            held = nil
+        }
+    }
+
+    private func tell(_ call: @escaping @Sendable (any LogSink) -> Void) {
+        held.withLock { held in
+            if held == nil { call(sink) } else { held?.append(call) }
+        }
+    }
+
+    func appended(_ events: [Event], to topic: TopicName, epoch: Epoch) {
+        tell { $0.appended(events, to: topic, epoch: epoch) }
+    }
+
+    func created(_ topics: [TopicName]) { tell { $0.created(topics) } }
+
+    func deleted(_ topic: TopicName) { tell { $0.deleted(topic) } }
+
+    func purged(_ topic: TopicName, earliest: Offset) {
+        tell { $0.purged(topic, earliest: earliest) }
+    }
+
+    func restarted(_ position: TopicPosition, fork: Offset) {
+        tell { $0.restarted(position, fork: fork) }
+    }
+}
+
+/// A log in memory that holds back what became of cursors, and tells what it is asked.
+struct ObservedLog: EventLog {
+    private let log: MemoryLog
+    private let held: HeldQuestions
+    private let appending: @Sendable (AppendRequest) -> Void
+    private let following: @Sendable () -> Void
+    private let knowsTopics: Bool
+
+    /// `knowsTopics`: Otherwise no pattern matches one that exists already.
+    init(
+        _ log: MemoryLog, _ held: HeldQuestions = HeldQuestions(),
+        appending: @escaping @Sendable (AppendRequest) -> Void = { _ in },
+        following: @escaping @Sendable () -> Void = {}, knowsTopics: Bool = true
+    ) {
+        self.log = log
+        self.knowsTopics = knowsTopics
+        self.held = held
+        self.appending = appending
+        self.following = following
+    }
+
+    func resume(
+        _ cursors: [TopicName: Cursor],
+        completion: @escaping @Sendable (Result<[TopicName: Resumption], BrokerError>) -> Void
+    ) {
+        held.hold { [log] in log.resume(cursors, completion: completion) }
+    }
+
+    func unfollow(_ topics: [TopicName]) { log.unfollow(topics) }
+
+    func append(_ request: AppendRequest, completion: @escaping AppendCompletion) {
+        appending(request)
+        log.append(request, completion: completion)
+    }
+
+    func follow(
+        _ topics: [TopicName],
+        completion: @escaping @Sendable (Result<[TopicPosition], BrokerError>) -> Void
+    ) {
+        following()
+        log.follow(topics, completion: completion)
+    }
+
+    func topics(matching pattern: TopicPattern) -> [TopicName] {
+        knowsTopics ? log.topics(matching: pattern) : []
+    }
+
+    func page(
+        of topic: TopicName, after: Offset, events: Int, bytes: Int,
+        completion: @escaping @Sendable (Result<EventPage, BrokerError>) -> Void
+    ) {
+        log.page(of: topic, after: after, events: events, bytes: bytes, completion: completion)
+    }
+
+    func offsets(
+        of topics: [TopicName], at time: Timestamp,
+        completion: @escaping @Sendable (Result<[TopicName: Offset], BrokerError>) -> Void
+    ) {
+        log.offsets(of: topics, at: time, completion: completion)
+    }
+
+    func describe(_ topic: TopicName) async throws(BrokerError) -> TopicDescription? {
+        try await log.describe(topic)
+    }
+
+    func list(
+        matching pattern: TopicPattern, after: TopicName?, count: Int
+    ) async throws(BrokerError) -> [TopicDescription] {
+        try await log.list(matching: pattern, after: after, count: count)
+    }
+
+    func create(
+        _ topic: TopicName, settings: TopicSettings
+    ) async throws(BrokerError) -> TopicDescription {
+        try await log.create(topic, settings: settings)
+    }
+
+    var isReady: Bool { log.isReady }
+}
