@@ -71,8 +71,8 @@ let package = Package(
         .target(
             name: "HTTPEndpoint",
             dependencies: [
-                "EventModel", "SessionProtocol", "AccessControl", "Transport", nioCore, nioHTTP1,
-                logging,
+                "EventModel", "SessionProtocol", "AccessControl", "FanOut", "Delivery", "Transport",
+                nioCore, nioHTTP1, logging,
             ],
             swiftSettings: settings),
         .target(
@@ -157,10 +157,11 @@ let package = Package(
         .testTarget(
             name: "TransportTests",
             dependencies: [
-                "Transport", "OpenSSLBridge", "RepeatableChance", nioCore, nioPosix, nioHTTP1,
-                logging,
+                "Transport", "OpenSSLBridge", "RepeatableChance", "RawClient", nioCore, nioPosix,
+                nioHTTP1, logging,
             ],
             swiftSettings: settings),
+        .target(name: "RawClient", path: "Tests/Support/RawClient", swiftSettings: settings),
         .target(
             name: "MemoryLog", dependencies: ["EventModel"], path: "Tests/Support/MemoryLog",
             swiftSettings: settings),
@@ -177,8 +178,8 @@ let package = Package(
         .testTarget(
             name: "HTTPEndpointTests",
             dependencies: [
-                "HTTPEndpoint", "MemoryLog", "EventModel", "AccessControl", "SessionProtocol",
-                "Transport", nioCore, nioPosix, nioHTTP1, logging,
+                "HTTPEndpoint", "MemoryLog", "RawClient", "EventModel", "AccessControl",
+                "SessionProtocol", "Delivery", "Transport", nioCore, nioPosix, nioHTTP1, logging,
             ],
             swiftSettings: settings),
         .testTarget(

@@ -98,16 +98,17 @@ package struct Broker: Service {
         if configuration.auth == .token {
             authenticate = { authenticator.authenticate($0, completion: $1) }
         }
+        let terms = SessionTerms(
+            node: configuration.node, version: ProgramVersion.current,
+            limits: configuration.limits)
         let services = SessionServices(
-            log: log, hub: hub,
-            terms: SessionTerms(
-                node: configuration.node, version: ProgramVersion.current,
-                limits: configuration.limits),
+            log: log, hub: hub, terms: terms,
             authenticate: authenticate, origins: configuration.origins,
             createsTopics: configuration.createsTopics, makeSessionName: Self.sessionName)
         let http = HTTPBroker(
-            log: log, authenticate: authenticate, upgrades: UpgradeRoutes(services),
-            limits: configuration.limits, createsTopics: configuration.createsTopics,
+            log: log, hub: hub, terms: terms, authenticate: authenticate,
+            upgrades: UpgradeRoutes(services), limits: configuration.limits,
+            createsTopics: configuration.createsTopics,
             sha256: { Digest.sha256($0) }, now: { Timestamp.now }, logger: logger)
         let certificates = try Certificates(configuration)
         var limits = TransportLimits()
@@ -115,8 +116,8 @@ package struct Broker: Service {
         limits.headerBytesMax = configuration.limits.headerBytesMax
         limits.bodiesBytesMax = configuration.limits.bodiesBytesMax
         let transport = TransportServer(
-            group: loops, listeners: configuration.listen, service: http, tls: certificates.context,
-            limits: limits, logger: logger)
+            group: loops, listeners: configuration.listen.map { Listener($0, .http(http)) },
+            tls: certificates.context, limits: limits, logger: logger)
         guard try await Self.becomesReady(log) else { return }
         let kept = configuration.connectionFile.flatMap { ConnectionFile.read(path: $0)?.token }
         let token =

@@ -13,17 +13,22 @@ struct UpgradeRoutes: UpgradeService {
         endpoint = WebSocketAdmission(services, refusal: Self.refuse)
     }
 
-    func upgrade(
-        _ head: HTTPRequestHead, route: UpgradeRoute, from connection: ConnectionInfo
-    ) -> HTTPAdmission {
+    func upgrade(_ request: IncomingRequest, route: UpgradeRoute) {
+        let (head, connection) = (request.head, request.connection)
+        let reply = { (reply: HTTPReply) in
+            switch reply {
+            case .answer(let answer): request.answer(answer)
+            case .stream(let stream): request.stream(stream)
+            }
+        }
         switch route {
-        case .connect: return endpoint.connect(head, from: connection)
+        case .connect: endpoint.connect(head, from: connection, reply: reply)
         case .topic(let topic):
             do throws(BrokerError) {
                 let items = try queryItems(of: head.uri)
-                return endpoint.stream(topic, items: items, head, from: connection)
+                endpoint.stream(topic, items: items, head, from: connection, reply: reply)
             } catch {
-                return .answer(Self.refuse(error, head, [:]))
+                request.answer(Self.refuse(error, head, [:]))
             }
         }
     }

@@ -1,16 +1,19 @@
 internal import AccessControl
+package import Delivery
 package import EventModel
 package import Logging
 internal import NIOCore
 package import NIOHTTP1
+package import SessionProtocol
 package import Transport
 
-/// The broker over HTTP: publishes in place, WebSockets to the subscribe endpoint, the rest in a
-/// task of its own.
+/// The broker over HTTP: publishes and streams in place, WebSockets to the session endpoint, the
+/// rest in a task of its own.
 package final class HTTPBroker: HTTPService {
     private let access: RequestAccess
     private let problems: Problems
     private let publishes: PublishEndpoint
+    private let follows: FollowEndpoint
     private let upgrades: any UpgradeService
     private let state = NodeState()
     private let table: RouteTable
@@ -19,6 +22,8 @@ package final class HTTPBroker: HTTPService {
     ///
     /// - Parameters:
     ///   - log: Where events go to and come from.
+    ///   - hub: What brings them to streams.
+    ///   - terms: What streams have in common with sessions.
     ///   - authenticate: `nil`: no access control.
     ///   - upgrades: What makes WebSockets.
     ///   - limits: Of bodies, lines, events and pages.
@@ -28,8 +33,9 @@ package final class HTTPBroker: HTTPService {
     ///   - requestID: Names a refused request, for its answer and the log.
     ///   - logger: Gets what is the broker's own fault.
     package init(
-        log: any EventLog, authenticate: Authenticate?, upgrades: any UpgradeService,
-        limits: Limits = Limits(), createsTopics: Bool = true, sha256: @escaping SHA256,
+        log: any EventLog, hub: DeliveryHub, terms: SessionTerms, authenticate: Authenticate?,
+        upgrades: any UpgradeService, limits: Limits = Limits(), createsTopics: Bool = true,
+        sha256: @escaping SHA256,
         now: @escaping @Sendable () -> Timestamp,
         requestID: @escaping @Sendable () -> String = HTTPBroker.randomRequestID, logger: Logger
     ) {
@@ -39,6 +45,7 @@ package final class HTTPBroker: HTTPService {
         publishes = PublishEndpoint(
             log: log, limits: limits, createsTopics: createsTopics, sha256: sha256,
             problems: problems)
+        follows = FollowEndpoint(log: log, hub: hub, terms: terms, problems: problems)
         table = RouteTable(
             HealthRoutes(log: log, state: state).routes + ErrorRoutes().routes
                 + TopicRoutes(log: log, limits: limits).routes
@@ -66,11 +73,8 @@ package final class HTTPBroker: HTTPService {
                 return .answer(problems.answer(to: found.worded(error), head: head))
             }
         }
-        if case .route(let route, let parameters) = found, let webSocket = route.webSocket,
-            Self.asksForWebSocket(head.headers)
-        {
-            return upgrade(to: webSocket, parameters, head, connection)
-        }
+        // A session's first message may bring its credentials.
+        if found.webSocket(for: head) != nil { return .collect(bodyBytesMax: 0, mayStream: true) }
         // A stranger may ask this, and a stranger's body would be held at everybody's expense.
         if found.isOpen || head.method == .OPTIONS { return .collect(bodyBytesMax: 0) }
         return admit(head, to: found, connection)
@@ -80,25 +84,27 @@ package final class HTTPBroker: HTTPService {
     private func admit(
         _ head: HTTPRequestHead, to found: RouteTable.Found, _ connection: ConnectionInfo
     ) -> HTTPAdmission {
-        let bodyBytesMax =
-            if case .route(let route, _) = found {
-                route.bodyBytesMax
-            } else {
-                Route.smallBodyBytesMax
-            }
+        var collection = HTTPCollection(bodyBytesMax: Route.smallBodyBytesMax)
+        if case .route(let route, _) = found {
+            collection.bodyBytesMax = route.bodyBytesMax
+            collection.mayStream = route.isFollowed && FollowEndpoint.isAsked(by: head.uri)
+        }
         let refuse = { [problems] (error: BrokerError) in
             problems.answer(to: found.worded(error), head: head)
         }
         switch access.sender(of: head, on: connection.eventLoop) {
         case .known(.success(let identity)):
-            return .collect(bodyBytesMax: bodyBytesMax, sender: identity)
+            collection.sender = identity
+            return .collect(collection)
         case .known(.failure(let error)): return .answer(refuse(error))
         case .awaited(let sender):
-            return .pending { decision in
+            return .pending { [collection] decision in
                 sender.whenKnown { result in
                     switch result {
                     case .success(let identity):
-                        decision.collect(bodyBytesMax: bodyBytesMax, sender: identity)
+                        var collection = collection
+                        collection.sender = identity
+                        decision.collect(collection)
                     case .failure(let error): decision.answer(refuse(error))
                     }
                 }
@@ -107,31 +113,26 @@ package final class HTTPBroker: HTTPService {
     }
 
     private func upgrade(
-        to webSocket: Route.WebSocket, _ parameters: [Substring], _ head: HTTPRequestHead,
-        _ connection: ConnectionInfo
-    ) -> HTTPAdmission {
+        _ request: IncomingRequest, to webSocket: Route.WebSocket, _ parameters: [Substring]
+    ) {
         do throws(BrokerError) {
             let route: UpgradeRoute =
                 switch webSocket {
                 case .session: .connect
                 case .stream: .topic(try topicName(inPath: parameters[0]))
                 }
-            return upgrades.upgrade(head, route: route, from: connection)
+            upgrades.upgrade(request, route: route)
         } catch {
-            return .answer(problems.answer(to: error, head: head))
+            request.answer(problems.answer(to: error, head: request.head))
         }
-    }
-
-    /// Other protocols in Upgrade, such as curl's `h2c`, may be ignored (RFC 9110 7.8).
-    private static func asksForWebSocket(_ headers: HTTPHeaders) -> Bool {
-        headers[canonicalForm: "upgrade"].contains { $0.lowercased() == "websocket" }
     }
 
     package func respond(to exchange: HTTPExchange) {
         handle(
             IncomingRequest(
                 head: exchange.head, body: exchange.body, connection: exchange.connection,
-                identity: exchange.sender as? Identity, answer: { exchange.answer($0) }))
+                identity: exchange.sender as? Identity, answer: { exchange.answer($0) },
+                stream: { exchange.stream($0) }))
     }
 
     /// Answers a request that was admitted; called on its event loop.
@@ -139,10 +140,16 @@ package final class HTTPBroker: HTTPService {
         let found = table.find(request.head.method, request.head.uri)
         switch found {
         case .route(let route, let parameters):
+            if let webSocket = found.webSocket(for: request.head) {
+                return upgrade(request, to: webSocket, parameters)
+            }
             precondition(
                 request.identity != nil || access.authenticate == nil
                     || route.access == .everybody,
                 "bug: a request was admitted without its sender")
+            if route.isFollowed, FollowEndpoint.isAsked(by: request.head.uri) {
+                return follows.follow(parameters[0], request)
+            }
             switch route.action {
             case .publish: publishes.publish(request, to: .topic(parameters[0]))
             case .publishMany: publishes.publish(request, to: .many)

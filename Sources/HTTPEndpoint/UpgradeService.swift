@@ -1,17 +1,12 @@
 package import EventModel
-package import NIOHTTP1
-package import Transport
 
 /// Makes WebSockets of requests; implemented by the subscribe endpoint.
 package protocol UpgradeService: Sendable {
-    /// Decides about a GET that asks for `Upgrade: websocket`; called on the connection's event
-    /// loop.
+    /// Answers a GET that asks for `Upgrade: websocket`; called on the connection's event loop.
     ///
     /// The service authenticates by itself, as a session's token may come in its first message, and
     /// checks the handshake (RFC 6455 4.2). Its refusals are problem documents too.
-    func upgrade(
-        _ head: HTTPRequestHead, route: UpgradeRoute, from connection: ConnectionInfo
-    ) -> HTTPAdmission
+    func upgrade(_ request: IncomingRequest, route: UpgradeRoute)
 }
 
 /// What a WebSocket is asked for.

@@ -97,7 +97,7 @@ import Testing
         ("/v1/topics/a/events?from=offset:7", 400, "invalid_start"),
         ("/v1/topics/a/events?from=tomorrow", 400, "invalid_start"),
         ("/v1/topics/a/events?limit=1001", 400, "invalid_request"),
-        ("/v1/topics/a/events?follow=1", 400, "unknown_field"),
+        ("/v1/topics/a/events?wait=1", 400, "unknown_field"),
     ]) func `says what is wrong`(uri: String, status: UInt, code: String) async throws {
         let answer = try await fixture.ask(.GET, uri)
         #expect(answer.status == status && answer.code == code)
@@ -120,7 +120,7 @@ import Testing
             version: .http1_1, method: .GET, uri: "/v1/topics/a/events?from=after:k-1")
         let request = IncomingRequest(
             head: head, body: ByteBuffer(), connection: BrokerFixture.connection,
-            answer: { _ in isOnLoop.succeed(eventLoop.inEventLoop) })
+            answer: { _ in isOnLoop.succeed(eventLoop.inEventLoop) }, stream: { _ in })
         try await eventLoop.submit { fixture.broker.handle(request) }.get()
         #expect(fixture.log.resumed.count == 1)
         fixture.log.release()

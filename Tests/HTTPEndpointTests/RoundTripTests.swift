@@ -1,5 +1,4 @@
 import EventModel
-import Logging
 import MemoryLog
 import Testing
 
@@ -7,10 +6,7 @@ import Testing
 
 @Suite("Events in a log in memory") struct RoundTripTests {
     @Test func `are read back as they were published`() async throws {
-        let broker = HTTPBroker(
-            log: MemoryLog(), authenticate: nil, upgrades: RefusingUpgrades(), sha256: fakeDigest,
-            now: { Timestamp(microseconds: 0) },
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let broker = HTTPBroker.test(MemoryLog())
         let answers = try await talk(
             broker,
             post("1.00") + post("1.00", "Idempotency-Key: k\r\n")

@@ -2,6 +2,7 @@ import NIOCore
 import NIOHTTP1
 import Synchronization
 import Testing
+import RawClient
 import Transport
 
 @Suite("A request that is not admitted yet") struct AdmissionTests {
@@ -45,7 +46,7 @@ import Transport
         // What the kernels buffer on both sides.
         #expect(taken < 8 << 20)
         #expect(eventually { waiting.count == 1 })
-        waiting.decide { $0.collect(bodyBytesMax: 16 << 20, sender: "her") }
+        waiting.decide { $0.collect(HTTPCollection(bodyBytesMax: 16 << 20, sender: "her")) }
         try client.send(Array(body[taken...]))
         #expect(try client.receiveAll().hasSuffix("16777216 from her"))
     }
@@ -56,7 +57,7 @@ import Transport
         let client = try server.raw()
         try client.send(framing.head(4, "Expect: 100-continue\r\n"))
         #expect(eventually { waiting.count == 1 })
-        waiting.decide { $0.collect(bodyBytesMax: 4, sender: "her") }
+        waiting.decide { $0.collect(HTTPCollection(bodyBytesMax: 4, sender: "her")) }
         #expect(try client.receive(upTo: "\r\n\r\n") == "HTTP/1.1 100 Continue\r\n\r\n")
         try client.send(framing.body(4))
         #expect(try client.receiveAll().hasSuffix("4 from her"))
@@ -97,7 +98,7 @@ import Transport
         try client.send(post("1") + post("22") + post("333"))
         for (sender, count) in [("a", 1), ("b", 2), ("c", 3)] {
             #expect(eventually { waiting.count == 1 })
-            waiting.decide { $0.collect(bodyBytesMax: 10, sender: sender) }
+            waiting.decide { $0.collect(HTTPCollection(bodyBytesMax: 10, sender: sender)) }
             let text = try client.receive(upTo: " from \(sender)")
             #expect(text.hasSuffix("\r\n\r\n\(count) from \(sender)"))
         }
@@ -114,7 +115,7 @@ import Transport
         let text = try server.conversation(
             "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
         #expect(text.hasPrefix("HTTP/1.1 400 "))
-        waiting.decide { $0.collect(bodyBytesMax: 10) }
+        waiting.decide { $0.collect(HTTPCollection(bodyBytesMax: 10)) }
         #expect(eventually { server.server.connectionCount == 0 })
     }
 
@@ -124,7 +125,7 @@ import Transport
         try client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n1")
         client.endOutput()
         #expect(eventually { waiting.count == 1 })
-        waiting.decide { $0.collect(bodyBytesMax: 10, sender: "her") }
+        waiting.decide { $0.collect(HTTPCollection(bodyBytesMax: 10, sender: "her")) }
         #expect(try client.receiveAll().hasSuffix("1 from her"))
     }
 
@@ -135,7 +136,7 @@ import Transport
         #expect(eventually { waiting.count == 1 })
         client.reset()
         #expect(eventually { server.server.connectionCount == 0 })
-        waiting.decide { $0.collect(bodyBytesMax: 10) }
+        waiting.decide { $0.collect(HTTPCollection(bodyBytesMax: 10)) }
     }
 }
 

@@ -13,7 +13,7 @@ import Testing
         while let next = queue.next() {
             switch next {
             case .answer(let answer, _): texts.append("\(answer.status.code)")
-            case .upgrade: texts.append("upgrade")
+            case .stream: texts.append("stream")
             case .sendContinue: texts.append("continue")
             }
         }

@@ -2,6 +2,7 @@ import NIOCore
 import NIOHTTP1
 import Synchronization
 import Testing
+import RawClient
 import Transport
 
 @Suite("The request bodies of a server") struct BodyBudgetTests {

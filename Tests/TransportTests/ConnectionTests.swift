@@ -4,6 +4,7 @@ import NIOCore
 import NIOHTTP1
 import Synchronization
 import Testing
+import RawClient
 import Transport
 
 @Suite("The connections of a server") struct ConnectionTests {
@@ -11,10 +12,14 @@ import Transport
     func `leave nothing behind when 200 of them come and go`(wire: Wire) throws {
         let record = StreamRecord()
         let server = try TestServer(
-            TestService(admission: { head, _ in
-                guard head.uri == "/stream" else { return .collect(bodyBytesMax: 0) }
-                return .upgrade(.test { RecordingHandler($0, record) })
-            }), threads: 2)
+            TestService(
+                admission: { head, _ in
+                    .collect(bodyBytesMax: 0, mayStream: head.uri == "/stream")
+                },
+                response: { exchange in
+                    guard exchange.head.uri == "/stream" else { return exchange.answer(.text("x")) }
+                    exchange.stream(.test { RecordingHandler($0, record) })
+                }), threads: 2)
         for round in 0..<100 {
             let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: "/\(round)")
             #expect(try server.client(wire).send(head).wait().0.status == .ok)
@@ -96,9 +101,10 @@ import Transport
         let seed = UInt64.random(in: 0 ... .max)
         var chance = SeededGenerator(seed: seed)
         let server = try TestServer(
-            TestService(admission: { head, _ in
-                .upgrade(.test { PumpingHandler($0, tag: UInt8(head.uri.dropFirst()) ?? 0) })
-            }))
+            .streaming { exchange in
+                let tag = UInt8(exchange.head.uri.dropFirst()) ?? 0
+                return .test { PumpingHandler($0, tag: tag) }
+            })
         for round in 0..<400 {
             let tag = UInt8(truncatingIfNeeded: round % 251 + 1)
             let client = try server.raw()

@@ -1,6 +1,7 @@
 import NIOCore
 import NIOHTTP1
 import Testing
+import RawClient
 import Transport
 
 @Suite("HTTP/1.1 as RFC 9112 wants it") struct MessageTests {

@@ -2,6 +2,7 @@ import NIOCore
 import NIOHTTP1
 import Synchronization
 import Testing
+import RawClient
 import Transport
 
 @Suite("Requests on a connection") struct RequestTests {

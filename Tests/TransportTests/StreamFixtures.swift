@@ -54,9 +54,20 @@ extension StreamConnection {
     func send(_ bytes: [UInt8]) { bytes.withUnsafeBytes { send($0) } }
 }
 
-extension HTTPUpgrade {
-    static func test(_ open: @escaping (StreamConnection) -> any StreamHandler) -> HTTPUpgrade {
-        HTTPUpgrade(headers: ["Upgrade": "test", "Connection": "Upgrade"], open: open)
+extension HTTPStream {
+    static func test(_ open: @escaping (StreamConnection) -> any StreamHandler) -> HTTPStream {
+        HTTPStream(
+            status: .switchingProtocols, headers: ["Upgrade": "test", "Connection": "Upgrade"],
+            open: open)
+    }
+}
+
+extension TestService {
+    /// Answers every request with a stream.
+    static func streaming(_ make: @escaping @Sendable (HTTPExchange) -> HTTPStream) -> TestService {
+        TestService(
+            admission: { _, _ in .collect(bodyBytesMax: 0, mayStream: true) },
+            response: { $0.stream(make($0)) })
     }
 }
 

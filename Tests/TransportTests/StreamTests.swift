@@ -2,6 +2,7 @@ import NIOCore
 import NIOHTTP1
 import Synchronization
 import Testing
+import RawClient
 import Transport
 
 @Suite("A stream") struct StreamTests {
@@ -14,13 +15,12 @@ import Transport
     ) throws -> TestServer {
         let record = record
         return try TestServer(
-            TestService(admission: { _, _ in
-                .upgrade(
-                    .test { stream in
-                        begin(stream)
-                        return RecordingHandler(stream, record)
-                    })
-            }), limits: limits)
+            .streaming { _ in
+                .test { stream in
+                    begin(stream)
+                    return RecordingHandler(stream, record)
+                }
+            }, limits: limits)
     }
 
     private func opened(_ server: TestServer) throws -> RawClient {

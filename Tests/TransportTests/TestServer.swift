@@ -4,6 +4,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import OpenSSLBridge
+import RawClient
 import Transport
 
 /// How a test's server is reached.
@@ -75,17 +76,17 @@ final class TestServer {
     private let group: MultiThreadedEventLoopGroup
 
     init(
-        _ service: TestService = TestService(), limits: TransportLimits = TransportLimits(),
-        threads: Int = 1
+        _ service: TestService = TestService(), use: Listener.Use? = nil,
+        limits: TransportLimits = TransportLimits(), threads: Int = 1
     ) throws {
         group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
         server = TransportServer(
             group: group,
-            listeners: [
-                ListenAddress(isTLS: false, host: "127.0.0.1", port: 0),
-                ListenAddress(isTLS: true, host: "127.0.0.1", port: 0),
-            ],
-            service: service, tls: try TestCertificates.server(), limits: limits,
+            listeners: [false, true].map {
+                Listener(
+                    ListenAddress(isTLS: $0, host: "127.0.0.1", port: 0), use ?? .http(service))
+            },
+            tls: try TestCertificates.server(), limits: limits,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let bound = try server.start()
         (plainPort, tlsPort) = (bound[0].port, bound[1].port)

@@ -1,6 +1,7 @@
 import NIOCore
 import NIOHTTP1
 import Testing
+import RawClient
 import Transport
 
 @Suite("A client that takes its time") struct TimeoutTests {

@@ -3,6 +3,7 @@ import NIOHTTP1
 import NIOPosix
 import Synchronization
 import Testing
+import RawClient
 import Transport
 
 @Suite("An upgrade") struct UpgradeTests {
@@ -11,9 +12,7 @@ import Transport
     private func echo() throws -> TestServer {
         let record = record
         return try TestServer(
-            TestService(admission: { _, _ in
-                .upgrade(.test { RecordingHandler($0, record, echoes: true) })
-            }))
+            .streaming { _ in .test { RecordingHandler($0, record, echoes: true) } })
     }
 
     @Test(arguments: Wire.allCases) func `makes a stream of a connection`(wire: Wire) throws {
@@ -45,10 +44,13 @@ import Transport
         let server = try TestServer(
             TestService(
                 admission: { head, _ in
-                    guard head.uri == "/stream" else { return .collect(bodyBytesMax: 0) }
-                    return .upgrade(.test { RecordingHandler($0, record, echoes: true) })
+                    .collect(bodyBytesMax: 0, mayStream: head.uri == "/stream")
                 },
                 response: { exchange in
+                    guard exchange.head.uri != "/stream" else {
+                        return exchange.stream(
+                            .test { RecordingHandler($0, record, echoes: true) })
+                    }
                     exchange.eventLoop.scheduleTask(in: .milliseconds(20)) {
                         exchange.answer(.text("first"))
                     }
@@ -62,14 +64,13 @@ import Transport
     @Test(arguments: Wire.allCases) func `can be decided later`(wire: Wire) throws {
         let record = record
         let server = try TestServer(
-            TestService(admission: { _, connection in
-                .pendingUpgrade { decision in
-                    let decision = NIOLoopBound(decision, eventLoop: connection.eventLoop)
-                    connection.eventLoop.scheduleTask(in: .milliseconds(20)) {
-                        decision.value.upgrade(.test { RecordingHandler($0, record, echoes: true) })
+            TestService(
+                admission: { _, _ in .collect(bodyBytesMax: 0, mayStream: true) },
+                response: { exchange in
+                    exchange.eventLoop.scheduleTask(in: .milliseconds(20)) {
+                        exchange.stream(.test { RecordingHandler($0, record, echoes: true) })
                     }
-                }
-            }))
+                }))
         let mine = StreamRecord()
         _ = try server.client(wire).upgrade(.upgrade) { stream, _ in
             stream.send("hello")
@@ -80,37 +81,39 @@ import Transport
 
     @Test func `holds what comes while it is being decided`() throws {
         let record = record
-        let decisions = Mutex<NIOLoopBound<HTTPUpgradeDecision>?>(nil)
+        let exchanges = Mutex<HTTPExchange?>(nil)
         let server = try TestServer(
-            TestService(admission: { _, connection in
-                .pendingUpgrade { decision in
-                    decisions.withLock {
-                        $0 = NIOLoopBound(decision, eventLoop: connection.eventLoop)
-                    }
-                }
-            }))
+            TestService(
+                admission: { _, _ in .collect(bodyBytesMax: 0, mayStream: true) },
+                response: { exchange in exchanges.withLock { $0 = exchange } }))
         let client = try server.raw()
         let sent = (0..<200_000).map { UInt8(truncatingIfNeeded: $0 &* 3) }
         try client.send(upgradeRequest)
         try client.send(sent)
-        #expect(eventually { decisions.withLock { $0 != nil } })
-        let decision = decisions.withLock { $0.take() }
-        decision?.eventLoop.execute {
-            decision?.value.upgrade(.test { RecordingHandler($0, record) })
-        }
+        #expect(eventually { exchanges.withLock { $0 != nil } })
+        let exchange = exchanges.withLock { $0.take() }
+        exchange?.eventLoop.execute { exchange?.stream(.test { RecordingHandler($0, record) }) }
         #expect(eventually { record.bytes.count == sent.count })
         #expect(record.bytes == sent)
     }
 
     @Test func `can be refused, also later, and by being forgotten`() throws {
         let refusal = HTTPAnswer(status: .unauthorized, body: ByteBuffer(string: "no"))
-        let admissions: [(status: Int, admit: @Sendable () -> HTTPAdmission)] = [
-            (401, { .answer(refusal) }),
-            (401, { .pendingUpgrade { $0.answer(refusal) } }),
-            (500, { .pendingUpgrade { _ in } }),
+        let mayStream = HTTPCollection(bodyBytesMax: 0, mayStream: true)
+        typealias Refusing = (
+            status: Int, admit: @Sendable () -> HTTPAdmission,
+            respond: @Sendable (HTTPExchange) -> Void
+        )
+        let services: [Refusing] = [
+            (401, { .answer(refusal) }, { _ in }),
+            (401, { .pending { $0.answer(refusal) } }, { _ in }),
+            (401, { .collect(mayStream) }, { $0.answer(refusal) }),
+            (401, { .pending { $0.collect(mayStream) } }, { $0.answer(refusal) }),
+            (500, { .pending { _ in } }, { _ in }), (500, { .collect(mayStream) }, { _ in }),
         ]
-        for (status, admit) in admissions {
-            let server = try TestServer(TestService(admission: { _, _ in admit() }))
+        for (status, admit, respond) in services {
+            let server = try TestServer(
+                TestService(admission: { _, _ in admit() }, response: respond))
             let upgrade = try server.client(.plain).upgrade(.upgrade) { stream, _ in
                 RecordingHandler(stream, StreamRecord())
             }.wait()
@@ -126,23 +129,19 @@ import Transport
 
     @Test func `never opens when the client leaves before`() throws {
         let record = record
-        let decisions = Mutex<NIOLoopBound<HTTPUpgradeDecision>?>(nil)
+        let exchanges = Mutex<HTTPExchange?>(nil)
         let server = try TestServer(
-            TestService(admission: { _, connection in
-                .pendingUpgrade { decision in
-                    decisions.withLock {
-                        $0 = NIOLoopBound(decision, eventLoop: connection.eventLoop)
-                    }
-                }
-            }))
+            TestService(
+                admission: { _, _ in .collect(bodyBytesMax: 0, mayStream: true) },
+                response: { exchange in exchanges.withLock { $0 = exchange } }))
         let client = try server.raw()
         try client.send(upgradeRequest)
-        #expect(eventually { decisions.withLock { $0 != nil } })
+        #expect(eventually { exchanges.withLock { $0 != nil } })
         client.reset()
         #expect(eventually { server.server.connectionCount == 0 })
-        let decision = decisions.withLock { $0.take() }
-        try decision?.eventLoop.submit {
-            decision?.value.upgrade(.test { RecordingHandler($0, record) })
+        let exchange = exchanges.withLock { $0.take() }
+        try exchange?.eventLoop.submit {
+            exchange?.stream(.test { RecordingHandler($0, record) })
         }.wait()
         #expect(record.events.isEmpty)
     }

@@ -23,8 +23,9 @@ package final class LoopDelivery {
     /// NIO polls its sockets only when no task is left, so a task that queues itself again would
     /// starve them.
     private static let pollPause = TimeAmount.microseconds(50)
-    /// The most plaintext of one TLS record (RFC 8446 5.1).
-    private static let recordBytesMax = 16 * 1024
+    /// The most plaintext of one TLS record (RFC 8446 5.1), less what is put around a chunk of a
+    /// body.
+    private static let recordBytesMax = 16 * 1024 - 16
 
     /// Plaintext of one record, shared by all connections of the loop.
     ///

@@ -29,9 +29,9 @@ struct EventRoutes: Sendable {
                 bodies: [.ndjson], bodyBytesMax: limits.bodyBytesMax, action: .publishMany),
             Route(
                 method: .GET, path: "/v1/topics/{topic}/events",
-                summary: "Reads a page of a topic's events; a WebSocket streams them.",
-                query: ["from", "limit"], answers: [.json], webSocket: .stream,
-                action: .answer(page)),
+                summary: "Reads a page of a topic's events; 'follow' and WebSockets stream them.",
+                query: ["from", "limit", "follow"], answers: [.json], webSocket: .stream,
+                isFollowed: true, action: .answer(page)),
             Route(
                 method: .GET, path: "/v1/topics/{topic}/events/{offset}",
                 summary: "Reads one event.", action: .answer(event)),
@@ -74,6 +74,11 @@ struct EventRoutes: Sendable {
 
     @Sendable private func page(_ request: RouteRequest) async throws -> HTTPAnswer {
         let query = request.query
+        if let follow = query["follow"], follow != "false" {
+            throw BrokerError(
+                .invalidRequest, "'follow' is \(quoted(follow)), not 'true' or 'false'.",
+                at: InputPlace(field: "follow"))
+        }
         let topic = try request.topic()
         let from = try query["from"].map { text throws(BrokerError) in try StartPosition(text) }
         let count = try query.count("limit", default: Self.pageEvents, most: limits.pageEventsMax)

@@ -3,24 +3,29 @@ package import NIOCore
 package import NIOHTTP1
 package import Transport
 
-/// A request with its whole body, and the way back; exactly one answer, from any thread.
+/// A request with its whole body, and the way back; exactly one answer.
 package struct IncomingRequest: Sendable {
     package let head: HTTPRequestHead
     package let body: ByteBuffer
     package let connection: ConnectionInfo
     /// Who sends it; `nil` without access control.
     package let identity: Identity?
+    /// To be called from any thread.
     package let answer: @Sendable (HTTPAnswer) -> Void
+    /// The same with a stream, on the connection's event loop, for a request that may have one.
+    package let stream: @Sendable (HTTPStream) -> Void
 
     package init(
         head: HTTPRequestHead, body: ByteBuffer, connection: ConnectionInfo,
-        identity: Identity? = nil, answer: @escaping @Sendable (HTTPAnswer) -> Void
+        identity: Identity? = nil, answer: @escaping @Sendable (HTTPAnswer) -> Void,
+        stream: @escaping @Sendable (HTTPStream) -> Void
     ) {
         self.head = head
         self.body = body
         self.connection = connection
         self.identity = identity
         self.answer = answer
+        self.stream = stream
     }
 
     /// Runs `body` on the connection's event loop, at once if that is where we are.

@@ -23,6 +23,8 @@ struct Route: Sendable {
     /// What becomes of a request that asks for a WebSocket; `nil`: its Upgrade is ignored
     /// (RFC 9110 7.8).
     var webSocket: WebSocket?
+    /// A request with `follow` in its query is answered with the stream of the topic in the path.
+    var isFollowed = false
     let action: Action
 
     /// Settings and other small documents.

@@ -122,6 +122,19 @@ extension RouteTable.Found {
         }
     }
 
+    /// What a request that asks for a WebSocket is to get; `nil` if it asks for none, or there is
+    /// none.
+    ///
+    /// Other protocols in Upgrade, such as curl's `h2c`, may be ignored (RFC 9110 7.8).
+    func webSocket(for head: HTTPRequestHead) -> Route.WebSocket? {
+        guard case .route(let route, _) = self, let webSocket = route.webSocket,
+            head.headers[canonicalForm: "upgrade"].contains(where: {
+                $0.lowercased() == "websocket"
+            })
+        else { return nil }
+        return webSocket
+    }
+
     /// A refusal as the route words it: publishes are told that nothing is in the log.
     func worded(_ refusal: BrokerError) -> BrokerError {
         guard case .route(let route, _) = self, route.isPublish else { return refusal }

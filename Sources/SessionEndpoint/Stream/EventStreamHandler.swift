@@ -21,33 +21,9 @@ final class EventStreamHandler: MessageHandler {
     }
 
     /// Begins delivery.
-    ///
-    /// `start` is what `from` came to before the upgrade; `nil` if the topic did not exist then.
-    func opened(topic: TopicName, from: StartPosition, start: ReaderStart?, log: any EventLog) {
-        guard let connection,
-            let subscription = connection.outlet.makeSubscription(
-                id: nil, patterns: [TopicPattern(topic)])
-        else { return }
-        let loop = connection.loop
-        loop.shard.register(subscription)
-        if let start, loop.shard.feed(of: topic) === start.feed {
-            return loop.shard.join(subscription, [start], gone: [])
-        }
-        // It may have come into being between the start and the registration: then nothing of it
-        // was before the start.
-        let hasCursor = if case .after = from { true } else { false }
-        let question = StartOperation.Question(
-            patterns: [TopicPattern(topic)], from: hasCursor ? from : .offset(1), cursors: [:])
-        let operation = StartOperation(question, loop: loop, log: log) { [self] result in
-            guard connection.outlet.has(subscription) else { return }
-            switch result {
-            case .success(let starts):
-                loop.shard.join(subscription, starts, gone: question.gone(beside: starts))
-            // Nobody would tell of it again; the client comes back and has its start fixed anew.
-            case .failure: decide { $0.end(.internal, now: $1, into: &$2) }
-            }
-        }
-        operation.run(now: .now)
+    func opened(_ start: TopicStart, log: any EventLog) {
+        guard let connection else { return }
+        start.join(connection.outlet, log: log) { [weak self] in self?.end(.internal) }
     }
 
     func received(text: [UInt8]) {

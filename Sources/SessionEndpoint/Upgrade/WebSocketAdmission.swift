@@ -18,6 +18,9 @@ package struct WebSocketAdmission: Sendable {
     /// Words a refusal as an HTTP answer.
     package typealias Refusal = @Sendable (BrokerError, HTTPRequestHead, HTTPHeaders) -> HTTPAnswer
 
+    /// Takes the answer to a request: once, on the connection's event loop.
+    package typealias Reply = (HTTPReply) -> Void
+
     private static let sessionProtocol = "sluice.v1"
     private static let streamProtocol = "sluice.events.v1"
     private static let tokenPrefix = "bearer."
@@ -31,15 +34,16 @@ package struct WebSocketAdmission: Sendable {
 
     /// A session of many subscriptions; called on the connection's loop.
     package func connect(
-        _ head: HTTPRequestHead, from connection: ConnectionInfo
-    ) -> HTTPAdmission {
-        admit(head, subprotocol: Self.sessionProtocol) { accepted in
-            withCredentials(head, accepted, connection) { credentials in
+        _ head: HTTPRequestHead, from connection: ConnectionInfo, reply: @escaping Reply
+    ) {
+        admit(head, subprotocol: Self.sessionProtocol, reply) { accepted in
+            authenticate(head, accepted, connection) { credentials in
                 switch credentials {
-                case .admitted(let admission): .upgrade(session(accepted, admission, connection))
+                case .admitted(let admission):
+                    reply(.stream(session(accepted, admission, connection)))
                 case .refusedInSession(let error):
-                    .upgrade(session(accepted, .refused(error), connection))
-                case .refused(let error): .answer(refusal(error, head, [:]))
+                    reply(.stream(session(accepted, .refused(error), connection)))
+                case .refused(let error): reply(.answer(refusal(error, head, [:])))
                 }
             }
         }
@@ -47,8 +51,8 @@ package struct WebSocketAdmission: Sendable {
 
     private func session(
         _ accepted: WebSocketUpgrade.Accepted, _ admission: SessionAdmission, _ info: ConnectionInfo
-    ) -> HTTPUpgrade {
-        HTTPUpgrade(headers: HTTPHeaders(accepted.headers.map { ($0.name, $0.value) })) { stream in
+    ) -> HTTPStream {
+        webSocket(accepted) { stream in
             let connection = SubscriberConnection(
                 stream, loop: services.hub.loop(info.loopIndex))
             let handler = SessionHandler(connection, services: services, admission: admission)
@@ -63,71 +67,68 @@ package struct WebSocketAdmission: Sendable {
     /// A stream of one topic, with the decoded query; called on the connection's loop.
     package func stream(
         _ topic: TopicName, items: [(name: String, value: String)], _ head: HTTPRequestHead,
-        from connection: ConnectionInfo
-    ) -> HTTPAdmission {
+        from connection: ConnectionInfo, reply: @escaping Reply
+    ) {
         let query: StreamQuery
         do { query = try StreamQuery(items: items) } catch {
-            return .answer(refusal(error, head, [:]))
+            return reply(.answer(refusal(error, head, [:])))
         }
-        return admit(head, subprotocol: Self.streamProtocol) { accepted in
-            .pendingUpgrade { decision in
-                authorize(head, accepted, connection) { credentials in
-                    let identity: Identity?
-                    switch credentials {
-                    case .admitted(let admission): identity = admission.identity
-                    case .refused(let error): return decision.answer(refusal(error, head, [:]))
-                    // Until it ends, a session that was refused says what such a stream would.
-                    case .refusedInSession(let error):
-                        return decision.upgrade(session(accepted, .refused(error), connection))
-                    }
-                    fixStart(topic, query.from, connection) { result in
-                        switch result {
-                        case .success(let start):
-                            decision.upgrade(
-                                stream(topic, query.from, start, identity, accepted, connection))
-                        case .failure(let error): decision.answer(refusal(error, head, [:]))
-                        }
+        admit(head, subprotocol: Self.streamProtocol, reply) { accepted in
+            authenticate(head, accepted, connection) { credentials in
+                let identity: Identity?
+                switch credentials {
+                // A stream has no messages for credentials, so they come with the request.
+                case .admitted(.awaitsAuth):
+                    return reply(.answer(refusal(BearerToken.missing, head, [:])))
+                case .admitted(let admission): identity = admission.identity
+                case .refused(let error): return reply(.answer(refusal(error, head, [:])))
+                // Until it ends, a session that was refused says what such a stream would.
+                case .refusedInSession(let error):
+                    return reply(.stream(session(accepted, .refused(error), connection)))
+                }
+                TopicStart.fix(
+                    topic, query.from, on: services.hub.loop(connection.loopIndex),
+                    log: services.log
+                ) { result in
+                    switch result {
+                    case .success(let start):
+                        reply(.stream(stream(from: start, identity, accepted, connection)))
+                    case .failure(let error): reply(.answer(refusal(error, head, [:])))
                     }
                 }
             }
         }
     }
 
-    /// Whatever is acknowledged behind the start is delivered, so it is fixed before the 101
-    /// (doc:HTTP).
-    private func fixStart(
-        _ topic: TopicName, _ from: StartPosition, _ info: ConnectionInfo,
-        completion: @escaping (Result<ReaderStart?, BrokerError>) -> Void
-    ) {
-        let question = StartOperation.Question(
-            patterns: [TopicPattern(topic)], from: from, cursors: [:])
-        let operation = StartOperation(
-            question, loop: services.hub.loop(info.loopIndex), log: services.log
-        ) { completion($0.map(\.first)) }
-        operation.run(now: .now)
-    }
-
     private func stream(
-        _ topic: TopicName, _ from: StartPosition, _ start: ReaderStart?, _ identity: Identity?,
-        _ accepted: WebSocketUpgrade.Accepted, _ info: ConnectionInfo
-    ) -> HTTPUpgrade {
-        HTTPUpgrade(headers: HTTPHeaders(accepted.headers.map { ($0.name, $0.value) })) { stream in
+        from start: TopicStart, _ identity: Identity?, _ accepted: WebSocketUpgrade.Accepted,
+        _ info: ConnectionInfo
+    ) -> HTTPStream {
+        webSocket(accepted) { stream in
             let connection = SubscriberConnection(
                 stream, loop: services.hub.loop(info.loopIndex))
             let handler = EventStreamHandler(
                 connection, terms: services.terms, identity: identity)
             connection.begin(handler)
-            handler.opened(topic: topic, from: from, start: start, log: services.log)
+            handler.opened(start, log: services.log)
             return connection
         }
     }
 
     // MARK: Handshake and credentials
 
+    private func webSocket(
+        _ accepted: WebSocketUpgrade.Accepted,
+        open: @escaping (StreamConnection) -> any StreamHandler
+    ) -> HTTPStream {
+        let headers = HTTPHeaders(accepted.headers.map { ($0.name, $0.value) })
+        return HTTPStream(status: .switchingProtocols, headers: headers, open: open)
+    }
+
     private func admit(
-        _ head: HTTPRequestHead, subprotocol: String,
-        _ accepted: (WebSocketUpgrade.Accepted) -> HTTPAdmission
-    ) -> HTTPAdmission {
+        _ head: HTTPRequestHead, subprotocol: String, _ reply: Reply,
+        _ accepted: (WebSocketUpgrade.Accepted) -> Void
+    ) {
         let headers = head.headers.map { (name: $0.name, value: $0.value) }
         let answer: WebSocketUpgrade.Accepted
         do throws(WebSocketUpgrade.Refused) {
@@ -136,14 +137,14 @@ package struct WebSocketAdmission: Sendable {
                 headers: headers, subprotocols: [subprotocol], sha1: Digest.sha1)
         } catch {
             let fields = HTTPHeaders(error.headers.map { ($0.name, $0.value) })
-            return .answer(refusal(error.error, head, fields))
+            return reply(.answer(refusal(error.error, head, fields)))
         }
         do throws(BrokerError) {
             try WebSocketUpgrade.checkOrigin(headers: headers, allowed: services.origins)
         } catch {
-            return .answer(refusal(error, head, [:]))
+            return reply(.answer(refusal(error, head, [:])))
         }
-        return accepted(answer)
+        accepted(answer)
     }
 
     private enum Credentials {
@@ -173,34 +174,7 @@ package struct WebSocketAdmission: Sendable {
         return offered.map { (String($0.dropFirst(Self.tokenPrefix.count)), false) }
     }
 
-    private func withCredentials(
-        _ head: HTTPRequestHead, _ accepted: WebSocketUpgrade.Accepted, _ info: ConnectionInfo,
-        _ decide: @escaping (Credentials) -> HTTPAdmission
-    ) -> HTTPAdmission {
-        guard let authenticate = services.authenticate else { return decide(.admitted(.open)) }
-        let found: (text: String, isInHeader: Bool)?
-        do throws(BrokerError) { found = try token(head, accepted) } catch {
-            return decide(.refused(error))
-        }
-        guard let token = found else { return decide(.admitted(.awaitsAuth)) }
-        return .pendingUpgrade { decision in
-            let bound = NIOLoopBound((decision, decide), eventLoop: info.eventLoop)
-            authenticate(token.text) { result in
-                bound.eventLoop.execute {
-                    let (decision, decide) = bound.value
-                    switch decide(Credentials(result, isInHeader: token.isInHeader)) {
-                    case .upgrade(let upgrade): decision.upgrade(upgrade)
-                    case .answer(let answer): decision.answer(answer)
-                    case .collect, .pending, .pendingUpgrade:
-                        preconditionFailure("bug: credentials decide at once")
-                    }
-                }
-            }
-        }
-    }
-
-    /// A stream has no messages for credentials, so they come with the request.
-    private func authorize(
+    private func authenticate(
         _ head: HTTPRequestHead, _ accepted: WebSocketUpgrade.Accepted, _ info: ConnectionInfo,
         completion: @escaping (Credentials) -> Void
     ) {
@@ -209,7 +183,7 @@ package struct WebSocketAdmission: Sendable {
         do throws(BrokerError) { found = try token(head, accepted) } catch {
             return completion(.refused(error))
         }
-        guard let token = found else { return completion(.refused(BearerToken.missing)) }
+        guard let token = found else { return completion(.admitted(.awaitsAuth)) }
         let bound = NIOLoopBound(completion, eventLoop: info.eventLoop)
         authenticate(token.text) { result in
             bound.eventLoop.execute {

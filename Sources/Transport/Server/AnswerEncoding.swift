@@ -5,14 +5,13 @@ internal import NIOHTTP1
 enum AnswerEncoding {
     static let pleaseContinue = "HTTP/1.1 100 Continue\r\n\r\n"
 
-    /// Writes one answer, and says whether the connection ends behind it.
+    /// Writes one answer.
     ///
     /// Content-Length, Date and Connection are written here whatever the service set.
     static func write(
         _ answer: HTTPAnswer, to request: AnswerQueue.Request, date: String,
         into buffer: inout ByteBuffer
-    ) -> Bool {
-        let closes = answer.closes || !request.keepsAlive
+    ) {
         writeStatusLine(answer.status, into: &buffer)
         for (name, value) in answer.headers where !isTransports(name) {
             writeField(name, value, into: &buffer)
@@ -23,7 +22,7 @@ enum AnswerEncoding {
             buffer.writeStaticString("\r\nContent-Length: ")
             buffer.writeString(String(answer.body?.readableBytes ?? 0))
         }
-        if closes {
+        if answer.closes || !request.keepsAlive {
             buffer.writeStaticString("\r\nConnection: close")
         } else if request.isVersion10 {
             buffer.writeStaticString("\r\nConnection: keep-alive")
@@ -32,13 +31,27 @@ enum AnswerEncoding {
         if let body = answer.body, !request.isHead, mayHaveBody(answer.status) {
             buffer.writeImmutableBuffer(body)
         }
-        return closes
     }
 
-    /// Writes a 101 with exactly the upgrade's headers.
-    static func write(_ upgrade: HTTPUpgrade, into buffer: inout ByteBuffer) {
-        writeStatusLine(.switchingProtocols, into: &buffer)
-        for (name, value) in upgrade.headers { writeField(name, value, into: &buffer) }
+    /// Writes the head of a stream: a 101 with exactly its headers, otherwise with the framing of
+    /// the body, behind which the connection ends.
+    static func writeHead(
+        of stream: HTTPStream, to request: AnswerQueue.Request, date: String,
+        into buffer: inout ByteBuffer
+    ) {
+        writeStatusLine(stream.status, into: &buffer)
+        let isUpgrade = stream.status == .switchingProtocols
+        for (name, value) in stream.headers where isUpgrade || !isTransports(name) {
+            writeField(name, value, into: &buffer)
+        }
+        if !isUpgrade {
+            writeField("Date", date, into: &buffer)
+            buffer.writeStaticString("Connection: close\r\n")
+        }
+        switch stream.framing(for: request) {
+        case .none: break
+        case .chunked: buffer.writeStaticString("Transfer-Encoding: chunked\r\n")
+        }
         buffer.writeStaticString("\r\n")
     }
 

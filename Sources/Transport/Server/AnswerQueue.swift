@@ -16,7 +16,7 @@ struct AnswerQueue {
 
     enum Next {
         case answer(HTTPAnswer, Request)
-        case upgrade(HTTPUpgrade)
+        case stream(HTTPStream, Request)
         /// The request whose turn it is waits for permission to send its body.
         case sendContinue
     }
@@ -24,7 +24,7 @@ struct AnswerQueue {
     private enum Place {
         case waiting
         case answered(HTTPAnswer)
-        case upgraded(HTTPUpgrade)
+        case streamed(HTTPStream)
     }
 
     private var places = CircularBuffer<(request: Request, place: Place)>(initialCapacity: 2)
@@ -48,8 +48,9 @@ struct AnswerQueue {
         settle(number, .answered(answer))
     }
 
-    mutating func upgrade(_ number: Int, with upgrade: HTTPUpgrade) {
-        settle(number, .upgraded(upgrade))
+    /// The same with a stream, behind which nothing comes out.
+    mutating func stream(_ number: Int, with stream: HTTPStream) {
+        settle(number, .streamed(stream))
     }
 
     private mutating func settle(_ number: Int, _ place: Place) {
@@ -96,10 +97,10 @@ struct AnswerQueue {
             waitingBytes -= answer.body?.readableBytes ?? 0
             if answer.closes || !front.request.keepsAlive { clear() }
             return .answer(answer, front.request)
-        case .upgraded(let upgrade):
+        case .streamed(let stream):
             dropFirst()
             clear()
-            return .upgrade(upgrade)
+            return .stream(stream, front.request)
         }
     }
 

@@ -18,7 +18,7 @@ package final class HTTPExchange: Sendable {
 
     package var eventLoop: any EventLoop { connection.eventLoop }
 
-    init(_ request: HTTPServerHandler.RequestBody, handler: HTTPServerHandler) {
+    init(_ request: CollectedRequest, handler: HTTPServerHandler) {
         head = request.head
         body = request.bytes
         connection = handler.info
@@ -38,9 +38,17 @@ package final class HTTPExchange: Sendable {
         deliver { $0.settle($1, with: answer) }
     }
 
+    /// Answers the request with a stream: instead of `answer`, on the event loop, and only a
+    /// request that was admitted with `mayStream`.
+    package func stream(_ stream: HTTPStream) {
+        let wasAnswered = isAnswered.exchange(true, ordering: .relaxed)
+        precondition(!wasAnswered, "bug: a request was answered twice")
+        place.value.settle(number, with: stream)
+    }
+
     deinit {
         guard !isAnswered.load(ordering: .relaxed) else { return }
-        deliver { $0.refuse($1, .unanswered) }
+        deliver { $0.abandon($1) }
     }
 
     private func deliver(_ body: @escaping @Sendable (HTTPServerHandler, Int) -> Void) {

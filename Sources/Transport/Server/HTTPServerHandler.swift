@@ -1,70 +1,28 @@
 internal import NIOCore
 internal import NIOHTTP1
 
-/// HTTP on one connection: asks the service, keeps answers in order, and leaves at an upgrade.
+/// HTTP on one connection: parses, does what the conversation decides, and leaves for a stream.
 ///
 /// Owner of the socket at the channel's head, and the only handler behind it, which the parser
 /// gives its parts to. All answers of one loop turn leave in one write.
 final class HTTPServerHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
 
-    /// What the bytes that come now belong to.
-    enum Reading {
-        /// Between requests; no byte of the next one has come.
-        case nothing
-        /// A request's head is incomplete.
-        case head
-        /// A request that the service has not admitted yet.
-        case admission(Int, RequestCheck)
-        case body(RequestBody)
-        /// An unwanted body of which so many bytes are read and forgotten.
-        case unwanted(bytesLeft: Int)
-        /// A request that asks for an upgrade, up to its end.
-        case upgrade(Int, UpgradeRequest)
-        /// The HTTP handlers are leaving.
-        case left
-        /// Nothing more is read; what is answered is still sent.
-        case over
-    }
-
-    struct RequestBody {
-        var head: HTTPRequestHead
-        var number: Int
-        var bytesMax: Int
-        var sender: (any Sendable)?
-        var isLast: Bool
-        var bytes = ByteBuffer()
-        var reservation: BodyReservation?
-        var deadline: NIODeadline
-    }
-
-    enum UpgradeRequest {
-        case decided(HTTPUpgrade)
-        case open((HTTPUpgradeDecision) -> Void)
-    }
-
-    let socket: SocketHandler
-    let service: any HTTPService
     let info: ConnectionInfo
-    let bodies: BodyBudget
-    let parser: RequestParser
-    var limits: TransportLimits { socket.loop.limits }
-
-    var reading = Reading.nothing
-    var answers = AnswerQueue()
+    private let socket: SocketHandler
+    private let service: any HTTPService
+    private let parser: RequestParser
+    private var conversation: HTTPConversation
     /// Answers on their way to the socket.
-    var output = ByteBuffer()
-    /// Parsed parts and plaintext that wait until requests may be begun again.
-    var parts = CircularBuffer<HTTPServerRequestPart>(initialCapacity: 0)
-    var held = ByteBuffer()
-    var context: ChannelHandlerContext?
-    var isLastAnswerWritten = false
-    var isFeeding = false
-    var isUpgrading = false
-    var isFinishing = false
-    /// The upgrade whose 101 is on its way.
-    var departure: HTTPUpgrade?
-    var isStalled = false
+    private var output = ByteBuffer()
+    /// Parsed parts and plaintext that wait until they may be looked at.
+    private var parts = CircularBuffer<HTTPServerRequestPart>(initialCapacity: 0)
+    private var held = ByteBuffer()
+    private var context: ChannelHandlerContext?
+    private var isFeeding = false
+
+    /// What is sealed before it is asked again whether the socket is blocked.
+    private static let sealBytesMax = 4 * TLSRecord.bytesMax
 
     init(
         _ socket: SocketHandler, service: any HTTPService, info: ConnectionInfo, bodies: BodyBudget
@@ -72,8 +30,8 @@ final class HTTPServerHandler: ChannelInboundHandler, RemovableChannelHandler {
         self.socket = socket
         self.service = service
         self.info = info
-        self.bodies = bodies
         parser = RequestParser(socket.loop.limits)
+        conversation = HTTPConversation(socket.loop.limits, bodies: bodies)
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -86,70 +44,182 @@ final class HTTPServerHandler: ChannelInboundHandler, RemovableChannelHandler {
         parser.end(context)
     }
 
-    // MARK: Answers
+    // MARK: Acting
 
-    /// Takes the answer to a request; it leaves when it is its turn.
-    func settle(_ number: Int, with answer: HTTPAnswer) {
-        answers.answer(number, with: answer)
-        advance()
+    private func decide(
+        _ input: (inout HTTPConversation, NIODeadline, inout [HTTPConversation.Action]) -> Void
+    ) {
+        var actions: [HTTPConversation.Action] = []
+        input(&conversation, .now(), &actions)
+        for action in actions { perform(action) }
     }
 
-    /// Answers a request with a fault, and ends the connection behind it.
-    func refuse(_ number: Int, _ fault: HTTPFault, head: HTTPRequestHead? = nil) {
-        var answer = service.refuse(fault, head: head)
-        answer.closes = true
-        if fault != .unanswered { reading = .over }
-        settle(number, with: answer)
-    }
-
-    var isOver: Bool {
-        if case .over = reading { true } else { false }
-    }
-
-    /// Whether a request has to wait: for answers to leave, or for the service to decide.
-    ///
-    /// One that has begun goes on, because its own answer is among those that are counted.
-    var isHolding: Bool {
-        switch reading {
-        case .nothing, .head:
-            answers.count >= limits.pipelinedRequestsMax
-                || output.readableBytes + answers.waitingBytes >= limits.answerBytesMax
-        case .admission: true
-        case .upgrade, .left: isUpgrading
-        case .body, .unwanted, .over: false
+    private func perform(_ action: HTTPConversation.Action) {
+        switch action {
+        case .admit(let head, let number): admit(head, number)
+        case .respond(let request): service.respond(to: HTTPExchange(request, handler: self))
+        case .word(let fault, let head, let number):
+            var answer = service.refuse(fault, head: head)
+            answer.closes = true
+            settle(number, with: answer)
+        case .write(let answer, let request):
+            let date = socket.loop.httpDate()
+            AnswerEncoding.write(answer, to: request, date: date, into: &output)
+            socket.callAtEndOfTurn()
+        case .writeContinue:
+            output.writeString(AnswerEncoding.pleaseContinue)
+            socket.callAtEndOfTurn()
+        case .writeHead(let stream, let request):
+            let date = socket.loop.httpDate()
+            AnswerEncoding.writeHead(of: stream, to: request, date: date, into: &output)
+            socket.callAtEndOfTurn()
+        case .open(let stream, let framing): open(stream, framing)
+        case .setDeadline(let deadline): socket.setDeadline(deadline)
+        case .discardInput:
+            parts.removeAll()
+            held = ByteBuffer()
+        case .close: socket.close()
+        case .abort: socket.abort()
         }
     }
 
-    /// Writes the answers whose turn it is into `output`.
-    func advance() {
-        while !isLastAnswerWritten, let next = answers.next() {
-            switch next {
-            case .answer(let answer, let request):
-                let date = socket.loop.httpDate()
-                let closes = AnswerEncoding.write(answer, to: request, date: date, into: &output)
-                if closes { endReading(writtenLast: true) }
-            case .sendContinue:
-                output.writeString(AnswerEncoding.pleaseContinue)
-            case .upgrade(let upgrade):
-                AnswerEncoding.write(upgrade, into: &output)
-                departure = upgrade
-                flush()
+    private func admit(_ head: HTTPRequestHead, _ number: Int) {
+        switch service.admit(head, from: info) {
+        case .collect(let collection):
+            decide { $0.admitted(number, .collect(collection), now: $1, into: &$2) }
+        case .answer(let answer):
+            decide { $0.admitted(number, .answer(answer), now: $1, into: &$2) }
+        case .pending(let begin):
+            decide { conversation, _, actions in conversation.waits(into: &actions) }
+            begin(
+                HTTPAdmissionDecision { [weak self] outcome in
+                    guard let self, socket.isOpen else { return }
+                    decide { $0.admitted(number, outcome, now: $1, into: &$2) }
+                    // What was held goes on then.
+                    socket.callAtEndOfTurn()
+                })
+        }
+    }
+
+    /// Takes the answer to a request.
+    func settle(_ number: Int, with answer: HTTPAnswer) {
+        decide { $0.answered(number, with: answer, now: $1, into: &$2) }
+    }
+
+    /// Takes a stream as the answer to a request.
+    func settle(_ number: Int, with stream: HTTPStream) {
+        decide { conversation, _, actions in
+            conversation.streamed(number, as: stream, into: &actions)
+        }
+    }
+
+    /// Nobody will answer a request.
+    func abandon(_ number: Int) {
+        decide { conversation, _, actions in
+            conversation.unanswered(number, into: &actions)
+        }
+    }
+
+    /// Ends the connection when its requests have been answered.
+    func finish() {
+        decide { conversation, _, actions in conversation.finish(into: &actions) }
+    }
+
+    /// Takes this handler out of the channel, and opens the stream.
+    private func open(_ stream: HTTPStream, _ framing: StreamFraming) {
+        guard let context, socket.isOpen else { return }
+        // Only what came behind a request that asked for an upgrade is meant for the stream.
+        let early = stream.status == .switchingProtocols ? [parser.undecoded, held] : []
+        held = ByteBuffer()
+        parts.removeAll()
+        socket.setReading(false)
+        context.pipeline.syncOperations.removeHandler(self, promise: nil)
+        socket.stopTiming()
+        let connection = StreamConnection(socket, info: info, framing: framing)
+        let handler = stream.open(connection)
+        connection.begin(handler, early: early, isInputOver: socket.isInputOver)
+    }
+
+    // MARK: Input
+
+    private var isHolding: Bool { conversation.isHolding(unsentBytes: output.readableBytes) }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let part = Self.unwrapInboundIn(data)
+        parser.gave(part)
+        if isHolding || !parts.isEmpty { parts.append(part) } else { take(part) }
+    }
+
+    private func take(_ part: HTTPServerRequestPart) {
+        decide { $0.received(part, now: $1, into: &$2) }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { parsingFailed(error) }
+
+    private func parsingFailed(_ error: any Error) {
+        guard socket.isOpen else { return }
+        decide { conversation, _, actions in
+            conversation.parsingFailed(HTTPFault(parsing: error), into: &actions)
+        }
+    }
+
+    /// Gives the parser plaintext in pieces, so that few requests are parsed beyond a limit.
+    private func feed(_ bytes: ByteBuffer) {
+        guard !conversation.isOver, let context = socket.context else { return }
+        var rest = bytes
+        isFeeding = true
+        defer { isFeeding = false }
+        while let piece = rest.readSlice(length: min(rest.readableBytes, TLSRecord.bytesMax)),
+            piece.readableBytes > 0
+        {
+            decide { $0.bytesCame(now: $1, into: &$2) }
+            do { try parser.parse(piece, context) } catch { parsingFailed(error) }
+            if conversation.isOver { return }
+            // A whole request leaves `nothing` behind; a request that is incomplete leaves `head`.
+            if isHolding || !parts.isEmpty {
+                rest.withUnsafeReadableBytes { hold($0) }
                 return
             }
+            if parser.isStopped {
+                var behind = parser.renew(context)
+                behind.writeBuffer(&rest)
+                rest = behind
+            }
         }
-        if output.readableBytes > 0 { socket.callAtEndOfTurn() }
     }
 
-    func endReading(writtenLast: Bool = false) {
-        reading = .over
-        parts.removeAll()
-        held = ByteBuffer()
-        if writtenLast { isLastAnswerWritten = true } else { answers.closeBehindLast() }
-        closeIfDone()
+    private func hold(_ bytes: UnsafeRawBufferPointer) {
+        socket.setReading(false)
+        guard held.readableBytes + bytes.count <= socket.loop.limits.heldBytesMax else {
+            socket.abort()
+            return
+        }
+        held.writeBytes(bytes)
     }
+
+    /// Begins what waited, as far as it may be begun now.
+    private func resume() {
+        guard !isFeeding else { return }
+        while !isHolding, let part = parts.popFirst() { take(part) }
+        guard !isHolding, parts.isEmpty else { return }
+        var bytes = ByteBuffer()
+        if parser.isStopped, let context = socket.context { bytes = parser.renew(context) }
+        bytes.writeBuffer(&held)
+        held = ByteBuffer()
+        feed(bytes)
+        guard !isHolding, held.readableBytes == 0 else { return }
+        socket.setReading(true)
+        if socket.isInputOver { endOfInput() }
+    }
+
+    private func endOfInput() {
+        decide { conversation, _, actions in conversation.inputEnded(into: &actions) }
+    }
+
+    // MARK: Output
 
     /// Seals what the socket takes; the rest goes when it is writable again.
-    func flush() {
+    private func flush() {
         while output.readableBytes > 0, !socket.isBlocked, socket.isOpen {
             let count = min(output.readableBytes, Self.sealBytesMax)
             output.withUnsafeReadableBytes {
@@ -158,47 +228,56 @@ final class HTTPServerHandler: ChannelInboundHandler, RemovableChannelHandler {
             output.moveReaderIndex(forwardBy: count)
         }
         if output.readableBytes > 0 {
-            beginStall()
-            return
-        }
-        // An idle connection keeps no buffer.
-        output = ByteBuffer()
-        endStall()
-        if let departure {
-            self.departure = nil
-            leave(for: departure)
+            guard socket.isBlocked else { return }
+            decide { $0.blocked(now: $1, into: &$2) }
         } else {
-            closeIfDone()
+            // An idle connection keeps no buffer.
+            output = ByteBuffer()
+            decide { $0.flushed(now: $1, into: &$2) }
         }
-    }
-
-    private func beginStall() {
-        guard socket.isBlocked, !isStalled else { return }
-        isStalled = true
-        socket.setDeadline(.now() + limits.answerStallTimeout)
-    }
-
-    private func endStall() {
-        let wasStalled = isStalled
-        isStalled = false
-        switch reading {
-        case .nothing:
-            let now = NIODeadline.now()
-            socket.setDeadline(answers.isEmpty ? now + limits.keepAliveTimeout : .distantFuture)
-        case .body where wasStalled: noteProgress(.now())
-        case .head where wasStalled: socket.setDeadline(.now() + limits.headTimeout)
-        case .head, .admission, .body, .unwanted, .upgrade, .left, .over: break
-        }
-    }
-
-    /// What is sealed before it is asked again whether the socket is blocked.
-    private static let sealBytesMax = 4 * TLSRecord.bytesMax
-
-    func closeIfDone() {
-        let nothingComes = isOver || socket.isInputOver
-        guard nothingComes, output.readableBytes == 0, answers.isEmpty, !isUpgrading else { return }
-        socket.close()
     }
 }
 
 @available(*, unavailable) extension HTTPServerHandler: Sendable {}
+
+extension HTTPServerHandler: SocketOwner {
+    func opened() { decide { $0.opened(now: $1, into: &$2) } }
+
+    func received(_ bytes: UnsafeRawBufferPointer) {
+        if conversation.isOver { return }
+        guard !isHolding, !isFeeding, held.readableBytes == 0 else {
+            hold(bytes)
+            return
+        }
+        feed(ByteBuffer(bytes: bytes))
+    }
+
+    func writable() {
+        conversation.progressed()
+        flush()
+        resume()
+    }
+
+    func turnEnded() {
+        flush()
+        resume()
+    }
+
+    func inputEnded() {
+        if !isFeeding, parts.isEmpty, held.readableBytes == 0 { endOfInput() }
+    }
+
+    func deadlineReached() {
+        decide {
+            $0.deadlineReached(
+                isBlocked: socket.isBlocked, unsentBytes: output.readableBytes, now: $1, into: &$2)
+        }
+    }
+
+    func closed(_ error: (any Error)?) {
+        conversation.closed()
+        parts.removeAll()
+        held = ByteBuffer()
+        output = ByteBuffer()
+    }
+}

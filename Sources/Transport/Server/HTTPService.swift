@@ -12,7 +12,7 @@ package protocol HTTPService: Sendable {
     /// Answers an admitted request whose body is complete and within the admitted limit.
     ///
     /// Called on the event loop. `HTTPExchange.answer` is to be called exactly once, from any
-    /// thread.
+    /// thread, or `HTTPExchange.stream` if the request was admitted so.
     func respond(to exchange: HTTPExchange)
 
     /// Words the answer to a request that the transport itself refuses; called on the event loop.
@@ -41,23 +41,38 @@ package struct ConnectionInfo: Sendable {
 
 /// What is to be done with a request, decided by its head alone.
 package enum HTTPAdmission {
-    /// Collect the body and call `respond`; over the limit the request is refused with 413.
-    ///
-    /// The exchange brings back the sender, whatever the service knows it by.
-    case collect(bodyBytesMax: Int, sender: (any Sendable)? = nil)
+    /// Collect the body and call `respond`.
+    case collect(HTTPCollection)
     /// Answer without reading the body: a short rest is forgotten, otherwise the connection closes.
     case answer(HTTPAnswer)
     /// One of the two above, decided later on the same event loop; no body is read meanwhile.
     ///
     /// Who sends the request may have to be asked of the database. The closure is called at once.
     case pending((HTTPAdmissionDecision) -> Void)
-    /// Answer 101 and make the connection a stream.
-    case upgrade(HTTPUpgrade)
-    /// The same, decided later on the same event loop; input is held meanwhile.
-    ///
-    /// A start position is fixed in the database before the 101. The closure is called once, on the
-    /// event loop, when the request is complete.
-    case pendingUpgrade((HTTPUpgradeDecision) -> Void)
+
+    package static func collect(
+        bodyBytesMax: Int, sender: (any Sendable)? = nil, mayStream: Bool = false
+    ) -> HTTPAdmission {
+        .collect(
+            HTTPCollection(bodyBytesMax: bodyBytesMax, sender: sender, mayStream: mayStream))
+    }
+}
+
+/// How an admitted request is collected.
+package struct HTTPCollection {
+    /// Over it the request is refused with 413.
+    package var bodyBytesMax: Int
+    /// Whatever the service knows the sender by; the exchange brings it back.
+    package var sender: (any Sendable)?
+    /// The answer may be a stream: a body is refused, and what comes behind the request is held
+    /// until it is answered.
+    package var mayStream: Bool
+
+    package init(bodyBytesMax: Int, sender: (any Sendable)? = nil, mayStream: Bool = false) {
+        self.bodyBytesMax = bodyBytesMax
+        self.sender = sender
+        self.mayStream = mayStream
+    }
 }
 
 /// A complete answer; Content-Length, Date and Connection are the transport's.
@@ -80,29 +95,13 @@ package struct HTTPAnswer: Sendable {
     }
 }
 
-/// A 101 and what happens then.
-package struct HTTPUpgrade {
-    /// All headers of the 101: Upgrade, Connection, Sec-WebSocket-Accept, Sec-WebSocket-Protocol.
-    package let headers: HTTPHeaders
-    /// Called on the event loop, after the 101 was written and the HTTP handlers are gone.
-    ///
-    /// What the client sent behind the request is delivered after it. Never called when the
-    /// connection ends before.
-    package let open: (StreamConnection) -> any StreamHandler
-
-    package init(headers: HTTPHeaders, open: @escaping (StreamConnection) -> any StreamHandler) {
-        self.headers = headers
-        self.open = open
-    }
-}
-
 /// The place of an admission that is decided later: exactly one call, on the event loop.
 ///
 /// A decision that is dropped undecided, on the event loop too, is answered as
 /// `HTTPFault.unanswered`. When the connection ended meanwhile the call has no effect.
 package final class HTTPAdmissionDecision {
     package enum Outcome {
-        case collect(bodyBytesMax: Int, sender: (any Sendable)?)
+        case collect(HTTPCollection)
         case answer(HTTPAnswer)
         case dropped
     }
@@ -113,9 +112,7 @@ package final class HTTPAdmissionDecision {
 
     deinit { decide?(.dropped) }
 
-    package func collect(bodyBytesMax: Int, sender: (any Sendable)? = nil) {
-        settle(.collect(bodyBytesMax: bodyBytesMax, sender: sender))
-    }
+    package func collect(_ collection: HTTPCollection) { settle(.collect(collection)) }
 
     package func answer(_ answer: HTTPAnswer) { settle(.answer(answer)) }
 
@@ -127,36 +124,6 @@ package final class HTTPAdmissionDecision {
 }
 
 @available(*, unavailable) extension HTTPAdmissionDecision: Sendable {}
-
-/// The place of an upgrade that is decided later: exactly one call, on the connection's event loop.
-///
-/// A decision that is dropped undecided is answered as `HTTPFault.unanswered`. When the connection
-/// ended meanwhile the call has no effect.
-package final class HTTPUpgradeDecision {
-    enum Outcome {
-        case upgrade(HTTPUpgrade)
-        case answer(HTTPAnswer)
-        case dropped
-    }
-
-    private var decide: ((Outcome) -> Void)?
-
-    init(_ decide: @escaping (Outcome) -> Void) { self.decide = decide }
-
-    deinit { decide?(.dropped) }
-
-    package func upgrade(_ upgrade: HTTPUpgrade) { settle(.upgrade(upgrade)) }
-
-    package func answer(_ answer: HTTPAnswer) { settle(.answer(answer)) }
-
-    private func settle(_ outcome: Outcome) {
-        guard let decide else { preconditionFailure("bug: an upgrade was decided twice") }
-        self.decide = nil
-        decide(outcome)
-    }
-}
-
-@available(*, unavailable) extension HTTPUpgradeDecision: Sendable {}
 
 /// Why the transport itself refuses a request; the service words the answer.
 package enum HTTPFault: Sendable, Equatable {

@@ -8,13 +8,12 @@ internal import Synchronization
 /// Listeners and their connections, on all event loops of a group.
 ///
 /// `start`, then `stopAccepting` and `drain` or `shutdown`, which must be over before the group is
-/// shut down. Upgraded connections are closed by who opened them; `drain` waits for that.
+/// shut down. Streams are closed by who opened them; `drain` waits for that.
 package final class TransportServer: Sendable {
     private let group: any EventLoopGroup
-    private let addresses: [ListenAddress]
+    private let places: [Listener]
     private let tls: TLSContext?
     private let limits: TransportLimits
-    private let service: any HTTPService
     private let logger: Logger
     private let loops: [NIOLoopBoundBox<SocketLoop>]
     private let listeners = Mutex<[any Channel]>([])
@@ -23,15 +22,14 @@ package final class TransportServer: Sendable {
 
     /// Makes a server that does not listen yet; `tls` is needed if any listener is `https`.
     package init(
-        group: any EventLoopGroup, listeners: [ListenAddress], service: any HTTPService,
-        tls: TLSContext?, limits: TransportLimits = TransportLimits(), logger: Logger
+        group: any EventLoopGroup, listeners: [Listener], tls: TLSContext?,
+        limits: TransportLimits = TransportLimits(), logger: Logger
     ) {
         self.group = group
-        self.addresses = listeners
+        places = listeners
         self.tls = tls
         self.limits = limits
         bodies = BodyBudget(bytesMax: limits.bodiesBytesMax)
-        self.service = service
         self.logger = logger
         var loops: [NIOLoopBoundBox<SocketLoop>] = []
         for eventLoop in group.makeIterator() {
@@ -54,7 +52,7 @@ package final class TransportServer: Sendable {
     package func start() throws -> [BoundAddress] {
         var bound: [BoundAddress] = []
         do {
-            for address in addresses { bound.append(try listen(address)) }
+            for place in places { bound.append(try listen(place)) }
         } catch {
             stopAccepting()
             throw error
@@ -62,7 +60,8 @@ package final class TransportServer: Sendable {
         return bound
     }
 
-    private func listen(_ address: ListenAddress) throws -> BoundAddress {
+    private func listen(_ place: Listener) throws -> BoundAddress {
+        let address = place.address
         if address.isTLS, tls == nil {
             throw TransportError("\(address) needs a certificate and a key.")
         }
@@ -83,7 +82,7 @@ package final class TransportServer: Sendable {
             )
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try self.welcome(channel, isTLS: address.isTLS)
+                    try self.welcome(channel, at: place)
                 }
             }
         let channel: any Channel
@@ -98,7 +97,7 @@ package final class TransportServer: Sendable {
     }
 
     /// Sets up an accepted connection; called on its event loop.
-    private func welcome(_ channel: any Channel, isTLS: Bool) throws {
+    private func welcome(_ channel: any Channel, at place: Listener) throws {
         let here = loops.firstIndex { $0.eventLoop === channel.eventLoop }
         guard let here else { preconditionFailure("bug: a connection of another group") }
         guard count.enter(limit: limits.connectionsMax) else {
@@ -107,14 +106,20 @@ package final class TransportServer: Sendable {
         }
         channel.closeFuture.whenComplete { [count] _ in count.leave() }
         let info = ConnectionInfo(
-            remoteAddress: Self.text(of: channel.remoteAddress), isTLS: isTLS,
+            remoteAddress: Self.text(of: channel.remoteAddress), isTLS: place.address.isTLS,
             eventLoop: channel.eventLoop, loopIndex: here)
-        let socket = try SocketHandler(loops[here].value, tls: isTLS ? tls : nil)
-        let handler = HTTPServerHandler(socket, service: service, info: info, bodies: bodies)
-        socket.owner = handler
+        let socket = try SocketHandler(loops[here].value, tls: place.address.isTLS ? tls : nil)
         let pipeline = channel.pipeline.syncOperations
-        try pipeline.addHandler(socket)
-        try pipeline.addHandler(handler)
+        switch place.use {
+        case .http(let service):
+            let handler = HTTPServerHandler(socket, service: service, info: info, bodies: bodies)
+            socket.owner = handler
+            try pipeline.addHandler(socket)
+            try pipeline.addHandler(handler)
+        case .raw(let open):
+            StreamConnection(socket, info: info).begin(whenOpen: open)
+            try pipeline.addHandler(socket)
+        }
     }
 
     private static func text(of address: SocketAddress?) -> String {
@@ -171,6 +176,23 @@ package final class TransportServer: Sendable {
                 for socket in Array(loop.value.sockets) { body(socket) }
             }
         }
+    }
+}
+
+/// Where a server listens, and what is spoken there.
+package struct Listener: Sendable {
+    package enum Use: Sendable {
+        case http(any HTTPService)
+        /// Another protocol: called on the connection's event loop when bytes can be sent.
+        case raw(@Sendable (StreamConnection) -> any StreamHandler)
+    }
+
+    package let address: ListenAddress
+    package let use: Use
+
+    package init(_ address: ListenAddress, _ use: Use) {
+        self.address = address
+        self.use = use
     }
 }
 

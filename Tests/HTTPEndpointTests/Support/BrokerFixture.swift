@@ -1,9 +1,12 @@
 import AccessControl
+import Delivery
 import EventModel
 import Logging
+import MemoryLog
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import SessionProtocol
 import Synchronization
 import Transport
 
@@ -26,10 +29,7 @@ struct BrokerFixture {
         if let tokens {
             authenticate = { text, completion in tokens.authenticate(text, completion) }
         }
-        broker = HTTPBroker(
-            log: log, authenticate: authenticate, upgrades: RefusingUpgrades(), limits: limits,
-            sha256: fakeDigest, now: { Timestamp(microseconds: 1_000_000_000) },
-            requestID: { "r_1" }, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        broker = .test(log, authenticate: authenticate, limits: limits)
     }
 
     /// What an answer comes to, with its headers in order.
@@ -60,22 +60,22 @@ struct BrokerFixture {
             broker.handle(
                 IncomingRequest(
                     head: head, body: ByteBuffer(string: body), connection: connection,
-                    identity: sender as? Identity, answer: { promise.succeed(Answer($0)) }))
+                    identity: sender as? Identity, answer: { promise.succeed(Answer($0)) },
+                    stream: { _ in promise.fail(UnexpectedStream()) }))
         }
         try await eventLoop.submit { [broker] in
             switch broker.admit(head, from: connection) {
-            case .collect(_, let sender): handle(sender)
+            case .collect(let collection): handle(collection.sender)
             case .answer(let answer): promise.succeed(Answer(answer))
             case .pending(let decide):
                 decide(
                     HTTPAdmissionDecision { outcome in
                         switch outcome {
-                        case .collect(_, let sender): handle(sender)
+                        case .collect(let collection): handle(collection.sender)
                         case .answer(let answer): promise.succeed(Answer(answer))
-                        case .dropped: promise.fail(UnexpectedUpgrade())
+                        case .dropped: promise.fail(UnexpectedStream())
                         }
                     })
-            case .upgrade, .pendingUpgrade: promise.fail(UnexpectedUpgrade())
             }
         }.get()
         return promise.futureResult
@@ -91,7 +91,7 @@ struct BrokerFixture {
     }
 }
 
-struct UnexpectedUpgrade: Error {}
+struct UnexpectedStream: Error {}
 
 extension BrokerFixture.Answer {
     init(_ answer: HTTPAnswer) {
@@ -108,6 +108,28 @@ extension BrokerFixture.Answer {
     }
 }
 
+extension HTTPBroker {
+    /// A broker over a log, whose streams are on the event loop with this number.
+    static func test(
+        _ log: any EventLog, hub: DeliveryHub? = nil, authenticate: Authenticate? = nil,
+        limits: Limits = Limits()
+    ) -> HTTPBroker {
+        HTTPBroker(
+            log: log, hub: hub ?? noHub,
+            terms: SessionTerms(node: "n", version: "0", limits: limits),
+            authenticate: authenticate, upgrades: RefusingUpgrades(), limits: limits,
+            sha256: fakeDigest, now: { Timestamp(microseconds: 1_000_000_000) },
+            requestID: { "r_1" }, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    }
+
+    /// For who asks for no streams.
+    private static let noHub: DeliveryHub = {
+        do { return try DeliveryHub(loops: [], log: MemoryLog(), limits: Limits()) } catch {
+            preconditionFailure("bug: a hub without loops waits for nothing")
+        }
+    }()
+}
+
 /// Not SHA-256, but 32 bytes that differ when the input does.
 @Sendable func fakeDigest(_ bytes: [UInt8]) -> [UInt8] {
     let start: [UInt8] = Array(repeating: 0, count: 32)
@@ -116,10 +138,8 @@ extension BrokerFixture.Answer {
 
 /// Refuses all upgrades with the route that it was asked for, so that tests see it.
 struct RefusingUpgrades: UpgradeService {
-    func upgrade(
-        _ head: HTTPRequestHead, route: UpgradeRoute, from connection: ConnectionInfo
-    ) -> HTTPAdmission {
-        .answer(.json(.imATeapot, Array("\(route)".utf8)))
+    func upgrade(_ request: IncomingRequest, route: UpgradeRoute) {
+        request.answer(.json(.imATeapot, Array("\(route)".utf8)))
     }
 }
 

@@ -13,8 +13,11 @@ func talk(
 ) async throws -> String {
     let group = MultiThreadedEventLoopGroup.singleton
     let server = TransportServer(
-        group: group, listeners: [ListenAddress(isTLS: false, host: "127.0.0.1", port: 0)],
-        service: broker, tls: nil, limits: limits,
+        group: group,
+        listeners: [
+            Listener(ListenAddress(isTLS: false, host: "127.0.0.1", port: 0), .http(broker))
+        ],
+        tls: nil, limits: limits,
         logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     let port = try server.start()[0].port
     let received = Received()

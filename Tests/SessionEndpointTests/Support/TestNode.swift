@@ -47,8 +47,13 @@ final class TestNode: Sendable {
                     body: ByteBuffer(string: error.code.rawValue))
             })
         server = TransportServer(
-            group: group, listeners: [ListenAddress(isTLS: false, host: "127.0.0.1", port: 0)],
-            service: UpgradesOnly(endpoint: endpoint), tls: nil,
+            group: group,
+            listeners: [
+                Listener(
+                    ListenAddress(isTLS: false, host: "127.0.0.1", port: 0),
+                    .http(UpgradesOnly(endpoint: endpoint)))
+            ],
+            tls: nil,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         port = try server.start()[0].port
     }
@@ -113,19 +118,30 @@ private struct UpgradesOnly: HTTPService {
     let endpoint: WebSocketAdmission
 
     func admit(_ head: HTTPRequestHead, from connection: ConnectionInfo) -> HTTPAdmission {
-        if head.uri == "/v1/connect" { return endpoint.connect(head, from: connection) }
+        .collect(bodyBytesMax: 0, mayStream: true)
+    }
+
+    func respond(to exchange: HTTPExchange) {
+        let (head, connection) = (exchange.head, exchange.connection)
+        let reply = { (reply: HTTPReply) in
+            switch reply {
+            case .answer(let answer): exchange.answer(answer)
+            case .stream(let stream): exchange.stream(stream)
+            }
+        }
+        if head.uri == "/v1/connect" {
+            return endpoint.connect(head, from: connection, reply: reply)
+        }
         let parts = head.uri.split(separator: "?")
         let items = parts.dropFirst().map { item in
             let pair = item.split(separator: "=", maxSplits: 1)
             return (name: String(pair[0]), value: String(pair[1]))
         }
         guard let topic = try? TopicName(String(parts[0].dropFirst())) else {
-            return .answer(HTTPAnswer(status: .notFound))
+            return exchange.answer(HTTPAnswer(status: .notFound))
         }
-        return endpoint.stream(topic, items: items, head, from: connection)
+        endpoint.stream(topic, items: items, head, from: connection, reply: reply)
     }
-
-    func respond(to exchange: HTTPExchange) { exchange.answer(HTTPAnswer(status: .notFound)) }
 
     func refuse(_ fault: HTTPFault, head: HTTPRequestHead?) -> HTTPAnswer {
         HTTPAnswer(status: fault.status)

@@ -2,16 +2,16 @@ import Glibc
 import Synchronization
 
 /// A plain TCP client that sends exactly the bytes it is given; blocks, for at most five seconds.
-final class RawClient: Sendable {
+package final class RawClient: Sendable {
     private let descriptor: CInt
     private let isClosed = Atomic(false)
 
-    struct Failure: Error {
+    package struct Failure: Error {
         let call: String
         let code: CInt
     }
 
-    init(port: Int) throws {
+    package init(port: Int) throws {
         descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
         // The kernel keeps little for us, so that a server that does not read is noticed.
         var kept: CInt = 64 << 10
@@ -36,23 +36,23 @@ final class RawClient: Sendable {
 
     deinit { close() }
 
-    func close() {
+    package func close() {
         if !isClosed.exchange(true, ordering: .relaxed) { Glibc.close(descriptor) }
     }
 
     /// Closes so that the server gets a reset.
-    func reset() {
+    package func reset() {
         var now = linger(l_onoff: 1, l_linger: 0)
         let size = socklen_t(MemoryLayout<linger>.size)
         setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &now, size)
         close()
     }
 
-    func endOutput() { shutdown(descriptor, CInt(SHUT_WR)) }
+    package func endOutput() { shutdown(descriptor, CInt(SHUT_WR)) }
 
-    func send(_ text: String) throws { try send(Array(text.utf8)) }
+    package func send(_ text: String) throws { try send(Array(text.utf8)) }
 
-    func send(_ bytes: [UInt8]) throws {
+    package func send(_ bytes: [UInt8]) throws {
         var rest = bytes[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes {
@@ -66,7 +66,7 @@ final class RawClient: Sendable {
 
     /// Sends what the connection takes until it has taken nothing for `patience` milliseconds; says
     /// how much that was.
-    func sendUntilBlocked(_ bytes: [UInt8], patience: CInt = 300) throws -> Int {
+    package func sendUntilBlocked(_ bytes: [UInt8], patience: CInt = 300) throws -> Int {
         var rest = bytes[...]
         while !rest.isEmpty {
             var room = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
@@ -82,7 +82,7 @@ final class RawClient: Sendable {
     }
 
     /// What has come, at most `count` bytes; empty at the end of the connection.
-    func receive(_ count: Int = 65_536) throws -> [UInt8] {
+    package func receive(_ count: Int = 65_536) throws -> [UInt8] {
         var buffer = [UInt8](repeating: 0, count: count)
         var received = recv(descriptor, &buffer, count, 0)
         while received < 0, errno == EINTR { received = recv(descriptor, &buffer, count, 0) }
@@ -90,7 +90,7 @@ final class RawClient: Sendable {
         return Array(buffer[..<received])
     }
 
-    func receive(exactly count: Int) throws -> [UInt8] {
+    package func receive(exactly count: Int) throws -> [UInt8] {
         var bytes: [UInt8] = []
         while bytes.count < count {
             let more = try receive(count - bytes.count)
@@ -101,7 +101,7 @@ final class RawClient: Sendable {
     }
 
     /// Everything up to the end of the connection.
-    func receiveAll() throws -> String {
+    package func receiveAll() throws -> String {
         var bytes: [UInt8] = []
         while true {
             let more = try receive()
@@ -111,7 +111,7 @@ final class RawClient: Sendable {
     }
 
     /// Everything up to and with `end`.
-    func receive(upTo end: String) throws -> String {
+    package func receive(upTo end: String) throws -> String {
         var text = ""
         while !text.hasSuffix(end) {
             let more = try receive(1)

@@ -1,0 +1,52 @@
+package import EventModel
+internal import FanOut
+
+/// Where a stream of one topic begins: fixed before the head of its answer leaves, so that whatever
+/// is acknowledged after the head is delivered (doc:HTTP).
+///
+/// Confined to its loop.
+package struct TopicStart {
+    private let topic: TopicName
+    private let from: StartPosition
+    /// `nil`: the topic did not exist.
+    private let start: ReaderStart?
+
+    /// Fixes where `from` is now; `completion` is called once, on the loop.
+    package static func fix(
+        _ topic: TopicName, _ from: StartPosition, on loop: LoopDelivery, log: any EventLog,
+        completion: @escaping (Result<TopicStart, BrokerError>) -> Void
+    ) {
+        let question = StartOperation.Question(patterns: [TopicPattern(topic)], from: from)
+        let operation = StartOperation(question, loop: loop, log: log) { result in
+            completion(result.map { TopicStart(topic: topic, from: from, start: $0.first) })
+        }
+        operation.run(now: .now)
+    }
+
+    /// Begins delivery from here; `failed` is called if that turns out to be impossible.
+    package func join(_ outlet: Outlet, log: any EventLog, failed: @escaping () -> Void) {
+        guard
+            let subscription = outlet.makeSubscription(id: nil, patterns: [TopicPattern(topic)])
+        else { return }
+        let loop = outlet.loop
+        loop.shard.register(subscription)
+        if let start, loop.shard.feed(of: topic) === start.feed {
+            return loop.shard.join(subscription, [start], gone: [])
+        }
+        // It may have come into being between the start and the registration: then nothing of it
+        // was before the start.
+        let hasCursor = if case .after = from { true } else { false }
+        let question = StartOperation.Question(
+            patterns: [TopicPattern(topic)], from: hasCursor ? from : .offset(1))
+        let operation = StartOperation(question, loop: loop, log: log) { result in
+            guard outlet.has(subscription) else { return }
+            switch result {
+            case .success(let starts):
+                loop.shard.join(subscription, starts, gone: question.gone(beside: starts))
+            // Nobody would tell of it again; the client comes back and has its start fixed anew.
+            case .failure: failed()
+            }
+        }
+        operation.run(now: .now)
+    }
+}

@@ -1,0 +1,94 @@
+internal import AccessControl
+internal import Delivery
+internal import EventModel
+internal import FanOut
+internal import SessionProtocol
+internal import Transport
+
+/// A topic's stream as the endless body of an answer: the messages of the single-topic stream, one
+/// a line (doc:HTTP).
+///
+/// Confined to its loop.
+final class FollowConnection {
+    var place = 0
+    let tokenID: String?
+    private let stream: StreamConnection
+    private let outlet: Outlet
+    private var conversation: StreamConversation
+    private var stuck: StuckWatch
+
+    /// `identity` is who asked for it, and when that ends; `nil` without access control.
+    init(
+        _ stream: StreamConnection, loop: LoopDelivery, terms: SessionTerms, identity: Identity?
+    ) {
+        self.stream = stream
+        tokenID = identity?.tokenID
+        outlet = Outlet(stream, loop: loop, encoding: .lines)
+        conversation = StreamConversation(terms: terms, expires: identity?.expires, now: .now)
+        stuck = StuckWatch(
+            timeout: loop.limits.stuckTimeout, restInterval: loop.limits.heartbeatInterval,
+            now: .now)
+        loop.add(self)
+    }
+
+    /// Begins delivery.
+    func begin(_ start: TopicStart, log: any EventLog) {
+        start.join(outlet, log: log) { [weak self] in self?.end(.internal) }
+    }
+
+    private func decide(
+        _ input: (inout StreamConversation, Moment, inout [StreamConversation.Action]) -> Void
+    ) {
+        var actions: [StreamConversation.Action] = []
+        input(&conversation, .now, &actions)
+        for action in actions {
+            switch action {
+            case .send(let message): outlet.send(message.encode() + [Encoding.lineFeed])
+            case .close:
+                outlet.endSubscriptions()
+                outlet.flush()
+                outlet.finish()
+            }
+        }
+    }
+}
+
+@available(*, unavailable) extension FollowConnection: Sendable {}
+
+extension FollowConnection: DeliveryConnection {
+    var backlogBytes: Int { outlet.backlogBytes }
+
+    func tick(now: ContinuousClock.Instant) {
+        outlet.tick(now: now)
+        if outlet.takeHasSent() { conversation.sent(now: now) }
+        if let deadline = conversation.deadline, now >= deadline {
+            decide { $0.tick(now: $1, into: &$2) }
+        }
+        let isStuck = stuck.isStuck(now: now, isWaiting: stream.isBlocked || backlogBytes > 0) {
+            stream.progress.map { ($0.acknowledgedBytes, $0.unsentBytes > 0) }
+        }
+        if isStuck { stream.abort() }
+    }
+
+    func drain(reconnectAfter: Duration) {
+        decide { $0.drain(reconnectAfter: reconnectAfter, now: $1, into: &$2) }
+    }
+
+    func end(_ code: CloseCode) { decide { $0.end(code, now: $1, into: &$2) } }
+}
+
+extension FollowConnection: StreamHandler {
+    /// What a client sends behind such a request means nothing; the connection ends with the
+    /// answer.
+    func received(_ bytes: UnsafeRawBufferPointer) {}
+
+    func writable() { outlet.writable() }
+
+    func inputEnded() { stream.close() }
+
+    func closed() {
+        conversation.connectionClosed()
+        outlet.closed()
+        outlet.loop.remove(self)
+    }
+}

@@ -1,0 +1,73 @@
+internal import AccessControl
+internal import Delivery
+internal import EventModel
+internal import NIOHTTP1
+internal import SessionProtocol
+internal import Transport
+
+/// `GET /v1/topics/{topic}/events?follow`: the topic's stream as NDJSON, without a WebSocket.
+struct FollowEndpoint: Sendable {
+    let log: any EventLog
+    let hub: DeliveryHub
+    let terms: SessionTerms
+    let problems: Problems
+
+    /// Whether a request target asks for a stream.
+    static func isAsked(by uri: String) -> Bool {
+        guard let value = try? queryItems(of: uri).first(where: { $0.name == "follow" })?.value
+        else { return false }
+        return value.isEmpty || value == "true"
+    }
+
+    /// Answers with the stream, or with a problem; called on the connection's event loop.
+    func follow(_ topicText: Substring, _ request: IncomingRequest) {
+        do throws(BrokerError) {
+            let topic = try topicName(inPath: topicText)
+            let query = try Self.query(of: request.head.uri)
+            _ = try MediaType.preferred(
+                by: request.head.headers[canonicalForm: "accept"], among: [.ndjson])
+            let loop = hub.loop(request.connection.loopIndex)
+            TopicStart.fix(topic, query.from, on: loop, log: log) { result in
+                switch result {
+                case .success(let start): request.stream(stream(from: start, loop, request))
+                case .failure(let error): refuse(request, error)
+                }
+            }
+        } catch {
+            refuse(request, error)
+        }
+    }
+
+    private static func query(of uri: String) throws(BrokerError) -> StreamQuery {
+        let items = try queryItems(of: uri)
+        guard !items.contains(where: { $0.name == "limit" }) else {
+            throw BrokerError(
+                .invalidRequest, "'limit' does not fit 'follow': a stream has no end.",
+                remedy: "Leave out one of them.", at: InputPlace(field: "limit"))
+        }
+        // One `follow` was found; a second one is told as twice there.
+        let first = items.firstIndex { $0.name == "follow" }
+        return try StreamQuery(
+            items: items.indices.filter { $0 != first }.map { items[$0] })
+    }
+
+    private func stream(
+        from start: TopicStart, _ loop: LoopDelivery, _ request: IncomingRequest
+    ) -> HTTPStream {
+        let headers: HTTPHeaders = [
+            "content-type": MediaType.ndjson.rawValue, "cache-control": "no-store",
+            // nginx would hold lines back until its buffers are full.
+            "x-accel-buffering": "no",
+        ]
+        return HTTPStream(headers: headers) { stream in
+            let connection = FollowConnection(
+                stream, loop: loop, terms: terms, identity: request.identity)
+            connection.begin(start, log: log)
+            return connection
+        }
+    }
+
+    private func refuse(_ request: IncomingRequest, _ error: BrokerError) {
+        request.answer(problems.answer(to: error, head: request.head))
+    }
+}
