@@ -67,6 +67,9 @@ package struct Keepalive: Sendable {
         lastTick = now
     }
 
+    /// Something waits, and the peer takes nothing of it.
+    package var isStuck: Bool { stuckSince != nil }
+
     /// Bytes came from the peer; any of them show that it lives, not only a pong.
     package mutating func received(now: ContinuousClock.Instant) {
         switch state {

@@ -13,6 +13,21 @@ import WebSocketCodec
         try await eventually("the end") { await node.connectionCount() == 0 }
     }
 
+    @Test func `comes behind the reply to what the client said before it`() async throws {
+        let node = try TestNode()
+        let client = try await TestClient.session(node)
+        let frames = [
+            (.text, Array(#"{"type":"ping","id":1}"#.utf8)),
+            (.close, WebSocketFrame.closePayload(code: 1000)),
+        ].flatMap { (opcode: WebSocketOpcode, payload: [UInt8]) in
+            WebSocketFrame.encodeMasked(opcode: opcode, payload: payload, maskingKey: 7)
+        }
+        client.send(bytes: frames)
+        #expect(try await client.told(1) == ["pong 1"])
+        #expect(try await client.next() == .close(1000, ""))
+        #expect(try await client.next() == .ended)
+    }
+
     @Test func `begun by the broker waits for the client's answer`() async throws {
         let node = try TestNode()
         let client = try await TestClient.session(node)

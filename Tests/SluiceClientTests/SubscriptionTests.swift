@@ -23,6 +23,10 @@ extension SubscriptionItem {
 @Suite("Iterating over a subscription") struct SubscriptionTests {
     /// Says these messages at once, each time that a client has subscribed.
     private func broker(_ messages: String...) async throws -> ScriptedBroker {
+        try await broker(messages)
+    }
+
+    private func broker(_ messages: [String]) async throws -> ScriptedBroker {
         try await ScriptedBroker.start { input in
             switch input {
             case .opened: .messages([welcome])
@@ -83,6 +87,32 @@ extension SubscriptionItem {
         await #expect(throws: CancellationError.self) { try await cancelled.value }
         try await broker.send([event(2)], connection: 1)
         #expect(try await iterator.next()?.offset == 2)
+    }
+
+    @Test func `answers the broker's close, and leaves it to the broker to end the connection`()
+        async throws
+    {
+        let broker = try await broker(subscribed, event(1))
+        var iterator = try iterator(broker)
+        while try await iterator.next()?.offset != 1 {}
+        try await broker.sendClose(4001, connection: 1)
+        // It does not wait for that before it connects again.
+        while try await iterator.next()?.offset != 1 {}
+        #expect(broker.ends == [.closeFrame(code: 4001, connection: 1)])
+        try await broker.close(connection: 1)
+        try await eventually("the end") { broker.ends.count == 2 }
+        #expect(broker.ends.last == .connection(1))
+    }
+
+    @Test func `says goodbye when it is let go, though nobody took what came`() async throws {
+        let many = (1...40_000).map { event($0) }
+        let broker = try await broker([subscribed] + many)
+        var iterator: Subscription.Iterator? = try iterator(broker)
+        _ = try await iterator?.next()
+        iterator = nil
+        try await eventually("a close frame") {
+            broker.ends.contains(.closeFrame(code: 1000, connection: 1))
+        }
     }
 
     @Test func `says where it goes on, however slowly that is taken`() async throws {

@@ -3,42 +3,6 @@ import WebSocketCodec
 
 private let start = ContinuousClock.now
 
-@Suite("The close handshake") struct CloseHandshakeTests {
-    private var handshake = CloseHandshake(timeout: .seconds(5))
-    private var actions: [CloseHandshake.Action] = []
-
-    @Test mutating func `answers the peer's close with its code and closes`() {
-        handshake.closeReceived(code: 1000, into: &actions)
-        #expect(actions == [.sendClose(code: 1000, reason: ""), .closeConnection])
-        #expect(!handshake.isOpen)
-    }
-
-    @Test mutating func `of our own closes when the peer has answered`() {
-        handshake.close(code: 4001, reason: "drain", now: start, into: &actions)
-        handshake.close(code: 4003, reason: "internal", now: start, into: &actions)
-        #expect(!handshake.isOpen)
-        handshake.closeReceived(code: 4001, into: &actions)
-        #expect(actions == [.sendClose(code: 4001, reason: "drain"), .closeConnection])
-        #expect(handshake.deadline == nil)
-    }
-
-    @Test mutating func `does not wait for ever`() {
-        handshake.close(code: 1000, reason: "", now: start, into: &actions)
-        #expect(handshake.deadline == start + .seconds(5))
-        handshake.tick(now: start + .seconds(4), into: &actions)
-        handshake.tick(now: start + .seconds(5), into: &actions)
-        handshake.tick(now: start + .seconds(6), into: &actions)
-        #expect(actions == [.sendClose(code: 1000, reason: ""), .closeConnection])
-    }
-
-    @Test mutating func `tells a fault and closes without waiting`() {
-        let fault = WebSocketFault(closeCode: 1002, reason: "masked")
-        handshake.failed(fault, into: &actions)
-        handshake.failed(fault, into: &actions)
-        #expect(actions == [.sendClose(code: 1002, reason: "masked"), .closeConnection])
-    }
-}
-
 @Suite("The keepalive") struct KeepaliveTests {
     private var keepalive = Keepalive(
         pingInterval: .seconds(20), pongTimeout: .seconds(10), stuckTimeout: .seconds(100),
@@ -125,5 +89,27 @@ private let start = ContinuousClock.now
         #expect(ticks(20).count == 1)
         #expect(ticks(39) == [])
         #expect(ticks(40) == [Self.close])
+    }
+}
+
+@Suite("The silence watch") struct SilenceWatchTests {
+    private var watch = SilenceWatch(silenceMax: .seconds(40), now: start)
+
+    @Test mutating func `counts from the last that was heard`() {
+        #expect(watch.deadline == start + .seconds(40))
+        watch.received(now: start + .seconds(7))
+        #expect(watch.deadline == start + .seconds(47))
+        watch.silenceMax = .seconds(10)
+        #expect(watch.deadline == start + .seconds(17))
+    }
+
+    @Test mutating func `does not count while the client is paused`() {
+        watch.paused()
+        #expect(watch.deadline == nil)
+        watch.received(now: start + .seconds(1))
+        #expect(watch.deadline == nil)
+        watch.resumed(now: start + .seconds(100))
+        watch.resumed(now: start + .seconds(120))
+        #expect(watch.deadline == start + .seconds(140))
     }
 }

@@ -5,7 +5,7 @@ package import SessionProtocol
 internal import Transport
 internal import WebSocketCodec
 
-/// One WebSocket of a subscriber: bytes to messages and back, liveness, and the close handshake.
+/// One WebSocket of a subscriber: performs what its protocol machine decides.
 ///
 /// What the messages mean is their handler's; what waits for the socket is the outlet's. Confined to
 /// its loop.
@@ -13,20 +13,18 @@ package final class SubscriberConnection {
     package var place = 0
     let outlet: Outlet
     private let stream: StreamConnection
-    private var receiver: WebSocketReceiver
-    private var handshake = CloseHandshake()
-    private var keepalive: Keepalive
+    private var webSocket: WebSocketConnection
     private var handler: (any MessageHandler)?
 
     init(_ stream: StreamConnection, loop: LoopDelivery) {
         self.stream = stream
         outlet = Outlet(stream, loop: loop, encoding: .frames)
-        // Their handler raises it to what its client may say.
-        receiver = WebSocketReceiver(role: .server, messageBytesMax: 0)
-        keepalive = Keepalive(
+        let keepalive = Keepalive(
             pingInterval: loop.limits.heartbeatInterval,
             pongTimeout: loop.limits.heartbeatInterval,
             stuckTimeout: loop.limits.stuckTimeout, now: .now)
+        // Their handler raises it to what its client may say.
+        webSocket = .server(messageBytesMax: 0, keepalive: keepalive)
         loop.add(self)
     }
 
@@ -40,27 +38,38 @@ package final class SubscriberConnection {
 
     /// Sends a message behind what waits already.
     func send(_ message: BrokerMessage) {
-        guard handshake.isOpen else { return }
-        outlet.send(WebSocketFrame.encode(text: message.encode()))
+        decide { $0.send(text: message.encode(), into: &$1) }
     }
 
     /// Ends the conversation: what waits of subscriptions is dropped, replies still go out, then
     /// the close frame.
     func close(_ code: UInt16, reason: String) {
-        outlet.endSubscriptions()
-        var actions: [CloseHandshake.Action] = []
-        handshake.close(code: code, reason: reason, now: .now, into: &actions)
-        perform(actions)
+        decide { $0.close(code: code, reason: reason, now: .now, into: &$1) }
+        outlet.flush()
     }
 
-    private func perform(_ actions: [CloseHandshake.Action]) {
-        for action in actions {
-            switch action {
-            case .sendClose(let code, let reason):
-                outlet.send(WebSocketFrame.encodeClose(code: code, reason: reason))
-                outlet.flush()
-            case .closeConnection: outlet.finish()
-            }
+    // MARK: Decisions
+
+    private func decide(
+        _ input: (inout WebSocketConnection, inout [WebSocketConnection.Action]) -> Void
+    ) {
+        var actions: [WebSocketConnection.Action] = []
+        input(&webSocket, &actions)
+        for action in actions { perform(action) }
+    }
+
+    private func perform(_ action: WebSocketConnection.Action) {
+        switch action {
+        case .text(let bytes): handler?.received(text: bytes)
+        case .binary: handler?.receivedBinary()
+        case .send(let frame): outlet.send(frame)
+        case .ended: outlet.endSubscriptions()
+        case .closeConnection:
+            outlet.flush()
+            outlet.finish()
+        case .abortConnection:
+            outlet.flush()
+            stream.abort()
         }
     }
 }
@@ -74,21 +83,7 @@ extension SubscriberConnection: DeliveryConnection {
         outlet.tick(now: now)
         if outlet.takeHasSent() { handler?.sent(now: now) }
         handler?.tick(now: now)
-        var beats: [Keepalive.Action] = []
-        keepalive.tick(now: now, progress: progress, into: &beats)
-        for beat in beats {
-            switch beat {
-            case .sendPing(let payload):
-                outlet.send(WebSocketFrame.encode(opcode: .ping, payload: payload))
-            // The peer is gone or stuck: a close handshake would wait for it again.
-            case .close(let code, let reason):
-                close(code, reason: reason)
-                if stream.isBlocked { stream.abort() } else { stream.close() }
-            }
-        }
-        var actions: [CloseHandshake.Action] = []
-        handshake.tick(now: now, into: &actions)
-        perform(actions)
+        decide { $0.tick(now: now, progress: progress, into: &$1) }
     }
 
     private func progress() -> Keepalive.Progress {
@@ -110,38 +105,15 @@ extension SubscriberConnection: DeliveryConnection {
 
 extension SubscriberConnection: StreamHandler {
     package func received(_ bytes: UnsafeRawBufferPointer) {
-        keepalive.received(now: .now)
-        if let handler { receiver.raise(messageBytesMax: handler.messageBytesMax) }
-        var events: [WebSocketEvent] = []
-        receiver.receive(bytes, into: &events)
-        for event in events { received(event) }
-    }
-
-    private func received(_ event: WebSocketEvent) {
-        var actions: [CloseHandshake.Action] = []
-        switch event {
-        case .text(let bytes): if handshake.isOpen { handler?.received(text: bytes) }
-        case .binary: if handshake.isOpen { handler?.receivedBinary() }
-        case .ping(let payload):
-            if handshake.isOpen {
-                outlet.send(WebSocketFrame.encode(opcode: .pong, payload: payload))
-            }
-        case .pong(let payload): keepalive.pongReceived(payload: payload)
-        case .close(let code, _):
-            outlet.endSubscriptions()
-            handshake.closeReceived(code: code, into: &actions)
-        case .failed(let fault):
-            outlet.endSubscriptions()
-            handshake.failed(fault, into: &actions)
-        }
-        perform(actions)
+        if let handler { webSocket.raise(messageBytesMax: handler.messageBytesMax) }
+        webSocket.received(bytes, now: .now)
+        var isMore = true
+        while isMore { decide { isMore = $0.next(now: .now, into: &$1) } }
     }
 
     package func writable() { outlet.writable() }
 
-    package func inputEnded() {
-        if !outlet.isFinishing { stream.close() }
-    }
+    package func inputEnded() { decide { $0.inputEnded(into: &$1) } }
 
     package func closed() {
         handler?.closed()

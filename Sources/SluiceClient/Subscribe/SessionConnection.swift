@@ -13,13 +13,13 @@ final class SessionConnection: Sendable {
     private let mailbox = SessionMailbox()
     private let eventLoop: any EventLoop
     /// Set on the event loop when the broker has switched protocols.
-    private let handler = Mutex<NIOLoopBound<SessionHandler>?>(nil)
+    private let socket = Mutex<NIOLoopBound<SessionSocket>?>(nil)
 
     private init(_ eventLoop: any EventLoop) { self.eventLoop = eventLoop }
 
     deinit {
-        guard let handler = handler.withLock({ $0 }) else { return }
-        eventLoop.execute { handler.value.leave() }
+        guard let socket = socket.withLock({ $0 }) else { return }
+        eventLoop.execute { socket.value.leave() }
     }
 
     /// Connects and upgrades.
@@ -50,10 +50,10 @@ final class SessionConnection: Sendable {
         }
     }
 
-    private func begin(_ stream: StreamConnection) -> SessionHandler {
-        let handler = SessionHandler(stream, mailbox: mailbox)
-        self.handler.withLock { $0 = NIOLoopBound(handler, eventLoop: eventLoop) }
-        return handler
+    private func begin(_ stream: StreamConnection) -> SessionSocket {
+        let socket = SessionSocket(stream, mailbox: mailbox)
+        self.socket.withLock { $0 = NIOLoopBound(socket, eventLoop: eventLoop) }
+        return socket
     }
 
     private static func check(
@@ -85,8 +85,8 @@ final class SessionConnection: Sendable {
     /// Ends the session when nothing was heard for this long.
     func watch(silenceMax: Duration) { perform { $0.watch(silenceMax: silenceMax) } }
 
-    private func perform(_ body: @escaping @Sendable (SessionHandler) -> Void) {
-        guard let handler = handler.withLock({ $0 }) else { return }
-        eventLoop.execute { body(handler.value) }
+    private func perform(_ body: @escaping @Sendable (SessionSocket) -> Void) {
+        guard let socket = socket.withLock({ $0 }) else { return }
+        eventLoop.execute { body(socket.value) }
     }
 }

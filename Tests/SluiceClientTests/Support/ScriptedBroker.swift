@@ -18,6 +18,14 @@ final class ScriptedBroker: Sendable {
         case message(String, connection: Int)
     }
 
+    /// How a WebSocket ended, as the broker saw it.
+    enum End: Equatable, Sendable {
+        /// The client's close frame.
+        case closeFrame(code: UInt16?, connection: Int)
+        /// The connection is over.
+        case connection(Int)
+    }
+
     /// What the broker says to it.
     enum Output: Sendable {
         /// An answer to a request.
@@ -30,6 +38,7 @@ final class ScriptedBroker: Sendable {
     private struct Ledger {
         var connections: [any Channel] = []
         var inputs: [Input] = []
+        var ends: [End] = []
     }
 
     private let ledger: Mutex<Ledger>
@@ -60,9 +69,9 @@ final class ScriptedBroker: Sendable {
                 channel.eventLoop.makeCompletedFuture {
                     guard let broker else { throw ChannelError.alreadyClosed }
                     let number = broker.accepted(channel)
-                    let connection = ScriptedConnection(number) { [weak broker] input in
-                        broker?.said(input) ?? .silence
-                    }
+                    let connection = ScriptedConnection(
+                        number, script: { [weak broker] in broker?.said($0) ?? .silence },
+                        ended: { [weak broker] in broker?.ended($0) })
                     try channel.pipeline.syncOperations.addHandler(connection)
                 }
             }
@@ -83,6 +92,8 @@ final class ScriptedBroker: Sendable {
         return script(input)
     }
 
+    private func ended(_ end: End) { ledger.withLock { $0.ends.append(end) } }
+
     // MARK: What a test does
 
     func client() throws -> BrokerClient {
@@ -93,6 +104,9 @@ final class ScriptedBroker: Sendable {
 
     /// All that was said, in the order in which it came.
     var inputs: [Input] { ledger.withLock { $0.inputs } }
+
+    /// How WebSockets ended, in that order.
+    var ends: [End] { ledger.withLock { $0.ends } }
 
     /// The types of the messages that came on a connection.
     func messages(connection number: Int) -> [String] {
@@ -111,6 +125,12 @@ final class ScriptedBroker: Sendable {
     func send(_ messages: [String], connection number: Int) async throws {
         let frames = messages.flatMap { WebSocketFrame.encode(text: Array($0.utf8)) }
         try await channel(number).writeAndFlush(ByteBuffer(bytes: frames)).get()
+    }
+
+    /// Sends a close frame.
+    func sendClose(_ code: UInt16, connection number: Int) async throws {
+        let frame = WebSocketFrame.encodeClose(code: code)
+        try await channel(number).writeAndFlush(ByteBuffer(bytes: frame)).get()
     }
 
     /// Ends a connection.

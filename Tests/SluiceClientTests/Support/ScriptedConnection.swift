@@ -9,15 +9,20 @@ final class ScriptedConnection: ChannelInboundHandler {
 
     private let number: Int
     private let script: (ScriptedBroker.Input) -> ScriptedBroker.Output
+    private let ended: (ScriptedBroker.End) -> Void
     private var text = ""
     private var receiver: WebSocketReceiver?
 
     init(
-        _ number: Int, script: @escaping (ScriptedBroker.Input) -> ScriptedBroker.Output
+        _ number: Int, script: @escaping (ScriptedBroker.Input) -> ScriptedBroker.Output,
+        ended: @escaping (ScriptedBroker.End) -> Void
     ) {
         self.number = number
         self.script = script
+        self.ended = ended
     }
+
+    func channelInactive(context: ChannelHandlerContext) { ended(.connection(number)) }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let bytes = Array(buffer: unwrapInboundIn(data))
@@ -61,9 +66,14 @@ final class ScriptedConnection: ChannelInboundHandler {
     private func receive(_ bytes: [UInt8], _ context: ChannelHandlerContext) {
         var events: [WebSocketEvent] = []
         receiver?.receive(bytes, into: &events)
-        for case .text(let message) in events {
-            let text = String(decoding: message, as: UTF8.self)
-            say(script(.message(text, connection: number)), context)
+        for event in events {
+            switch event {
+            case .text(let message):
+                let text = String(decoding: message, as: UTF8.self)
+                say(script(.message(text, connection: number)), context)
+            case .close(let code, _): ended(.closeFrame(code: code, connection: number))
+            case .binary, .ping, .pong, .failed: break
+            }
         }
     }
 
