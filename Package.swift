@@ -52,7 +52,8 @@ let package = Package(
         .target(name: "FanOut", dependencies: ["EventModel", deque], swiftSettings: settings),
         .target(name: "AccessControl", dependencies: ["EventModel"], swiftSettings: settings),
 
-        // I/O: the log, the wire, the endpoints.
+        // I/O: the system's time, the log, the wire, the endpoints.
+        .target(name: "WallClock", dependencies: ["EventModel"], swiftSettings: settings),
         .target(
             name: "ManagedPostgres", dependencies: ["PostgresBridge", logging],
             swiftSettings: settings),
@@ -78,7 +79,9 @@ let package = Package(
         .target(
             name: "Delivery",
             dependencies: [
-                "EventModel", "FanOut", "SessionProtocol", "AccessControl", "Transport", nioCore,
+                "EventModel", "FanOut", "SessionProtocol", "AccessControl", "Transport",
+                "WallClock",
+                nioCore,
             ],
             swiftSettings: settings),
         .target(
@@ -93,7 +96,7 @@ let package = Package(
             dependencies: [
                 "EventModel", "AccessControl", "PostgresBridge", "ManagedPostgres", "DurableLog",
                 "Transport", "Delivery", "HTTPEndpoint", "SessionProtocol", "SessionEndpoint",
-                "OpenSSLBridge", nioCore, nioHTTP1, nioPosix, lifecycle,
+                "OpenSSLBridge", "WallClock", nioCore, nioHTTP1, nioPosix, lifecycle,
                 unixSignals, logging,
             ],
             swiftSettings: settings),
@@ -110,8 +113,7 @@ let package = Package(
             name: "TopicCommands",
             dependencies: [
                 "EventModel", "SluiceClient", "BrokerRuntime", "DurableLog", "AccessControl",
-                arguments,
-                logging,
+                "WallClock", arguments, logging,
             ],
             swiftSettings: settings),
         .executableTarget(name: "sluice", dependencies: ["TopicCommands"], swiftSettings: settings),
@@ -188,9 +190,8 @@ let package = Package(
             name: "SessionEndpointTests",
             dependencies: [
                 "SessionEndpoint", "Delivery", "MemoryLog", "FanOut", "EventModel",
-                "AccessControl",
-                "SessionProtocol", "WebSocketCodec", "OpenSSLBridge", "Transport", nioCore,
-                nioPosix, nioHTTP1, logging,
+                "AccessControl", "SessionProtocol", "WebSocketCodec", "OpenSSLBridge", "Transport",
+                "WallClock", nioCore, nioPosix, nioHTTP1, logging,
             ],
             swiftSettings: settings),
         .testTarget(
