@@ -64,10 +64,7 @@ let package = Package(
             swiftSettings: settings),
         .target(
             name: "Transport",
-            dependencies: [
-                "EventModel", "WebSocketCodec", "OpenSSLBridge", nioCore, nioPosix, nioHTTP1,
-                logging,
-            ],
+            dependencies: ["OpenSSLBridge", nioCore, nioPosix, nioHTTP1, logging],
             swiftSettings: settings),
         .target(
             name: "HTTPEndpoint",
@@ -106,7 +103,7 @@ let package = Package(
             name: "SluiceClient",
             dependencies: [
                 "EventModel", "SessionProtocol", "WebSocketCodec", "OpenSSLBridge", "Transport",
-                nioCore, nioPosix, nioHTTP1, logging,
+                nioCore, nioPosix, nioHTTP1,
             ],
             swiftSettings: settings),
         .target(
@@ -179,8 +176,8 @@ let package = Package(
         .testTarget(
             name: "HTTPEndpointTests",
             dependencies: [
-                "HTTPEndpoint", "MemoryLog", "EventModel", "AccessControl", "SessionProtocol",
-                "Transport", nioCore, nioPosix, nioHTTP1, logging,
+                "HTTPEndpoint", "MemoryLog", "EventModel", "AccessControl", "Transport",
+                nioCore, nioPosix, nioHTTP1, logging,
             ],
             swiftSettings: settings),
         .testTarget(
@@ -213,11 +210,9 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "BrokerRuntime", "SluiceClient", "TopicCommands", "EventModel", "SessionProtocol",
-                "WebSocketCodec", "OpenSSLBridge", "Transport", "PostgresBridge",
-                "ManagedPostgres", "PostgresCluster", "RepeatableChance", "DeliveryContract",
-                "sluice",
-                nioCore, nioPosix, nioHTTP1,
+                "BrokerRuntime", "SluiceClient", "EventModel", "SessionProtocol", "WebSocketCodec",
+                "OpenSSLBridge", "Transport", "PostgresBridge", "PostgresCluster",
+                "RepeatableChance", "DeliveryContract", "sluice", nioCore, nioPosix, nioHTTP1,
                 lifecycle, logging,
             ],
             swiftSettings: settings),
