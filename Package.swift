@@ -52,7 +52,8 @@ let package = Package(
         .target(name: "FanOut", dependencies: ["EventModel", deque], swiftSettings: settings),
         .target(name: "AccessControl", dependencies: ["EventModel"], swiftSettings: settings),
 
-        // I/O: the log, the wire, the endpoints.
+        // I/O: the system's time, the log, the wire, the endpoints.
+        .target(name: "WallClock", dependencies: ["EventModel"], swiftSettings: settings),
         .target(
             name: "ManagedPostgres", dependencies: ["PostgresBridge", logging],
             swiftSettings: settings),
@@ -63,10 +64,7 @@ let package = Package(
             swiftSettings: settings),
         .target(
             name: "Transport",
-            dependencies: [
-                "EventModel", "WebSocketCodec", "OpenSSLBridge", nioCore, nioPosix, nioHTTP1,
-                logging,
-            ],
+            dependencies: ["OpenSSLBridge", nioCore, nioPosix, nioHTTP1, logging],
             swiftSettings: settings),
         .target(
             name: "HTTPEndpoint",
@@ -78,7 +76,9 @@ let package = Package(
         .target(
             name: "Delivery",
             dependencies: [
-                "EventModel", "FanOut", "SessionProtocol", "AccessControl", "Transport", nioCore,
+                "EventModel", "FanOut", "SessionProtocol", "AccessControl", "Transport",
+                "WallClock",
+                nioCore,
             ],
             swiftSettings: settings),
         .target(
@@ -93,7 +93,7 @@ let package = Package(
             dependencies: [
                 "EventModel", "AccessControl", "PostgresBridge", "ManagedPostgres", "DurableLog",
                 "Transport", "Delivery", "HTTPEndpoint", "SessionProtocol", "SessionEndpoint",
-                "OpenSSLBridge", nioCore, nioHTTP1, nioPosix, lifecycle,
+                "OpenSSLBridge", "WallClock", nioCore, nioHTTP1, nioPosix, lifecycle,
                 unixSignals, logging,
             ],
             swiftSettings: settings),
@@ -103,15 +103,14 @@ let package = Package(
             name: "SluiceClient",
             dependencies: [
                 "EventModel", "SessionProtocol", "WebSocketCodec", "OpenSSLBridge", "Transport",
-                nioCore, nioPosix, nioHTTP1, logging,
+                nioCore, nioPosix, nioHTTP1,
             ],
             swiftSettings: settings),
         .target(
             name: "TopicCommands",
             dependencies: [
                 "EventModel", "SluiceClient", "BrokerRuntime", "DurableLog", "AccessControl",
-                arguments,
-                logging,
+                "WallClock", arguments, logging,
             ],
             swiftSettings: settings),
         .executableTarget(name: "sluice", dependencies: ["TopicCommands"], swiftSettings: settings),
@@ -189,9 +188,8 @@ let package = Package(
             name: "SessionEndpointTests",
             dependencies: [
                 "SessionEndpoint", "Delivery", "MemoryLog", "FanOut", "EventModel",
-                "AccessControl",
-                "SessionProtocol", "WebSocketCodec", "OpenSSLBridge", "Transport", nioCore,
-                nioPosix, nioHTTP1, logging,
+                "AccessControl", "SessionProtocol", "WebSocketCodec", "OpenSSLBridge", "Transport",
+                "WallClock", nioCore, nioPosix, nioHTTP1, logging,
             ],
             swiftSettings: settings),
         .testTarget(
@@ -213,11 +211,9 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "BrokerRuntime", "SluiceClient", "TopicCommands", "EventModel", "SessionProtocol",
-                "WebSocketCodec", "OpenSSLBridge", "Transport", "PostgresBridge",
-                "ManagedPostgres", "PostgresCluster", "RepeatableChance", "DeliveryContract",
-                "sluice",
-                nioCore, nioPosix, nioHTTP1,
+                "BrokerRuntime", "SluiceClient", "EventModel", "SessionProtocol", "WebSocketCodec",
+                "OpenSSLBridge", "Transport", "PostgresBridge", "PostgresCluster",
+                "RepeatableChance", "DeliveryContract", "sluice", nioCore, nioPosix, nioHTTP1,
                 lifecycle, logging,
             ],
             swiftSettings: settings),

@@ -13,6 +13,7 @@ internal import SessionProtocol
 internal import SessionEndpoint
 internal import Transport
 internal import UnixSignals
+internal import WallClock
 
 /// The composition root: configuration in, a running broker out, graceful drain at the end
 /// (doc:House).

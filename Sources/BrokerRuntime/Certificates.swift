@@ -1,6 +1,8 @@
+internal import EventModel
 internal import ManagedPostgres
 internal import OpenSSLBridge
 internal import Transport
+internal import WallClock
 
 /// The server's TLS: the user's certificate, or one of a local authority in the data directory.
 struct Certificates {
@@ -24,7 +26,8 @@ struct Certificates {
         // Without a managed database, nobody has made it yet.
         try DataDirectory.make(configuration.dataDirectory)
         let local = try LocalCertificates.prepare(
-            in: configuration.dataDirectory + "/tls", names: configuration.tlsNames)
+            in: configuration.dataDirectory + "/tls", names: configuration.tlsNames,
+            now: Int(Timestamp.now.microseconds / 1_000_000))
         context = try TLSContext(
             .server(certificateChain: local.certificate, privateKey: local.privateKey))
         authority = local.authority

@@ -65,13 +65,6 @@ extension PostgresConfiguration {
     /// How the broker and its commands connect (doc:Log, Connections).
     package static func broker(conninfo: String, node: String) -> PostgresConfiguration {
         PostgresConfiguration(
-            conninfo: conninfo, applicationName: "sluice \(node)", connectTimeout: 5,
-            settings: [
-                ("search_path", "pg_catalog, pg_temp"),
-                ("synchronous_commit", "on"), ("default_transaction_isolation", "read committed"),
-                ("plan_cache_mode", "force_generic_plan"), ("tcp_keepalives_idle", "10"),
-                ("tcp_keepalives_interval", "5"), ("tcp_keepalives_count", "3"),
-                ("tcp_user_timeout", "30000"),
-            ])
+            conninfo: conninfo, applicationName: "sluice \(node)", connectTimeout: 5)
     }
 }

@@ -12,15 +12,11 @@ final class LogContext: Sendable {
     /// How long a batch waits for the lock of one of its topics: meanwhile the other topics wait,
     /// too, and several nodes that append to one topic wait for each other's commits.
     static let lockPatience = Duration.milliseconds(250)
-    static let lockTimeoutSetting = ("lock_timeout", "\(lockTimeout.components.seconds)s")
     /// How long work waits for a connection to come back before it is refused.
     static let reconnectPatience = Duration.seconds(1)
     /// Seconds for each address of a server, so that a silent one does not keep its neighbour
     /// waiting.
     static let connectTimeout = 3
-    /// Names come from `sluice` and the system alone: in any other schema, somebody could plant a
-    /// function that matches a call better and runs as the broker.
-    static let searchPath = ("search_path", "pg_catalog, pg_temp")
 
     let configuration: PostgresConfiguration
     /// For LISTEN, which a pooler in transaction mode cannot do.
@@ -42,18 +38,6 @@ final class LogContext: Sendable {
         self.logger = logger
     }
 
-    /// What every connection sets; a client that vanished must not keep its locks (doc:Log,
-    /// "Connections").
-    private static let commonSettings = [
-        ("default_transaction_isolation", "read committed"),
-        ("synchronous_commit", "on"),
-        searchPath,
-        ("tcp_keepalives_idle", "10"),
-        ("tcp_keepalives_interval", "5"),
-        ("tcp_keepalives_count", "3"),
-        ("tcp_user_timeout", "30000"),
-    ]
-
     /// Connects and enters the incarnation, all within the configuration's `setUpTimeout`.
     ///
     /// - Parameters:
@@ -69,11 +53,9 @@ final class LogContext: Sendable {
         while goesOn: (() -> Bool)? = nil,
         setUp: (PostgresConnection) throws(PostgresError) -> Void = { _ in }
     ) throws(PostgresError) -> (PostgresConnection, incarnation: String) {
-        var configuration = configuration
+        var configuration = configuration.connection(role: role, settings)
         configuration.conninfo = conninfo ?? configuration.conninfo
-        configuration.applicationName += " \(role)"
         configuration.connectTimeout = min(configuration.connectTimeout, Self.connectTimeout)
-        configuration.settings = Self.commonSettings + settings + configuration.settings
         var entered = ""
         let connection = try PostgresConnection(configuration, while: goesOn) {
             connection throws(PostgresError) in

@@ -29,7 +29,7 @@ package struct LocalCertificates: Sendable, Equatable {
     /// - Throws: `.file`, naming what cannot be written.
     package static func prepare(
         in directory: String, names: [String] = [], hostName: String = machineName(),
-        now: Int = time(nil)
+        now: Int
     ) throws(TLSError) -> LocalCertificates {
         try makeDirectory(directory)
         let authorityPath = "\(directory)/ca.pem"

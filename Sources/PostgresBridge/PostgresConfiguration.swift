@@ -70,8 +70,8 @@ package struct PostgresConfiguration: Sendable {
     /// string and what must hold stands after it.
     func parameters() -> [(String, String)] {
         [
-            ("keepalives_idle", "10"), ("keepalives_interval", "5"), ("keepalives_count", "3"),
-            ("tcp_user_timeout", "30000"),
+            ("keepalives_idle", Keepalive.idle), ("keepalives_interval", Keepalive.interval),
+            ("keepalives_count", Keepalive.count), ("tcp_user_timeout", Keepalive.userTimeout),
             // Of several hosts, the one that can be written to: a standby would be stuck to for as
             // long as it is named first. Not `primary`, which takes a read-only one too.
             ("target_session_attrs", "read-write"),
@@ -80,6 +80,18 @@ package struct PostgresConfiguration: Sendable {
             ("client_encoding", "UTF8"),
             ("connect_timeout", "\(addressTimeout)"),
         ]
+    }
+
+    /// How soon a peer that vanished is noticed; for both ends of a connection.
+    package enum Keepalive {
+        /// Seconds of silence before the first probe.
+        package static let idle = "10"
+        /// Seconds between probes.
+        package static let interval = "5"
+        /// Probes without an answer.
+        package static let count = "3"
+        /// Milliseconds for which what was sent may stay unacknowledged.
+        package static let userTimeout = "30000"
     }
 
     /// libpq takes 1 second as 2.

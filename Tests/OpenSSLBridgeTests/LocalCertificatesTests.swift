@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Local certificates") struct LocalCertificatesTests {
     private let directory: TemporaryDirectory
-    private let now = Int(Date().timeIntervalSince1970)
+    private let now = presentTime()
 
     init() throws { directory = try TemporaryDirectory() }
 
@@ -75,7 +75,7 @@ import Testing
 
     @Test func `say where they cannot be written`() throws {
         let error = #expect(throws: TLSError.self) {
-            _ = try LocalCertificates.prepare(in: "/proc/no/such")
+            _ = try LocalCertificates.prepare(in: "/proc/no/such", now: now)
         }
         #expect(error?.code == .file)
         #expect(error?.message.contains("/proc/no/such") == true)

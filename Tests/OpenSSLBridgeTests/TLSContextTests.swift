@@ -8,7 +8,8 @@ import Testing
 
     init() throws {
         directory = try TemporaryDirectory()
-        certificates = try LocalCertificates.prepare(in: directory.path, hostName: "broker.test")
+        certificates = try LocalCertificates.prepare(
+            in: directory.path, hostName: "broker.test", now: presentTime())
     }
 
     private func error(chain: String, key: String) -> TLSError? {
@@ -45,7 +46,7 @@ import Testing
 
     @Test func `says that the certificate has expired`() throws {
         let other = try TemporaryDirectory()
-        let old = Int(Date().timeIntervalSince1970) - 830 * 86_400
+        let old = presentTime() - 830 * 86_400
         let expired = try LocalCertificates.prepare(
             in: other.path, hostName: "broker.test", now: old)
 

@@ -7,7 +7,8 @@ import Testing
 
     init() throws {
         directory = try TemporaryDirectory()
-        certificates = try LocalCertificates.prepare(in: directory.path, hostName: "broker.test")
+        certificates = try LocalCertificates.prepare(
+            in: directory.path, hostName: "broker.test", now: presentTime())
     }
 
     private func server(_ versions: TLSVersions = .all) throws -> MemoryPeer {
@@ -94,7 +95,8 @@ import Testing
 
     @Test func `refuses a certificate of an unknown authority`() throws {
         let other = try TemporaryDirectory()
-        let stranger = try LocalCertificates.prepare(in: other.path, hostName: "other.test")
+        let stranger = try LocalCertificates.prepare(
+            in: other.path, hostName: "other.test", now: presentTime())
         let trust = TLSTrust(authorities: stranger.authority, includesSystem: false)
         let (client, server) = (try client(trust: trust), try server())
         try client.use { session throws(TLSError) in try session.start() }

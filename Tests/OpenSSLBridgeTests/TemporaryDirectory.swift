@@ -24,3 +24,6 @@ final class TemporaryDirectory {
         return (attributes[.posixPermissions] as? Int) ?? -1
     }
 }
+
+/// Seconds since 1970.
+func presentTime() -> Int { Int(Date().timeIntervalSince1970) }

@@ -5,6 +5,7 @@ import MemoryLog
 import SessionEndpoint
 import Synchronization
 import Testing
+import WallClock
 import WebSocketCodec
 
 @Suite("Credentials of a WebSocket") struct CredentialTests {

@@ -1,4 +1,5 @@
 import EventModel
+import FoundationEssentials
 import SluiceClient
 import Testing
 
@@ -55,7 +56,11 @@ import Testing
     private static let wrongLines: [(line: String, part: String)] = [
         (#"{"data":1}"#, "'topic' is missing"), (#"{"topic":"a"}"#, "'data' is missing"),
         (#"{"topic":"a","data":1,"event":2}"#, "'data' and 'event' are both there"),
-        (#"{"topic":"a","data":1,"kye":"k"}"#, "'kye' is not a member"),
+        (#"{"topic":"a","data":1,"kye":"k"}"#, "There is no field 'kye'"),
+        (#"{"topic":"a","data":1,"key":7}"#, "'key' must be a string"),
+        (#"{"topic":"a","data":1,"key":null}"#, "'key' must be a string"),
+        (#"{"topic":"a","data":1,"event_id":["e"]}"#, "'event_id' must be a string"),
+        (#"{"topic":1,"data":1}"#, "'topic' must be a string"),
         (#"{"topic":"a","data":1,"data":2}"#, "'data' is there twice"),
         (#"{"topic":"a..b","data":1}"#, "empty segment"), ("[1]", "expected an object"),
         (#"{"topic":"a","data":tru}"#, "expected 'true'"), ("{", "At byte 1"),
@@ -65,6 +70,25 @@ import Testing
     func `that is wrong is refused with what is wrong`(line: String, part: String) {
         let error = #expect(throws: SluiceError.self) { try event(line) }
         #expect(error?.message.contains(part) == true, "\(error?.message ?? "")")
+    }
+
+    @Test(arguments: ["key", "event_id"])
+    func `that is wrong is told with its number and the field, and nothing is published`(
+        field: String
+    ) async throws {
+        let file = FileManager.default.temporaryDirectory.appending(path: "lines-\(field).ndjson")
+        try Data("\n{\"topic\":\"a\",\"data\":1,\"\(field)\":7}\n".utf8).write(to: file)
+        defer { try? FileManager.default.removeItem(at: file) }
+        let address = try BrokerAddress("http://127.0.0.1:1")
+        var upload = LineUpload(
+            client: try BrokerClient(ClientConfiguration(address: address)), format: PublishLine(),
+            patience: .zero, idempotencyKey: nil, printsJSON: false)
+        let failure = await #expect(throws: CommandFailure.self) {
+            try await upload.run(try InputFile(path: file.path))
+        }
+        let message = try #require(failure?.message)
+        #expect(message.hasPrefix("Line 2: "), "\(message)")
+        #expect(message.contains("'\(field)' must be a string"), "\(message)")
     }
 }
 

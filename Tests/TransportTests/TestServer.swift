@@ -18,7 +18,7 @@ enum Wire: Sendable, CaseIterable {
 enum TestCertificates {
     static let local: LocalCertificates? = {
         atexit { try? FileManager.default.removeItem(atPath: TestCertificates.directory) }
-        return try? LocalCertificates.prepare(in: directory)
+        return try? LocalCertificates.prepare(in: directory, now: time(nil))
     }()
 
     private static var directory: String {

@@ -1,6 +1,7 @@
 package import EventModel
 package import FanOut
 internal import NIOCore
+package import SessionProtocol
 
 /// Fixes where a subscription begins: follows its topics, then asks the log what this node does not
 /// know.
@@ -61,7 +62,10 @@ package final class StartOperation {
         self.completion = completion
     }
 
-    package func run(now: Timestamp) {
+    /// Starts looking; positions in time count back from `now`.
+    package func run(now: Moment) { look(now: now.time) }
+
+    private func look(now: Timestamp) {
         let matching = question.patterns.flatMap { pattern in
             pattern.exactName.map { [$0] } ?? log.topics(matching: pattern)
         }
@@ -176,7 +180,7 @@ package final class StartOperation {
         if let untold { return waitToBeTold(of: untold, now) }
         // Whether a topic was deleted, or only not followed meanwhile, the log says.
         let hasChanged = epochs.contains { loop.shard.feed(of: $0)?.epoch != $1 }
-        if hasChanged { return run(now: now) }
+        if hasChanged { return look(now: now) }
         completion(.success(Array(starts.values)))
     }
 
@@ -191,7 +195,7 @@ package final class StartOperation {
                         "\(topic) was created anew, which this node has not been told of yet.")))
         }
         waitsLeft -= 1
-        loop.eventLoop.assumeIsolated().scheduleTask(in: Self.waitTime) { self.run(now: now) }
+        loop.eventLoop.assumeIsolated().scheduleTask(in: Self.waitTime) { self.look(now: now) }
     }
 }
 

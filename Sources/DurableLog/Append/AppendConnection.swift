@@ -17,13 +17,8 @@ final class AppendConnection {
     /// `goesOn`: Asked all the while; `false` ends it.
     init(_ context: LogContext, while goesOn: @escaping () -> Bool) throws(PostgresError) {
         (connection, incarnation) = try context.connect(
-            role: "append",
-            settings: [
-                ("lock_timeout", "\(Int(LogContext.lockPatience / .milliseconds(1)))ms"),
-                // An append is never cancelled: a cancelled wait for a synchronous standby commits.
-                ("statement_timeout", "0"),
-                ("plan_cache_mode", "force_generic_plan"),
-            ], while: goesOn, setUp: AppendStatement.prepare)
+            role: "append", settings: ConnectionSettings.append, while: goesOn,
+            setUp: AppendStatement.prepare)
         try connection.enterPipeline()
     }
 

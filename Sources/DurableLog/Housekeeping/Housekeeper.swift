@@ -35,8 +35,7 @@ final class Housekeeper: Sendable {
         while !isStopped {
             do throws(PostgresError) {
                 let (connection, entered) = try context.connect(
-                    role: "housekeeper",
-                    settings: [LogContext.lockTimeoutSetting, ("statement_timeout", "60s")],
+                    role: "housekeeper", settings: ConnectionSettings.housekeeper,
                     while: { [self] in !isStopped })
                 defer { connection.close() }
                 pause.reset()

@@ -21,15 +21,8 @@ package struct Migrator: Sendable {
     private let logger: Logger
 
     package init(_ configuration: PostgresConfiguration, logger: Logger) {
-        var configuration = configuration
-        configuration.applicationName += " migrate"
-        // Whoever holds the lock of a table for long must not make every publisher queue behind a
-        // step.
-        configuration.settings.append(("lock_timeout", "60s"))
-        // SQL functions are resolved when they are made: nothing that somebody put into another
-        // schema may match better.
-        configuration.settings.append(LogContext.searchPath)
-        self.configuration = configuration
+        self.configuration = configuration.connection(
+            role: "migrate", ConnectionSettings.migration)
         self.logger = logger
     }
 

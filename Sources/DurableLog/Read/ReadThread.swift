@@ -69,7 +69,7 @@ final class ReadThread {
     private func connected() throws(PostgresError) -> PostgresConnection {
         if let connection { return connection }
         let (connection, entered) = try context.connect(
-            role: inbox.role, settings: [LogContext.lockTimeoutSetting],
+            role: inbox.role, settings: ConnectionSettings.reader,
             while: { [self] in isWanted() }, setUp: PageReading.prepare)
         self.connection = connection
         incarnation = entered

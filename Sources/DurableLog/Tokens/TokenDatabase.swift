@@ -12,7 +12,9 @@ package struct TokenDatabase: Sendable {
     private let configuration: PostgresConfiguration
 
     /// Connects when it is asked something.
-    package init(_ configuration: PostgresConfiguration) { self.configuration = configuration }
+    package init(_ configuration: PostgresConfiguration) {
+        self.configuration = configuration.connection()
+    }
 
     /// Stores a new token; the same again is no error, as its answer may have been lost.
     ///

@@ -23,35 +23,20 @@ package struct SessionConversation: Sendable {
 
     private enum Phase: Sendable {
         case new
-        case awaitingAuth(deadline: ContinuousClock.Instant)
-        /// Messages that came behind `auth` wait for its outcome.
-        case authenticating(deadline: ContinuousClock.Instant, held: [[UInt8]])
+        /// It is not known yet who the client is.
+        case entering
         case open
         case closed
     }
 
     private let terms: SessionTerms
     private let session: String
-    private let needsAuth: Bool
-    private var identity: String?
-    private var expires: Timestamp?
-    private var expiresAt: ContinuousClock.Instant?
     private var phase = Phase.new
-    /// The id of the `auth` that opened the session.
-    private var firstAuthID: Int64?
-    /// An `auth` of the open session is being checked.
-    private var renewal: Renewal?
+    private var credentials: SessionCredentials
     private var lastSent: ContinuousClock.Instant?
     private var faults = FaultCounter()
     private var subscriptions = SubscriptionTable()
-    private var cursorsAhead = CursorsAhead()
     private var publishing: Set<Int64> = []
-
-    private struct Renewal: Sendable { let id: Int64? }
-
-    /// Messages, and their bytes, that wait while the token is checked: their sender is a stranger.
-    private static let heldMessagesMax = 64
-    private static let heldBytesMax = 64 << 10
 
     /// - Parameters:
     ///   - terms: What all sessions of the node have in common.
@@ -65,9 +50,8 @@ package struct SessionConversation: Sendable {
     ) {
         self.terms = terms
         self.session = session
-        self.identity = identity
-        self.expires = expires
-        needsAuth = requiresAuth && identity == nil
+        credentials = SessionCredentials(
+            identity: identity, expires: expires, isRequired: requiresAuth)
     }
 
     /// Welcome was said, and the session has not ended.
@@ -86,10 +70,10 @@ package struct SessionConversation: Sendable {
     package var deadline: ContinuousClock.Instant? {
         switch phase {
         case .new, .closed: return nil
-        case .awaitingAuth(let deadline), .authenticating(let deadline, _): return deadline
+        case .entering: return credentials.deadline
         case .open:
             let heartbeat = lastSent.map { $0 + terms.limits.heartbeatInterval }
-            return [heartbeat, expiresAt].compactMap { $0 }.min()
+            return [heartbeat, credentials.expiresAt].compactMap { $0 }.min()
         }
     }
 }
@@ -102,8 +86,9 @@ extension SessionConversation {
         guard case .new = phase else {
             preconditionFailure("bug: session \(session) started twice")
         }
-        if needsAuth {
-            phase = .awaitingAuth(deadline: now.instant + terms.limits.authTimeout)
+        credentials.begin(deadline: now.instant + terms.limits.authTimeout)
+        if credentials.areAwaited {
+            phase = .entering
         } else {
             welcome(now: now, into: &actions)
         }
@@ -113,28 +98,20 @@ extension SessionConversation {
     package mutating func authenticated(
         identity: String, expires: Timestamp?, now: Moment, into actions: inout [Action]
     ) {
-        switch phase {
-        case .authenticating(_, let held):
-            self.identity = identity
-            self.expires = expires
+        guard isUnderWay else { return }  // The session ended while the token was checked.
+        switch credentials.accept(identity, expires: expires, now: now) {
+        case .first(let id, let held):
             welcome(now: now, into: &actions)
-            send(.authenticated(expires: expires, id: firstAuthID), now: now, into: &actions)
+            send(.authenticated(expires: expires, id: id), now: now, into: &actions)
             for bytes in held { messageReceived(bytes, now: now, into: &actions) }
-        case .open:
-            guard let renewal else { return }  // Its request has been answered otherwise.
-            self.renewal = nil
-            guard self.identity == nil || self.identity == identity else {
-                let error = BrokerError(
-                    .forbidden, "'auth' may extend the session's identity, not change it.",
-                    remedy: "Open another session for another identity.")
-                fail(error, id: renewal.id, to: "auth", now: now, into: &actions)
-                return
-            }
-            self.expires = expires
-            setExpiry(now: now)
-            send(.authenticated(expires: expires, id: renewal.id), now: now, into: &actions)
-        case .new, .awaitingAuth, .closed:
-            break  // The session ended while the token was checked.
+        case .renewal(let id):
+            send(.authenticated(expires: expires, id: id), now: now, into: &actions)
+        case .refusedRenewal(let id):
+            let error = BrokerError(
+                .forbidden, "'auth' may extend the session's identity, not change it.",
+                remedy: "Open another session for another identity.")
+            fail(error, id: id, to: "auth", now: now, into: &actions)
+        case nil: break
         }
     }
 
@@ -142,24 +119,19 @@ extension SessionConversation {
     package mutating func authenticationFailed(
         _ error: BrokerError, now: Moment, into actions: inout [Action]
     ) {
-        let id: Int64?
-        var waiting: [[UInt8]] = []
-        switch phase {
-        case .authenticating(let deadline, let held):
-            phase = .awaitingAuth(deadline: deadline)
-            waiting = held
-            id = firstAuthID
-        case .open:
-            guard let renewal else { return }
-            self.renewal = nil
-            id = renewal.id
-        case .new, .awaitingAuth, .closed:
-            return  // The session ended while the token was checked.
-        }
+        // The session may have ended while the token was checked.
+        guard isUnderWay, let (id, held) = credentials.refuse() else { return }
         send(.error(ErrorMessage(error, id: id, to: "auth")), now: now, into: &actions)
         if !error.code.isRetryable { close(.unauthorized, now: now, into: &actions) }
         // What was sent behind the token is answered too: that it came without credentials.
-        for bytes in waiting { messageReceived(bytes, now: now, into: &actions) }
+        for bytes in held { messageReceived(bytes, now: now, into: &actions) }
+    }
+
+    private var isUnderWay: Bool {
+        switch phase {
+        case .entering, .open: true
+        case .new, .closed: false
+        }
     }
 
     /// The broker is going down, or sheds sessions.
@@ -188,35 +160,31 @@ extension SessionConversation {
 
     package mutating func tick(now: Moment, into actions: inout [Action]) {
         switch phase {
-        case .awaitingAuth(let deadline) where now.instant >= deadline,
-            .authenticating(let deadline, _) where now.instant >= deadline:
+        case .entering:
+            guard let deadline = credentials.deadline, now.instant >= deadline else { return }
             let error = BrokerError(
                 .unauthorized, "No valid credentials within \(terms.limits.authTimeout).",
                 remedy: #"Send {"type":"auth","token":"…"} first."#)
             send(.error(ErrorMessage(error, to: "auth")), now: now, into: &actions)
             close(.authTimeout, now: now, into: &actions)
         case .open:
-            if let expiresAt, now.instant >= expiresAt {
+            if let expiresAt = credentials.expiresAt, now.instant >= expiresAt {
                 end(.tokenExpired, now: now, into: &actions)
             } else if let lastSent, now.instant >= lastSent + terms.limits.heartbeatInterval {
                 send(.heartbeat(time: now.time), now: now, into: &actions)
             }
-        case .new, .awaitingAuth, .authenticating, .closed:
+        case .new, .closed:
             break
         }
     }
 
     private mutating func welcome(now: Moment, into actions: inout [Action]) {
         phase = .open
-        setExpiry(now: now)
+        credentials.opened(now: now)
         let message = BrokerMessage.Welcome(
             session: session, node: terms.node, version: terms.version, time: now.time,
-            expires: expires, limits: terms.limits)
+            expires: credentials.expires, limits: terms.limits)
         send(.welcome(message), now: now, into: &actions)
-    }
-
-    private mutating func setExpiry(now: Moment) {
-        expiresAt = expires.map { now.instant(of: $0) }
     }
 
     private mutating func send(
@@ -235,7 +203,6 @@ extension SessionConversation {
     private mutating func finish() {
         phase = .closed
         subscriptions = SubscriptionTable()
-        cursorsAhead = CursorsAhead()
         publishing = []
     }
 }
@@ -248,23 +215,18 @@ extension SessionConversation {
         _ bytes: [UInt8], now: Moment, into actions: inout [Action]
     ) {
         switch phase {
-        case .awaitingAuth(let deadline):
-            firstMessage(bytes, deadline: deadline, now: now, into: &actions)
-        case .authenticating(let deadline, var held):
-            let heldBytes = held.reduce(bytes.count) { $0 + $1.count }
-            guard heldBytes <= Self.heldBytesMax, held.count < Self.heldMessagesMax else {
-                let error = BrokerError(
-                    .unauthorized, "Too much was sent before the token was checked.",
-                    remedy: "Wait for 'welcome'.")
-                return fail(error, id: nil, to: nil, now: now, into: &actions)
-            }
-            held.append(bytes)
-            phase = .authenticating(deadline: deadline, held: held)
+        case .entering where credentials.isChecking:
+            if credentials.hold(bytes) { return }
+            let error = BrokerError(
+                .unauthorized, "Too much was sent before the token was checked.",
+                remedy: "Wait for 'welcome'.")
+            fail(error, id: nil, to: nil, now: now, into: &actions)
+        case .entering: firstMessage(bytes, now: now, into: &actions)
         case .open:
             do throws(ClientMessageRefusal) {
                 try handle(decode(bytes), now: now, into: &actions)
             } catch {
-                forgetCursors(of: error)
+                subscriptions.refused(error, limits: terms.limits)
                 fail(error.error, id: error.id, to: error.to, now: now, into: &actions)
             }
         case .new, .closed:
@@ -282,8 +244,7 @@ extension SessionConversation {
     }
 
     private mutating func firstMessage(
-        _ bytes: [UInt8], deadline: ContinuousClock.Instant, now: Moment,
-        into actions: inout [Action]
+        _ bytes: [UInt8], now: Moment, into actions: inout [Action]
     ) {
         do throws(ClientMessageRefusal) {
             let message = try decode(bytes)
@@ -293,8 +254,7 @@ extension SessionConversation {
                     remedy: #"Send {"type":"auth","token":"…"} first."#)
                 throw ClientMessageRefusal(error, id: message.id, to: message.type)
             }
-            firstAuthID = id
-            phase = .authenticating(deadline: deadline, held: [])
+            credentials.check(id: id)
             actions.append(.authenticate(token: token))
         } catch {
             fail(error.error, id: error.id, to: error.to, now: now, into: &actions)
@@ -307,22 +267,18 @@ extension SessionConversation {
         do throws(BrokerError) {
             switch message {
             case .auth(let token, let id):
-                guard renewal == nil else {
+                guard !credentials.isChecking else {
                     throw BrokerError(
                         .invalidRequest, "Another 'auth' is being checked.",
                         remedy: "Wait for its answer.")
                 }
-                renewal = Renewal(id: id)
+                credentials.check(id: id)
                 actions.append(.authenticate(token: token))
             case .subscribe(var request):
-                request.cursors.merge(try cursorsAhead.take(request.id)) { own, _ in own }
-                try request.check()
-                try checkNew(request.id)
-                try subscriptions.add(request, limits: terms.limits)
+                try subscriptions.add(&request, limits: terms.limits)
                 actions.append(.subscribe(request))
             case .cursors(let id, let cursors):
-                try checkNew(id)
-                try cursorsAhead.add(cursors, for: id, limits: terms.limits)
+                try subscriptions.keep(cursors, for: id, limits: terms.limits)
             case .unsubscribe(let id): try unsubscribe(id, now: now, into: &actions)
             case .credit: throw OfferedFeatures.missing("credit")
             case .publish(let request): try publish(request, into: &actions)
@@ -331,27 +287,6 @@ extension SessionConversation {
         } catch {
             throw ClientMessageRefusal(error, id: message.id, to: message.type)
         }
-    }
-
-    /// A subscription to come is given up with its subscribe, and must not stand without cursors
-    /// that were refused.
-    private mutating func forgetCursors(of refusal: ClientMessageRefusal) {
-        guard let id = refusal.id else { return }
-        switch refusal.to {
-        case "cursors" where mayCome(id): cursorsAhead.refuse(id)
-        case "subscribe": _ = try? cursorsAhead.take(id)
-        default: break
-        }
-    }
-
-    private func mayCome(_ id: Int64) -> Bool {
-        do throws(BrokerError) { try checkNew(id) } catch { return false }
-        return true
-    }
-
-    private func checkNew(_ id: Int64) throws(BrokerError) {
-        let others = cursorsAhead.idCount - (cursorsAhead.has(id) ? 1 : 0)
-        try subscriptions.checkNew(id, besides: others, limits: terms.limits)
     }
 
     private mutating func unsubscribe(
@@ -365,8 +300,8 @@ extension SessionConversation {
         case .asked:
             // Its answer is on the way; the id is free once both answers are given.
             subscriptions.set(id, .askedAndUnwanted)
-        case nil where cursorsAhead.has(id):
-            _ = try? cursorsAhead.take(id)
+        case nil where subscriptions.isToCome(id):
+            subscriptions.forgetToCome(id)
             send(.unsubscribed(id: id), now: now, into: &actions)
         case .askedAndUnwanted, nil:
             throw BrokerError(

@@ -1,6 +1,7 @@
 import EventModel
 
-/// The subscriptions of one session, and which of them covers what.
+/// The subscriptions of one session, those to come with the cursors that were sent ahead, and which
+/// of them covers what.
 ///
 /// Exact names are looked up; patterns with wildcards are compared with one another, so they are
 /// bounded on their own.
@@ -8,6 +9,7 @@ struct SubscriptionTable: Sendable {
     private var entries: [Int64: Entry] = [:]
     private var names: [TopicName: Int64] = [:]
     private var wildcards: [PatternIndex.Entry] = []
+    private var ahead = CursorsAhead()
 
     struct Entry: Sendable {
         let patterns: [TopicPattern]
@@ -27,15 +29,47 @@ struct SubscriptionTable: Sendable {
 
     subscript(id: Int64) -> State? { entries[id]?.state }
 
-    /// Whether a subscription of this id may be added, besides so many others that are to come.
+    /// Cursors came ahead of the subscription of this id.
+    func isToCome(_ id: Int64) -> Bool { ahead.has(id) }
+
+    /// Keeps cursors for a subscription to come.
     ///
-    /// - Throws: `invalid_request` if the id is taken, `subscription_limit`.
-    func checkNew(_ id: Int64, besides others: Int, limits: Limits) throws(BrokerError) {
+    /// - Throws: `invalid_request` if the id is taken or others of it were refused,
+    ///   `subscription_limit`. The caller then has to call `refused`.
+    mutating func keep(
+        _ cursors: [TopicName: Cursor], for id: Int64, limits: Limits
+    ) throws(BrokerError) {
+        try checkNew(id, limits: limits)
+        try ahead.add(cursors, for: id, limits: limits)
+    }
+
+    /// A message of the client was refused.
+    ///
+    /// A subscription to come is given up with its subscribe, and must not stand without cursors
+    /// that were refused.
+    mutating func refused(_ refusal: ClientMessageRefusal, limits: Limits) {
+        guard let id = refusal.id else { return }
+        switch refusal.to {
+        case "cursors" where mayCome(id, limits: limits): ahead.refuse(id)
+        case "subscribe": forgetToCome(id)
+        default: break
+        }
+    }
+
+    mutating func forgetToCome(_ id: Int64) { _ = try? ahead.take(id) }
+
+    private func mayCome(_ id: Int64, limits: Limits) -> Bool {
+        do throws(BrokerError) { try checkNew(id, limits: limits) } catch { return false }
+        return true
+    }
+
+    private func checkNew(_ id: Int64, limits: Limits) throws(BrokerError) {
         guard entries[id] == nil else {
             throw BrokerError(
                 .invalidRequest, "Subscription \(id) exists already.",
                 remedy: "Use another id.", at: InputPlace(field: "id"))
         }
+        let others = ahead.idCount - (ahead.has(id) ? 1 : 0)
         guard entries.count + others < limits.subscriptionsMax else {
             throw BrokerError(
                 .subscriptionLimit,
@@ -43,10 +77,16 @@ struct SubscriptionTable: Sendable {
         }
     }
 
-    /// Adds a subscription that was asked for and is new.
+    /// Adds a subscription that was asked for.
     ///
-    /// - Throws: `subscription_limit`, or `overlap` with the first one named.
-    mutating func add(_ request: SubscribeRequest, limits: Limits) throws(BrokerError) {
+    /// The request gets the cursors that came ahead; of two for one topic its own counts.
+    ///
+    /// - Throws: What is wrong with it: `invalid_request`, `subscription_limit`, or `overlap` with
+    ///   the first one named.
+    mutating func add(_ request: inout SubscribeRequest, limits: Limits) throws(BrokerError) {
+        request.cursors.merge(try ahead.take(request.id)) { own, _ in own }
+        try request.check()
+        try checkNew(request.id, limits: limits)
         let wild = request.patterns.filter { $0.exactName == nil }
         guard wildcards.count + wild.count <= Self.wildcardsMax else {
             throw BrokerError(

@@ -67,9 +67,7 @@ private struct BrokerMessageDecoder {
         var message = BrokerMessage.Welcome(
             session: try text("session"), node: try text("node"), version: try text("version"),
             time: try time("time"), expires: try expires(), limits: limits)
-        let range = try fields.required(fields.value("limits"), "limits")
-        var inner = ObjectReader(fields.bytes)
-        try inner.read(in: range, membersMax: 1000, isStrict: false)
+        let inner = try fields.required(try fields.object("limits"), "limits")
         func limit(_ name: String) throws(BrokerError) -> Int? {
             try inner.integer(name, in: 0...Limits.integerMax).map { Int($0) }
         }
@@ -86,8 +84,7 @@ private struct BrokerMessageDecoder {
         var message = BrokerMessage.Subscribed(
             id: try requiredID(), topics: [], resumeFrom: try fields.string("resume_from"))
         try fields.entries("topics") { (name, range) throws(BrokerError) in
-            var inner = ObjectReader(fields.bytes)
-            try inner.read(in: range, membersMax: 1000, isStrict: false)
+            let inner = try fields.object(at: range, field: "topics")
             let bounds = 0...Limits.integerMax
             message.topics.append(
                 .init(
@@ -121,9 +118,7 @@ private struct BrokerMessageDecoder {
 
     private func error() throws(BrokerError) -> ErrorMessage {
         var place: InputPlace?
-        if let range = fields.value("at") {
-            var inner = ObjectReader(fields.bytes)
-            try inner.read(in: range, membersMax: 1000, isStrict: false)
+        if let inner = try fields.object("at") {
             place = InputPlace(
                 byte: try inner.integer("byte", in: 0...Limits.integerMax).map { Int($0) },
                 line: try inner.integer("line", in: 0...Limits.integerMax).map { Int($0) },

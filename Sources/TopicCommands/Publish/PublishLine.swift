@@ -10,48 +10,51 @@ internal import SluiceClient
 struct PublishLine {
     /// The topic of every line; `nil` if each names its own.
     var topic: String?
-    /// The key of every event.
+    /// The key of every event that names none itself.
     var key: String?
 
     /// - Returns: `nil` for an empty line and for one that holds no event.
-    /// - Throws: What is wrong, with the byte of the line.
+    /// - Throws: What is wrong, with the byte of the line or the field.
     func event(_ line: [UInt8]) throws(SluiceError) -> OutgoingEvent? {
         guard line.contains(where: { $0 != 0x20 && $0 != 0x09 && $0 != 0x0D }) else { return nil }
         if let topic { return try OutgoingEvent(topic: topic, data: line, key: key).checked() }
-        let fields: JSONFields
-        do { fields = try JSONFields(line) } catch { throw SluiceError(error) }
-        if let type = fields.text("type"), type != "event", fields.raw("data") == nil { return nil }
-        try Self.refuseUnknown(fields.names)
-        guard let topic = fields.text("topic") else { throw Self.incomplete("'topic' is missing") }
-        guard let data = fields.raw("data") ?? fields.raw("event") else {
-            throw Self.incomplete("'data' is missing")
-        }
-        let attributes = fields.raw("attributes")
-        return try OutgoingEvent(
-            topic: topic, data: data, key: fields.text("key") ?? key,
-            eventID: fields.text("event_id"),
-            attributes: attributes == Array("null".utf8) ? nil : attributes
-        ).checked()
+        let event: OutgoingEvent?
+        do { event = try read(line) } catch { throw Self.explained(error) }
+        return try event?.checked()
     }
 
-    private static let known: Set<String> = [
+    private func read(_ line: [UInt8]) throws(BrokerError) -> OutgoingEvent? {
+        var fields = ObjectReader(line)
+        try fields.read(membersMax: 1000)
+        if fields.value("data") == nil, let type = try fields.string("type"), type != "event" {
+            return nil
+        }
+        try fields.refuseFields(except: Self.known)
+        if fields.value("data") != nil, let event = fields.value("event") {
+            throw fields.wrong("data", "and 'event' are both there", at: event)
+        }
+        let topic = try fields.required(try fields.string("topic"), "topic")
+        let data = try fields.required(fields.text("data") ?? fields.text("event"), "data")
+        return OutgoingEvent(
+            topic: topic, data: data, key: try fields.string("key") ?? key,
+            eventID: try fields.string("event_id"),
+            attributes: fields.isNull("attributes") ? nil : fields.text("attributes"))
+    }
+
+    private static let known = [
         "topic", "data", "event", "key", "event_id", "attributes", "type", "offset", "cursor",
         "time",
     ]
 
-    private static func refuseUnknown(_ names: [String]) throws(SluiceError) {
-        if names.contains("data"), names.contains("event") {
-            throw incomplete("'data' and 'event' are both there")
+    /// What to write instead, if the text is JSON but no event.
+    private static func explained(_ error: BrokerError) -> SluiceError {
+        var told = SluiceError(error)
+        if error.code == .invalidRequest || error.code == .unknownField {
+            told.message = "Not an event to publish: \(error.message)"
+            told.remedy =
+                #"Write {"topic":"orders.eu","data":…}, or name the topic: "#
+                + "sluice publish TOPIC --ndjson."
         }
-        if let name = names.filter({ !known.contains($0) }).min() {
-            throw incomplete("\(quoted(name)) is not a member of an event")
-        }
-    }
-
-    private static func incomplete(_ what: String) -> SluiceError {
-        SluiceError(
-            .invalid, code: "invalid_request", "Not an event to publish: \(what).",
-            remedy: #"Write {"topic":"orders.eu","data":…}, or name the topic: "#
-                + "sluice publish TOPIC --ndjson.")
+        return told
     }
 }

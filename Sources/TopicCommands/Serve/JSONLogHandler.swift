@@ -1,5 +1,6 @@
 internal import EventModel
 internal import Logging
+internal import WallClock
 
 /// Writes each log line as a JSON object on standard error, for machines that collect them.
 struct JSONLogHandler: LogHandler {
@@ -16,7 +17,7 @@ struct JSONLogHandler: LogHandler {
 
     func log(event: LogEvent) {
         var line = Self.line(
-            time: currentTime(), level: event.level, label: label, message: event.message,
+            time: .now, level: event.level, label: label, message: event.message,
             metadata: metadata.merging(event.metadata ?? [:]) { $1 })
         line.append(0x0A)
         Output.error.write(line)

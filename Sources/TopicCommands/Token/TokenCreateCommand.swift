@@ -2,6 +2,7 @@ internal import AccessControl
 internal import ArgumentParser
 internal import BrokerRuntime
 internal import EventModel
+internal import WallClock
 
 /// The command `sluice token create`.
 struct TokenCreateCommand: AsyncParsableCommand {
@@ -29,7 +30,7 @@ struct TokenCreateCommand: AsyncParsableCommand {
     func run() async throws {
         CommandLineProgram.exitOnInterrupt()
         let ttl = try ttl.map { text in try checkedDuration(text, option: "--ttl") }
-        let expires = ttl.map { currentTime().advanced(by: $0) }
+        let expires = ttl.map { Timestamp.now.advanced(by: $0) }
         let token = try await Token.create(
             name: name, expires: expires, in: try database.tokens())
         if json { return Output.standard.write(Self.json(token, name: name, expires: expires)) }

@@ -2,6 +2,7 @@ internal import AccessControl
 internal import ArgumentParser
 internal import DurableLog
 internal import EventModel
+internal import WallClock
 
 /// The command `sluice token list`.
 struct TokenListCommand: AsyncParsableCommand {
@@ -24,7 +25,7 @@ struct TokenListCommand: AsyncParsableCommand {
         let tokens = try await database.tokens().list()
         if json { return Output.standard.write(tokens.flatMap(Self.json)) }
         guard !tokens.isEmpty else { return Output.error.line("there are no tokens") }
-        for line in Self.table(tokens, now: currentTime()).lines(width: Output.standard.columns) {
+        for line in Self.table(tokens, now: .now).lines(width: Output.standard.columns) {
             Output.standard.line(line)
         }
     }

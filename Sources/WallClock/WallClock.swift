@@ -1,14 +1,11 @@
 package import EventModel
 internal import Glibc
-package import SessionProtocol
-
-extension Moment {
-    /// The time on both clocks.
-    package static var now: Moment { Moment(instant: .now, time: .now) }
-}
 
 extension Timestamp {
-    /// The system's clock (clock_gettime(2), CLOCK_REALTIME).
+    /// The system's time (clock_gettime(2), CLOCK_REALTIME).
+    ///
+    /// Read where a program or a connection begins something; whoever decides has the time as an
+    /// argument.
     package static var now: Timestamp {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)

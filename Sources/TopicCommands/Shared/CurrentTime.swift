@@ -1,9 +1,0 @@
-internal import EventModel
-internal import Glibc
-
-/// The system's clock, read where a command begins.
-func currentTime() -> Timestamp {
-    var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
-    return Timestamp(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)
-}
