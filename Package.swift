@@ -194,7 +194,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "BrokerRuntimeTests",
-            dependencies: ["BrokerRuntime", "EventModel", "Transport", logging],
+            dependencies: ["BrokerRuntime", "EventModel", "Transport", nioCore, logging],
             swiftSettings: settings),
         .testTarget(
             name: "SluiceClientTests",

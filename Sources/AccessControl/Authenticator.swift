@@ -6,7 +6,7 @@ package final class Authenticator: Sendable {
     package typealias Completion = @Sendable (Result<Identity, BrokerError>) -> Void
 
     fileprivate struct State {
-        var cache = TokenCache()
+        var cache: TokenCache
         /// Requests whose token is being looked up, by its id.
         var waiting: [String: [Waiter]] = [:]
     }
@@ -16,24 +16,24 @@ package final class Authenticator: Sendable {
         var completion: Completion
     }
 
-    /// Look-ups under way at one time; more are refused, as only an attack brings so many.
-    private static let lookupsMax = 1000
-
     private let store: any TokenStore
     private let digest: @Sendable ([UInt8]) -> [UInt8]
     private let clock: @Sendable () -> ContinuousClock.Instant
     private let date: @Sendable () -> Timestamp
-    private let state = Mutex(State())
+    private let lookupsMax: Int
+    private let state: Mutex<State>
 
     /// Makes an authenticator with an empty cache.
     ///
     /// - Parameters:
     ///   - store: Asked on a miss.
+    ///   - limits: Of the cache, and of look-ups at a time.
     ///   - digest: SHA-256.
     ///   - clock: For the age of what is cached.
     ///   - date: For the expiry of tokens.
     package init(
-        store: any TokenStore, digest: @escaping @Sendable ([UInt8]) -> [UInt8],
+        store: any TokenStore, limits: Limits = Limits(),
+        digest: @escaping @Sendable ([UInt8]) -> [UInt8],
         clock: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
         date: @escaping @Sendable () -> Timestamp
     ) {
@@ -41,6 +41,8 @@ package final class Authenticator: Sendable {
         self.digest = digest
         self.clock = clock
         self.date = date
+        lookupsMax = limits.tokenLookupsMax
+        state = Mutex(State(cache: TokenCache(limits)))
     }
 
     /// Verifies a token as the client sent it.
@@ -52,7 +54,7 @@ package final class Authenticator: Sendable {
             return completion(.failure(Self.refusal("The token is not of the form 'slc_…'.")))
         }
         let waiter = Waiter(token: token, completion: completion)
-        let step = state.withLock { $0.admit(waiter, now: clock(), lookupsMax: Self.lookupsMax) }
+        let step = state.withLock { $0.admit(waiter, now: clock(), lookupsMax: lookupsMax) }
         switch step {
         case .answer(let record): completion(verdict(on: token, record))
         case .wait: break

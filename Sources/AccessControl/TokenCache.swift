@@ -5,14 +5,7 @@ internal import EventModel
 /// Only what was asked of the store is here, by id. The secret of each request is compared with the
 /// cached hash, so a wrong secret is never let in by the cache, nor does it push a right one out.
 struct TokenCache: Sendable {
-    /// A revoked token opens nothing for longer than this; what it opened meanwhile ends with the
-    /// next look at the tokens in use, at most 30 s later.
-    static let knownAge = Duration.seconds(30)
-    /// A token works this long after its creation at the latest.
-    static let unknownAge = Duration.seconds(5)
-    static let knownMax = 10_000
-    static let unknownMax = 10_000
-
+    private let limits: Limits
     private struct Entry {
         var record: TokenRecord?
         var until: ContinuousClock.Instant
@@ -20,6 +13,8 @@ struct TokenCache: Sendable {
 
     private var known: [String: Entry] = [:]
     private var unknown: [String: Entry] = [:]
+
+    init(_ limits: Limits) { self.limits = limits }
 
     /// `nil`: ask the store.
     ///
@@ -33,12 +28,14 @@ struct TokenCache: Sendable {
     mutating func found(_ record: TokenRecord?, of id: String, now: ContinuousClock.Instant) {
         if let record {
             unknown[id] = nil
-            Self.makeRoom(in: &known, for: id, max: Self.knownMax, now: now)
-            known[id] = Entry(record: record, until: now + Self.knownAge)
+            Self.makeRoom(in: &known, for: id, max: limits.tokensKnownMax, now: now)
+            // A revoked token opens nothing for longer than this; what it opened meanwhile ends
+            // with the next look at the tokens in use.
+            known[id] = Entry(record: record, until: now + limits.tokenAge)
         } else {
             known[id] = nil
-            Self.makeRoom(in: &unknown, for: id, max: Self.unknownMax, now: now)
-            unknown[id] = Entry(record: nil, until: now + Self.unknownAge)
+            Self.makeRoom(in: &unknown, for: id, max: limits.tokensKnownMax, now: now)
+            unknown[id] = Entry(record: nil, until: now + limits.unknownTokenAge)
         }
     }
 

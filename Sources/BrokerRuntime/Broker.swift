@@ -20,9 +20,6 @@ internal import WallClock
 package struct Broker: Service {
     private let configuration: BrokerConfiguration
     private let logger: Logger
-    /// How long clients get to leave when the broker shuts down, but for those that wait for an
-    /// outcome.
-    private static let drainTime = Duration.seconds(5)
 
     package init(configuration: BrokerConfiguration, logger: Logger) {
         self.configuration = configuration
@@ -94,7 +91,8 @@ package struct Broker: Service {
         on loops: MultiThreadedEventLoopGroup
     ) async throws {
         let authenticator = Authenticator(
-            store: log, digest: { Digest.sha256($0) }, date: { Timestamp.now })
+            store: log, limits: configuration.limits, digest: { Digest.sha256($0) },
+            date: { Timestamp.now })
         var authenticate: SessionServices.Authenticate?
         if configuration.auth == .token {
             authenticate = { authenticator.authenticate($0, completion: $1) }
@@ -112,13 +110,9 @@ package struct Broker: Service {
             createsTopics: configuration.createsTopics,
             sha256: { Digest.sha256($0) }, now: { Timestamp.now }, logger: logger)
         let certificates = try Certificates(configuration)
-        var limits = TransportLimits()
-        limits.connectionsMax = configuration.connectionsMax
-        limits.headerBytesMax = configuration.limits.headerBytesMax
-        limits.bodiesBytesMax = configuration.limits.bodiesBytesMax
         let transport = TransportServer(
             group: loops, listeners: configuration.listen.map { Listener($0, .http(http)) },
-            tls: certificates.context, limits: limits, logger: logger)
+            tls: certificates.context, limits: configuration.transport, logger: logger)
         guard try await Self.becomesReady(log) else { return }
         let kept = configuration.connectionFile.flatMap { ConnectionFile.read(path: $0)?.token }
         let token =
@@ -191,10 +185,11 @@ package struct Broker: Service {
     private func drain(_ http: HTTPBroker, _ hub: DeliveryHub, _ transport: TransportServer) async {
         logger.info("draining", metadata: ["connections": "\(transport.connectionCount)"])
         http.drain()
-        hub.forEachLoop { $0.drain(reconnectWithin: Self.drainTime) }
+        let drainTime = configuration.limits.drainTime
+        hub.forEachLoop { $0.drain(reconnectWithin: drainTime) }
         // A publisher that waits is told what became of its events, if only that nobody knows.
         let outcomeTime = configuration.limits.outcomeTimeout + .seconds(1)
-        let deadline = NIODeadline.now() + TimeAmount(max(Self.drainTime, outcomeTime))
+        let deadline = NIODeadline.now() + TimeAmount(max(drainTime, outcomeTime))
         try? await transport.drain(deadline: deadline).get()
     }
 

@@ -1,3 +1,4 @@
+internal import EventModel
 internal import PostgresBridge
 
 /// What the log's connections set on the server, each setting once (doc:Log, "Connections").
@@ -27,10 +28,12 @@ enum ConnectionSettings {
     ]
 
     /// Besides, for whoever reads.
-    static let reader = [lockTimeout(LogContext.lockTimeout)]
+    static func reader(_ limits: Limits) -> [Setting] { [lockTimeout(limits.lockTimeout)] }
 
     /// Besides, for housekeeping.
-    static let housekeeper = [lockTimeout(LogContext.lockTimeout), ("statement_timeout", "60s")]
+    static func housekeeper(_ limits: Limits) -> [Setting] {
+        [lockTimeout(limits.lockTimeout), ("statement_timeout", "60s")]
+    }
 
     /// Besides, for a migration: whoever holds the lock of a table for long must not make every
     /// publisher queue behind a step.
@@ -47,7 +50,7 @@ extension PostgresConfiguration {
     /// - Parameters:
     ///   - role: Shown in `pg_stat_activity`, after the application's name.
     ///   - settings: Besides those that every connection has.
-    /// - Returns: This configuration with both.
+    /// - Returns: The configuration to connect with.
     func connection(
         role: String? = nil, _ settings: [(String, String)] = []
     ) -> PostgresConfiguration {

@@ -4,16 +4,12 @@ internal import PostgresBridge
 
 /// What the parts of one node's log share.
 final class LogContext: Sendable {
-    /// How long a statement of the control path may take.
+    /// How long a statement of the control path may take: far more than any needs, so that a
+    /// connection whose server hangs is given up.
     static let controlTimeout = Duration.seconds(30)
-    /// How long an append waits for a topic's lock, and a read for a table's (doc:CommonRules,
-    /// Limits).
-    static let lockTimeout = Duration.seconds(1)
     /// How long a batch waits for the lock of one of its topics: meanwhile the other topics wait,
     /// too, and several nodes that append to one topic wait for each other's commits.
     static let lockPatience = Duration.milliseconds(250)
-    /// How long work waits for a connection to come back before it is refused.
-    static let reconnectPatience = Duration.seconds(1)
     /// Seconds for each address of a server, so that a silent one does not keep its neighbour
     /// waiting.
     static let connectTimeout = 3

@@ -17,7 +17,7 @@ package final class PostgresLog: EventLog {
     }
 
     let context: LogContext
-    private let followed = FollowedTopics()
+    private let followed: FollowedTopics
     private let appends: AppendInbox
     let reads: ReadInbox
     /// Apart from the log's reads: replays and the check of who asks must not wait for each other.
@@ -44,9 +44,10 @@ package final class PostgresLog: EventLog {
         context = LogContext(
             configuration: configuration, listenConninfo: listenConninfo, limits: limits,
             createsTopics: createsTopics, logger: logger)
+        followed = FollowedTopics(heldBytesMax: limits.topicHeldBytesMax)
         follows = FollowInbox(context, followed)
         appends = AppendInbox(context, followed, follows, announces: announces)
-        reads = ReadInbox(context, role: "reader", threadCount: 3)
+        reads = ReadInbox(context, role: "reader", threadCount: limits.readerCount)
         tokenReads = ReadInbox(context, role: "tokens", threadCount: 1)
         housekeeper = Housekeeper(context)
     }
@@ -100,7 +101,7 @@ package final class PostgresLog: EventLog {
             .follow(
                 FollowRequest(
                     topics: topics, completion: completion,
-                    deadline: .now + LogContext.reconnectPatience)))
+                    deadline: .now + context.limits.reconnectTimeout)))
     }
 
     package func unfollow(_ topics: [TopicName]) { follows.leave(.unfollow(topics)) }

@@ -28,6 +28,7 @@ package final class FanOutShard {
     private unowned let actor: any FanOutActor
     /// The time of the last tick.
     private var now: ContinuousClock.Instant
+    /// So that a subscriber that comes back at once finds the topic followed.
     private static let idleFeedKept = Duration.seconds(60)
 
     private struct ReadKey: Hashable {

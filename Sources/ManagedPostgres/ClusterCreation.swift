@@ -12,6 +12,7 @@ struct ClusterCreation: Sendable {
     /// The longest path of a socket (unix(7): 108 bytes with the final NUL).
     static let socketPathBytesMax = 106
     static let socketName = ".s.PGSQL.5432"
+    /// It needs a second, on a slow disk more.
     static let initdbTimeout = Duration.seconds(120)
 
     /// The major version of an existing cluster; nil when there is none yet.

@@ -21,7 +21,7 @@ package struct CloseHandshake: Sendable {
 
     /// A handshake in which the peer has `timeout` to answer our close frame, and a server to close
     /// the connection.
-    package init(role: WebSocketRole, timeout: Duration = .seconds(5)) {
+    package init(role: WebSocketRole, timeout: Duration) {
         self.role = role
         self.timeout = timeout
     }

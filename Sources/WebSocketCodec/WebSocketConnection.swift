@@ -47,25 +47,31 @@ package struct WebSocketConnection {
     private var arrived: [WebSocketEvent] = []
     private var decidedCount = 0
 
-    private init(_ role: WebSocketRole, messageBytesMax: Int) {
+    private init(_ role: WebSocketRole, messageBytesMax: Int, closeTimeout: Duration) {
         receiver = WebSocketReceiver(role: role, messageBytesMax: messageBytesMax)
-        handshake = CloseHandshake(role: role)
+        handshake = CloseHandshake(role: role, timeout: closeTimeout)
     }
 
-    /// A server's side, which takes messages of up to `messageBytesMax` bytes.
-    package static func server(messageBytesMax: Int, keepalive: Keepalive) -> WebSocketConnection {
-        var connection = WebSocketConnection(.server, messageBytesMax: messageBytesMax)
+    /// A server's side, which takes messages of up to `messageBytesMax` bytes; the client has
+    /// `closeTimeout` to answer a close frame.
+    package static func server(
+        messageBytesMax: Int, keepalive: Keepalive, closeTimeout: Duration
+    ) -> WebSocketConnection {
+        var connection = WebSocketConnection(
+            .server, messageBytesMax: messageBytesMax, closeTimeout: closeTimeout)
         connection.keepalive = keepalive
         return connection
     }
 
-    /// A client's side, which takes messages of up to `messageBytesMax` bytes.
+    /// A client's side, which takes messages of up to `messageBytesMax` bytes, and gives the server
+    /// 5 s to close.
     ///
     /// `maskingKeys` can't be foreseen by whoever chooses what is sent (RFC 6455 5.3, 10.3).
     package static func client(
         messageBytesMax: Int, silence: SilenceWatch, maskingKeys: any RandomNumberGenerator
     ) -> WebSocketConnection {
-        var connection = WebSocketConnection(.client, messageBytesMax: messageBytesMax)
+        var connection = WebSocketConnection(
+            .client, messageBytesMax: messageBytesMax, closeTimeout: .seconds(5))
         connection.silence = silence
         connection.maskingKeys = maskingKeys
         return connection
@@ -143,7 +149,7 @@ package struct WebSocketConnection {
         if isOpen { send(.text, text, into: &actions) }
     }
 
-    /// Ends the conversation and waits for the peer's close frame, within 5 s.
+    /// Ends the conversation and waits for the peer's close frame, for the close timeout.
     package mutating func close(
         code: UInt16?, reason: String, now: ContinuousClock.Instant, into actions: inout [Action]
     ) {

@@ -55,6 +55,24 @@ import Testing
         #expect(store.lookups == 2)
     }
 
+    @Test func `believes, remembers and asks no more than its limits allow`() {
+        var limits = Limits()
+        limits.tokenAge = .seconds(2)
+        limits.tokenLookupsMax = 1
+        let clock = SharedClock(.now)
+        let authenticator = Authenticator(
+            store: store, limits: limits, digest: Self.digest, clock: { clock.now },
+            date: { Timestamp(microseconds: 1000) })
+        #expect(code(authenticator, token.text) == "test")
+        clock.advance(by: .seconds(3))
+        store.isHolding.withLock { $0 = true }
+        authenticator.authenticate(token.text) { _ in }
+        #expect(store.lookups == 2)
+        var random = SeededGenerator(seed: 2)
+        #expect(code(authenticator, Token(using: &random).text) == "database_unavailable")
+        store.release()
+    }
+
     @Test func `refuses a wrong secret, also of a token that it knows`() {
         let authenticator = authenticator()
         var random = SeededGenerator(seed: 2)

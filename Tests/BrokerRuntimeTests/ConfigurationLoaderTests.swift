@@ -1,5 +1,6 @@
 import EventModel
 import Logging
+import NIOCore
 import Testing
 import Transport
 
@@ -43,7 +44,7 @@ func loaded(
         #expect(configuration.node == "from-flag")
         #expect(configuration.loops == 3)
         #expect(configuration.logLevel == .debug)
-        #expect(configuration.connectionsMax == 100_000)
+        #expect(configuration.transport.connectionsMax == 100_000)
         #expect(
             configuration.sources == [
                 "node": .flag("--node"), "loops": .environment("SLUICE_LOOPS"),
@@ -84,6 +85,19 @@ func loaded(
         ]).limits
         #expect(limits.eventBytesMax == 65_536)
         #expect(limits.heartbeatInterval == .seconds(30))
+    }
+
+    @Test func `the transport's own limits are keys like the others`() throws {
+        let transport = try loaded(flags: [
+            "--connections-max", "7", "--limits-header-bytes", "64KiB",
+            "--limits-keep-alive-timeout", "2m",
+        ]).transport
+        #expect(transport.connectionsMax == 7)
+        #expect(transport.headerBytesMax == 65_536)
+        #expect(transport.keepAliveTimeout == .minutes(2))
+        #expect(throws: ConfigurationError.self) {
+            try loaded(flags: ["--limits-keep-alive-timeout", "2d"])
+        }
     }
 
     @Test(arguments: [

@@ -11,9 +11,10 @@ struct Session {
         requiresAuth: Bool = false, identity: String? = nil, expires: Timestamp? = nil,
         limits: Limits = Limits(), publishesInFlightMax: Int = 1000, faultsPerMinuteMax: Int = 100
     ) {
-        let terms = SessionTerms(
-            node: "n1", version: "1.0.0", limits: limits,
-            publishesInFlightMax: publishesInFlightMax, faultsPerMinuteMax: faultsPerMinuteMax)
+        var limits = limits
+        limits.publishesInFlightMax = publishesInFlightMax
+        limits.faultsPerMinuteMax = faultsPerMinuteMax
+        let terms = SessionTerms(node: "n1", version: "1.0.0", limits: limits)
         conversation = SessionConversation(
             terms: terms, session: "s_1", identity: identity, expires: expires,
             requiresAuth: requiresAuth)

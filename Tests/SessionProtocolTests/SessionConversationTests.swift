@@ -123,10 +123,15 @@ import Testing
 }
 
 @Suite("A stream of one topic") struct StreamConversationTests {
-    private var stream = StreamConversation(
-        terms: SessionTerms(node: "n1", version: "1", faultsPerMinuteMax: 2), expires: nil,
-        now: start)
+    private var stream: StreamConversation
     private var actions: [StreamConversation.Action] = []
+
+    init() {
+        var limits = Limits()
+        limits.faultsPerMinuteMax = 2
+        stream = StreamConversation(
+            terms: SessionTerms(node: "n1", version: "1", limits: limits), expires: nil, now: start)
+    }
 
     @Test mutating func `answers a ping, with or without an id`() {
         stream.messageReceived(utf8(#"{"type":"ping"}"#), now: start, into: &actions)

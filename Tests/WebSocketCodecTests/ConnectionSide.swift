@@ -22,7 +22,9 @@ struct ConnectionSide {
             let keepalive = Keepalive(
                 pingInterval: .seconds(20), pongTimeout: .seconds(10), stuckTimeout: .seconds(100),
                 now: Self.start)
-            connection = .server(messageBytesMax: messageBytesMax, keepalive: keepalive)
+            connection = .server(
+                messageBytesMax: messageBytesMax, keepalive: keepalive,
+                closeTimeout: .seconds(5))
         case .client:
             connection = .client(
                 messageBytesMax: messageBytesMax,

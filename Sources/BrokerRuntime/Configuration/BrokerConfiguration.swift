@@ -13,7 +13,6 @@ package struct BrokerConfiguration: Sendable {
     package var node: String
     /// Event loops; each is a thread.
     package var loops: Int
-    package var connectionsMax: Int
     /// Origins of web pages that may open a session, besides the broker's own.
     package var origins: [String]
     /// libpq connection string of an existing server; `nil`: the managed one.
@@ -35,6 +34,8 @@ package struct BrokerConfiguration: Sendable {
     package var logLevel: Logger.Level
     package var logFormat: LogFormat
     package var limits: Limits
+    /// Those of sockets and of HTTP.
+    package var transport: TransportLimits
 
     /// Which key got its value where; a key that is absent has its default.
     package var sources: [String: ConfigurationSource] = [:]
@@ -52,7 +53,6 @@ package struct BrokerConfiguration: Sendable {
         createsTopics = true
         node = host.hostSegment
         loops = max(1, host.cores)
-        connectionsMax = 100_000
         origins = []
         migrates = true
         tlsNames = []
@@ -60,6 +60,7 @@ package struct BrokerConfiguration: Sendable {
         logLevel = .info
         logFormat = .text
         limits = Limits()
+        transport = TransportLimits()
     }
 
     /// Checks what depends on more than one key.
@@ -80,10 +81,10 @@ package struct BrokerConfiguration: Sendable {
                     + "(\(limits.bodyBytesMax)), so such an event could not be sent.",
                 remedy: "Raise limits.body_bytes or lower limits.event_bytes.")
         }
-        if limits.bodyBytesMax > limits.bodiesBytesMax {
+        if limits.bodyBytesMax > transport.bodiesBytesMax {
             throw ConfigurationError(
                 "limits.body_bytes (\(limits.bodyBytesMax)) is above limits.bodies_bytes "
-                    + "(\(limits.bodiesBytesMax)), so such a body could never be taken.",
+                    + "(\(transport.bodiesBytesMax)), so such a body could never be taken.",
                 remedy: "Raise limits.bodies_bytes or lower limits.body_bytes.")
         }
     }

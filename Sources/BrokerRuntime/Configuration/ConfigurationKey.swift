@@ -1,5 +1,6 @@
 internal import EventModel
 internal import Logging
+internal import NIOCore
 internal import Transport
 
 /// One key of the configuration, the same in flags, environment and file.
@@ -162,6 +163,24 @@ extension ConfigurationKey {
                 configuration[keyPath: path] = value
             },
             show: { durationText($0[keyPath: path]) })
+    }
+
+    /// One of the transport's, which counts as NIO does.
+    static func duration(
+        _ name: String, _ path: Path<TimeAmount>, _ range: ClosedRange<Duration>,
+        _ summary: String
+    ) -> ConfigurationKey {
+        let ends = "\(durationText(range.lowerBound)) to \(durationText(range.upperBound))"
+        return ConfigurationKey(
+            name: name, form: "duration from \(ends)", summary: summary,
+            isSecret: false, isList: false,
+            apply: { text, configuration throws(InvalidValue) in
+                guard let value = parseDuration(text), range.contains(value) else {
+                    throw InvalidValue()
+                }
+                configuration[keyPath: path] = TimeAmount(value)
+            },
+            show: { durationText(Duration($0[keyPath: path])) })
     }
 }
 

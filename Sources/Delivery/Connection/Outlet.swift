@@ -20,7 +20,6 @@ package final class Outlet {
     private var hasSent = false
     /// What waits is still flushed, until then, and the connection ends behind it.
     private var end: ContinuousClock.Instant?
-    private static let flushTimeout = Duration.seconds(5)
     /// Bytes of answers that may wait while the client's input is read.
     private static let answerBytesMax = 64 << 10
     /// A ping's frame with eight bytes of payload: no message, and browsers do not see it.
@@ -88,7 +87,11 @@ package final class Outlet {
 
     /// Ends the connection behind what waits.
     package func finish() {
-        if backlogBytes == 0 { stream.close() } else { end = .now + Self.flushTimeout }
+        if backlogBytes == 0 {
+            stream.close()
+        } else {
+            end = .now + loop.limits.sessionCloseTimeout
+        }
     }
 
     /// The connection has ended, or is ending behind what waits.

@@ -89,7 +89,7 @@ final class Announcer: Sendable {
                 """
                 SELECT set_config('synchronous_commit', 'off', true),
                   pg_notify('\(JournalAnnounce.channel)', $1::text)
-                """, [.text(payload)], timeout: LogContext.lockTimeout)
+                """, [.text(payload)], timeout: context.limits.lockTimeout)
         }
     }
 

@@ -50,7 +50,7 @@ extension AppendInbox {
             }
             let result = try connection.query(
                 "SELECT id FROM unnest($1::int[]) id WHERE NOT pg_try_advisory_xact_lock(4740, id)",
-                [.int4Array(ids.keys.sorted())], timeout: LogContext.lockTimeout)
+                [.int4Array(ids.keys.sorted())], timeout: context.limits.lockTimeout)
             answer(Set((0..<result.rowCount).compactMap { ids[result.int4($0, 0)] }))
         }
     }

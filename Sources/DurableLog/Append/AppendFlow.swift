@@ -27,7 +27,7 @@ package struct AppendFlow: Sendable {
     static let refusalsMax = 3
 
     private let createsTopics: Bool
-    private let outcomeTimeout: Duration
+    private let limits: Limits
     private var queue: AppendQueue
     private var obstacles = AppendObstacles()
     package private(set) var open: Open?
@@ -43,10 +43,10 @@ package struct AppendFlow: Sendable {
     package private(set) var hasNews = false
 
     /// `createsTopics`: Whether an append may create topics at all.
-    package init(queue: AppendQueue, createsTopics: Bool, outcomeTimeout: Duration) {
+    package init(queue: AppendQueue, createsTopics: Bool, limits: Limits) {
         self.queue = queue
         self.createsTopics = createsTopics
-        self.outcomeTimeout = outcomeTimeout
+        self.limits = limits
     }
 
     package var isUp: Bool { !isDown && !isDraining }
@@ -171,9 +171,9 @@ package struct AppendFlow: Sendable {
             }
         }
         if refusal == .locked || refusal == .guilty { requestsMax = max(1, requests.count / 2) }
-        let isOver = { (pending: PendingAppend) in
+        let isOver = { [lockTimeout = limits.lockTimeout] (pending: PendingAppend) in
             pending.refusals >= Self.refusalsMax
-                || pending.blockedSince.map { now >= $0 + LogContext.lockTimeout } ?? false
+                || pending.blockedSince.map { now >= $0 + lockTimeout } ?? false
         }
         let answer = LogContext.unavailable("The database refuses now: \(error.message).")
         for pending in requests where isOver(pending) {
@@ -216,7 +216,7 @@ package struct AppendFlow: Sendable {
     package mutating func checkDeadlines(
         now: ContinuousClock.Instant, into replies: inout [AppendReply]
     ) {
-        if let late = open, !late.isAnswered, now >= late.sentAt + outcomeTimeout {
+        if let late = open, !late.isAnswered, now >= late.sentAt + limits.outcomeTimeout {
             open?.isAnswered = true
             for pending in late.batch.requests {
                 replies.append(
@@ -224,7 +224,7 @@ package struct AppendFlow: Sendable {
             }
         }
         let isStalled = open?.isAnswered ?? false
-        let isAway = downSince.map { now >= $0 + LogContext.reconnectPatience } ?? false
+        let isAway = downSince.map { now >= $0 + limits.reconnectTimeout } ?? false
         if isStalled || isAway { refuseWaiting(LogContext.unreachable, into: &replies) }
     }
 
@@ -278,7 +278,7 @@ extension AppendFlow {
         for name in names {
             if !locked.contains(name) {
                 obstacles.acquit(name)
-            } else if let since = obstacles.suspects[name], now >= since + LogContext.lockTimeout {
+            } else if let since = obstacles.suspects[name], now >= since + limits.lockTimeout {
                 refuse(AppendRefusal.locked(name), of: name, upTo: number, into: &replies)
             }
             release(name)

@@ -36,7 +36,7 @@ final class AppendInbox: Sendable {
             bytesMax: context.limits.appendQueueBytesMax)
         let flow = AppendFlow(
             queue: queue, createsTopics: context.createsTopics,
-            outcomeTimeout: context.limits.outcomeTimeout)
+            limits: context.limits)
         state = Mutex(State(flow: flow))
     }
 

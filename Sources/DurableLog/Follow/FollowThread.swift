@@ -8,6 +8,7 @@ internal import PostgresBridge
 /// Never inside a transaction: a listener that idles in one stops PostgreSQL from cleaning the
 /// notification queue.
 final class FollowThread {
+    /// How late an event comes whose announce was lost; others wait for no poll.
     private static let pollInterval = Duration.seconds(1)
     /// A new follower polls faster for its first two seconds: an announce may have come just before
     /// its LISTEN.

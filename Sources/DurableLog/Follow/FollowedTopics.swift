@@ -10,7 +10,7 @@ internal import Synchronization
 final class FollowedTopics: Sendable {
     fileprivate struct Followed {
         var topic: TopicName
-        var gate = TopicGate()
+        var gate: TopicGate
         var earliest: Offset = 1
         /// Set from the end of an incarnation until the topic goes on in the next.
         var suspension: Suspension?
@@ -23,6 +23,8 @@ final class FollowedTopics: Sendable {
     }
 
     fileprivate struct State {
+        /// Of each gate.
+        let heldBytesMax: Int
         var sink: (any LogSink)?
         var incarnation = ""
         var followed: [Int32: Followed] = [:]
@@ -34,7 +36,10 @@ final class FollowedTopics: Sendable {
         var settled: [Int64: Int64] = [:]
     }
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
+
+    /// `heldBytesMax`: Bytes of one topic's events that are held while a hole is read.
+    init(heldBytesMax: Int) { state = Mutex(State(heldBytesMax: heldBytesMax)) }
 
     func begin(sink: any LogSink) { state.withLock { $0.sink = sink } }
 
@@ -113,7 +118,8 @@ final class FollowedTopics: Sendable {
         state.withLock { state in
             topics.compactMap { name, id in
                 if state.followed[id] == nil {
-                    state.followed[id] = Followed(topic: name)
+                    state.followed[id] = Followed(
+                        topic: name, gate: TopicGate(heldBytesMax: state.heldBytesMax))
                     state.ids[name] = id
                 }
                 return state.followed[id]?.gate.last == nil ? id : nil
@@ -268,8 +274,9 @@ extension FollowedTopics.State {
 
     mutating func suspendAll() {
         settled = [:]
+        let emptyGate = TopicGate(heldBytesMax: heldBytesMax)
         for (id, followed) in followed {
-            self.followed[id]?.gate = TopicGate()
+            self.followed[id]?.gate = emptyGate
             if followed.suspension == nil, let last = followed.gate.last {
                 self.followed[id]?.suspension = FollowedTopics.Suspension(
                     incarnation: incarnation, last: last)

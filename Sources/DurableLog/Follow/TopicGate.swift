@@ -11,7 +11,7 @@ package struct TopicGate: Sendable {
     /// Bytes that are held while a hole is read.
     ///
     /// Over it they are dropped: the hole's pages bring them again.
-    package static let heldBytesMax = 1 << 20
+    private let heldBytesMax: Int
 
     /// The last offset that went through; `nil` before `start`.
     package private(set) var last: Offset?
@@ -23,7 +23,7 @@ package struct TopicGate: Sendable {
     private var held: [[Event]] = []
     private var heldBytes = 0
 
-    package init() {}
+    package init(heldBytesMax: Int) { self.heldBytesMax = heldBytesMax }
 
     /// Read events after this offset: the log has more than went through, or is said to.
     package var hole: Offset? {
@@ -87,7 +87,7 @@ package struct TopicGate: Sendable {
 
     private mutating func hold(_ events: [Event]) {
         heldBytes += events.reduce(0) { $0 + $1.content.byteCount }
-        if heldBytes > Self.heldBytesMax {
+        if heldBytes > heldBytesMax {
             held = []
             heldBytes = 0
             return

@@ -35,7 +35,7 @@ final class Housekeeper: Sendable {
         while !isStopped {
             do throws(PostgresError) {
                 let (connection, entered) = try context.connect(
-                    role: "housekeeper", settings: ConnectionSettings.housekeeper,
+                    role: "housekeeper", settings: ConnectionSettings.housekeeper(context.limits),
                     while: { [self] in !isStopped })
                 defer { connection.close() }
                 pause.reset()

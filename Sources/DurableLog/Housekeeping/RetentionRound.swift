@@ -4,10 +4,6 @@ internal import PostgresBridge
 /// Deletes what retention, a purge or a topic's deletion has released, in bounded steps with
 /// pauses.
 struct RetentionRound {
-    private static let interval = Duration.seconds(5)
-    /// The time for steps between two drains of the outbox.
-    private static let sliceMax = Duration.milliseconds(20)
-
     private let context: LogContext
     private var due: [Int32] = []
     private var nextRound = ContinuousClock.now
@@ -18,10 +14,10 @@ struct RetentionRound {
         let now = ContinuousClock.now
         if due.isEmpty {
             guard now >= nextRound else { return }
-            nextRound = now + Self.interval
+            nextRound = now + context.limits.retentionInterval
             due = try candidates(on: connection)
         }
-        while let topicID = due.last, ContinuousClock.now < now + Self.sliceMax {
+        while let topicID = due.last, ContinuousClock.now < now + context.limits.retentionTurn {
             let gone = try keeping("retain", context) { () throws(PostgresError) in
                 try connection.query(
                     "SELECT sluice.retain($1::int)", [.int4(topicID)]

@@ -45,7 +45,7 @@ enum PageReading {
                 attributes: result.isNull(row, 8) ? nil : result.bytes(row, 8)))
     }
 
-    /// Topics asked for by one statement.
+    /// Topics asked for by one statement, so that none comes near `controlTimeout`.
     static let topicsMax = 5000
 
     /// Both ends of topics; those that do not exist are left out.

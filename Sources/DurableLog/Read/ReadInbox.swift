@@ -8,9 +8,6 @@ internal import Synchronization
 ///
 /// Two run: one for the log, one for tokens, so that neither waits for the other.
 final class ReadInbox: Sendable {
-    /// Questions that wait for a thread.
-    static let questionsMax = 20_000
-
     /// Something to ask the database.
     ///
     /// It is repeated after a lost connection, so it must not write, or only what may be repeated.
@@ -19,7 +16,7 @@ final class ReadInbox: Sendable {
         var ask: @Sendable (PostgresConnection, _ incarnation: String) throws(PostgresError) -> Void
         var fail: @Sendable (BrokerError) -> Void
         /// Without a connection it waits no longer.
-        var deadline: ContinuousClock.Instant = .now + LogContext.reconnectPatience
+        fileprivate(set) var deadline = ContinuousClock.now
     }
 
     private struct State {
@@ -64,9 +61,11 @@ final class ReadInbox: Sendable {
     }
 
     func ask(_ question: Question) {
-        let refusal = state.withLock { state -> BrokerError? in
+        var question = question
+        question.deadline = .now + context.limits.reconnectTimeout
+        let refusal = state.withLock { [question] state -> BrokerError? in
             if state.isStopped { return LogContext.unavailable("The log is closed.") }
-            guard state.questions.count < Self.questionsMax else {
+            guard state.questions.count < context.limits.readsWaitingMax else {
                 return LogContext.unavailable("Too many reads wait for the database.")
             }
             state.questions.append(question)

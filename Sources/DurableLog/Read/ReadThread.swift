@@ -42,7 +42,7 @@ final class ReadThread {
                 context.logger.debug("read has no database", metadata: ["error": "\(error)"])
                 disconnect()
                 // The first loss may be an old one, of a connection that nobody used meanwhile.
-                if isFirst { deadline = max(deadline, .now + LogContext.reconnectPatience) }
+                if isFirst { deadline = max(deadline, .now + context.limits.reconnectTimeout) }
                 isFirst = false
                 guard isWanted(), question != nil else { return fail(LogContext.unreachable) }
                 _ = wakeup.wait(timeout: pause.next())
@@ -69,7 +69,7 @@ final class ReadThread {
     private func connected() throws(PostgresError) -> PostgresConnection {
         if let connection { return connection }
         let (connection, entered) = try context.connect(
-            role: inbox.role, settings: ConnectionSettings.reader,
+            role: inbox.role, settings: ConnectionSettings.reader(context.limits),
             while: { [self] in isWanted() }, setUp: PageReading.prepare)
         self.connection = connection
         incarnation = entered

@@ -7,6 +7,7 @@ package import PostgresBridge
 /// One plain connection a question, on a thread of its own, as libpq blocks. Every method throws
 /// `database_unavailable` (retry) when there is no connection or no table of tokens yet.
 package struct TokenDatabase: Sendable {
+    /// Enough to say whose it is; a list of tokens stays readable.
     private static let nameBytesMax = 200
 
     private let configuration: PostgresConfiguration

@@ -14,8 +14,6 @@ struct EventRoutes: Sendable {
 
     /// Events of one page, if the request does not say.
     static let pageEvents = 100
-    /// Bytes of one page (doc:CommonRules).
-    static let pageBytesMax = 4 << 20
 
     var routes: [Route] {
         [
@@ -81,7 +79,9 @@ struct EventRoutes: Sendable {
         }
         let topic = try request.topic()
         let from = try query["from"].map { text throws(BrokerError) in try StartPosition(text) }
-        let count = try query.count("limit", default: Self.pageEvents, most: limits.pageEventsMax)
+        let count = try query.count(
+            "limit", default: min(Self.pageEvents, limits.pageEventsMax),
+            most: limits.pageEventsMax)
         let start = try await begin(from ?? .earliest, of: topic)
         let page = try await read(topic, after: start.after, events: count)
         let document = EventPageDocument(page: page, start: start)
@@ -134,7 +134,8 @@ struct EventRoutes: Sendable {
     ) async throws(BrokerError) -> EventPage {
         try await called {
             log.page(
-                of: topic, after: after, events: events, bytes: Self.pageBytesMax, completion: $0)
+                of: topic, after: after, events: events, bytes: limits.answerPageBytesMax,
+                completion: $0)
         }
     }
 

@@ -10,7 +10,6 @@ struct TopicRoutes: Sendable {
 
     /// Topics of one page of the list, if the request does not say.
     static let pageTopics = 100
-    static let pageTopicsMax = 1000
 
     var routes: [Route] {
         [
@@ -32,7 +31,9 @@ struct TopicRoutes: Sendable {
         let query = request.query
         let pattern = try TopicPattern(query["match"] ?? ">")
         let after = try query["after"].map { name throws(BrokerError) in try TopicName(name) }
-        let count = try query.count("limit", default: Self.pageTopics, most: Self.pageTopicsMax)
+        let count = try query.count(
+            "limit", default: min(Self.pageTopics, limits.pageTopicsMax),
+            most: limits.pageTopicsMax)
         var topics = try await log.list(matching: pattern, after: after, count: count + 1)
         guard topics.count > count else {
             return .json(.ok, TopicDocument.encode(topics, next: nil))

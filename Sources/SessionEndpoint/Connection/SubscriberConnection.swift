@@ -24,7 +24,9 @@ package final class SubscriberConnection {
             pongTimeout: loop.limits.heartbeatInterval,
             stuckTimeout: loop.limits.stuckTimeout, now: .now)
         // Their handler raises it to what its client may say.
-        webSocket = .server(messageBytesMax: 0, keepalive: keepalive)
+        webSocket = .server(
+            messageBytesMax: 0, keepalive: keepalive,
+            closeTimeout: loop.limits.sessionCloseTimeout)
         loop.add(self)
     }
 

@@ -313,7 +313,7 @@ extension SessionConversation {
     private mutating func publish(
         _ request: PublishRequest, into actions: inout [Action]
     ) throws(BrokerError) {
-        guard publishing.count < terms.publishesInFlightMax else {
+        guard publishing.count < terms.limits.publishesInFlightMax else {
             throw BrokerError(
                 .rateLimited,
                 "\(publishing.count) publishes of the session wait for their outcome.",
@@ -335,7 +335,7 @@ extension SessionConversation {
         // To be told to wait is not a fault; nor is what the broker could not do.
         guard !error.code.isRetryable else { return }
         let areTooMany = faults.add(
-            now: now.instant, faultsPerMinuteMax: terms.faultsPerMinuteMax)
+            now: now.instant, faultsPerMinuteMax: terms.limits.faultsPerMinuteMax)
         if areTooMany { end(.tooManyErrors, now: now, into: &actions) }
     }
 }

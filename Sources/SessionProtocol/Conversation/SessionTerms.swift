@@ -7,20 +7,10 @@ package final class SessionTerms: Sendable {
     package let version: String
     package let limits: Limits
 
-    /// Publishes of one session whose outcome is open; further ones are answered `rate_limited`.
-    package let publishesInFlightMax: Int
-    /// Errors that a client may cause in a minute before it is told to stop.
-    package let faultsPerMinuteMax: Int
-
-    package init(
-        node: String, version: String, limits: Limits = Limits(), publishesInFlightMax: Int = 1000,
-        faultsPerMinuteMax: Int = 100
-    ) {
+    package init(node: String, version: String, limits: Limits = Limits()) {
         self.node = node
         self.version = version
         self.limits = limits
-        self.publishesInFlightMax = publishesInFlightMax
-        self.faultsPerMinuteMax = faultsPerMinuteMax
     }
 }
 

@@ -48,7 +48,7 @@ package struct StreamConversation: Sendable {
             let message = ErrorMessage(error.error, id: error.id, to: error.to)
             send(.error(message), now: now, into: &actions)
             let areTooMany = faults.add(
-                now: now.instant, faultsPerMinuteMax: terms.faultsPerMinuteMax)
+                now: now.instant, faultsPerMinuteMax: terms.limits.faultsPerMinuteMax)
             if areTooMany { end(.tooManyErrors, now: now, into: &actions) }
         }
     }

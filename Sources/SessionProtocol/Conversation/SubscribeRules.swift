@@ -4,7 +4,7 @@ extension SubscribeRequest {
     /// What must hold between the fields, and what this version does not do yet.
     ///
     /// - Throws: `invalid_start` or `invalid_request`, which names the field.
-    func check() throws(BrokerError) {
+    func check(_ limits: Limits) throws(BrokerError) {
         if from.fitsOneTopicOnly, patterns.count != 1 || patterns[0].exactName == nil {
             throw BrokerError(
                 .invalidStart, "\(quoted(from.text)) fits one exact topic only.",
@@ -13,10 +13,10 @@ extension SubscribeRequest {
         }
         let names = Set(patterns.compactMap(\.exactName))
         let wildcards = patterns.filter { $0.exactName == nil }
-        guard wildcards.count <= SubscriptionTable.wildcardsMax else {
+        guard wildcards.count <= limits.wildcardsMax else {
             throw BrokerError(
                 .invalidRequest,
-                "'topics' has over \(SubscriptionTable.wildcardsMax) patterns with wildcards.",
+                "'topics' has over \(limits.wildcardsMax) patterns with wildcards.",
                 at: InputPlace(field: "topics"))
         }
         let index = PatternIndex(cursors.isEmpty ? [] : wildcards.map { ($0, id) })

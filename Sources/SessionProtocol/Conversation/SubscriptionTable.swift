@@ -24,9 +24,6 @@ struct SubscriptionTable: Sendable {
         case standing
     }
 
-    /// The most patterns with wildcards of one session.
-    static let wildcardsMax = 1000
-
     subscript(id: Int64) -> State? { entries[id]?.state }
 
     /// Cursors came ahead of the subscription of this id.
@@ -85,13 +82,13 @@ struct SubscriptionTable: Sendable {
     ///   the first one named.
     mutating func add(_ request: inout SubscribeRequest, limits: Limits) throws(BrokerError) {
         request.cursors.merge(try ahead.take(request.id)) { own, _ in own }
-        try request.check()
+        try request.check(limits)
         try checkNew(request.id, limits: limits)
         let wild = request.patterns.filter { $0.exactName == nil }
-        guard wildcards.count + wild.count <= Self.wildcardsMax else {
+        guard wildcards.count + wild.count <= limits.wildcardsMax else {
             throw BrokerError(
                 .subscriptionLimit,
-                "The session would have over \(Self.wildcardsMax) patterns with wildcards.")
+                "The session would have over \(limits.wildcardsMax) patterns with wildcards.")
         }
         let exact = request.patterns.compactMap(\.exactName)
         guard names.count + exact.count <= limits.topicsPerSubscribeMax else {

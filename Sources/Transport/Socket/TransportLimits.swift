@@ -1,9 +1,12 @@
 package import NIOCore
 
 /// The limits of one transport server or client connection; the transport owns all of them.
+///
+/// Those that an operator could want are keys of the configuration. The others bound what one
+/// connection costs for a turn or at its end, where no client of the protocol comes near them.
 package struct TransportLimits: Sendable {
     /// Connections at once on all listeners; what comes above is accepted and closed at once.
-    package var connectionsMax = 65_536
+    package var connectionsMax = 100_000
     /// Bytes of one request's line and headers, and of what may wait for the rest of them; over it
     /// 431.
     package var headerBytesMax = 16 * 1024

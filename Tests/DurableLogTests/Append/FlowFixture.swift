@@ -16,9 +16,11 @@ struct FlowFixture {
     private var seq: Int64 = 0
 
     init(createsTopics: Bool = true, outcomeTimeout: Duration = .seconds(10)) {
+        var limits = Limits()
+        limits.outcomeTimeout = outcomeTimeout
         flow = AppendFlow(
             queue: AppendQueue(eventsMax: 10_000, bytesMax: 1 << 20),
-            createsTopics: createsTopics, outcomeTimeout: outcomeTimeout)
+            createsTopics: createsTopics, limits: limits)
         flow.goUp()
     }
 

@@ -3,6 +3,8 @@ import DurableLog
 import EventModel
 import Testing
 
+private let heldBytesMax = 1 << 20
+
 @Suite("The gate of a followed topic") struct TopicGateTests {
     func events(_ offsets: ClosedRange<Offset>, bytes: Int = 1) -> [Event] {
         offsets.map {
@@ -13,7 +15,7 @@ import Testing
     }
 
     func started(behind offset: Offset) -> TopicGate {
-        var gate = TopicGate()
+        var gate = TopicGate(heldBytesMax: heldBytesMax)
         _ = gate.start(behind: offset)
         return gate
     }
@@ -68,14 +70,14 @@ import Testing
     @Test func `does not forget what arrived while the log was read`() {
         var gate = started(behind: 0)
         // Too much to hold: the hole's pages have to bring it again.
-        #expect(gate.arrived(events(2...2, bytes: TopicGate.heldBytesMax + 1)).isEmpty)
+        #expect(gate.arrived(events(2...2, bytes: heldBytesMax + 1)).isEmpty)
         #expect(gate.arrived(events(1...1)).count == 1)
         gate.read(head: 1)
         #expect(gate.hole == 1)
     }
 
     @Test func `holds everything until it is known where to begin`() {
-        var gate = TopicGate()
+        var gate = TopicGate(heldBytesMax: heldBytesMax)
         #expect(gate.arrived(events(5...6)).isEmpty)
         #expect(gate.hole == nil)
         #expect(gate.arrived(events(7...8)).isEmpty)
@@ -85,7 +87,7 @@ import Testing
 
     @Test func `reads what it could not hold`() {
         var gate = started(behind: 0)
-        #expect(gate.arrived(events(2...2, bytes: TopicGate.heldBytesMax)).isEmpty)
+        #expect(gate.arrived(events(2...2, bytes: heldBytesMax)).isEmpty)
         #expect(gate.arrived(events(3...3, bytes: 2)).isEmpty)
         #expect(gate.hole == 0)
         #expect(gate.arrived(events(1...1)).map(\.offset) == [1])

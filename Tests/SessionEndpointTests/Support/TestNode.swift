@@ -29,14 +29,15 @@ final class TestNode: Sendable {
         wrapping wrap: (MemoryLog) -> any EventLog = { $0 },
         authenticate: SessionServices.Authenticate? = nil
     ) throws {
+        var limits = limits
+        limits.faultsPerMinuteMax = faultsPerMinuteMax
         loopCount = loops
         group = MultiThreadedEventLoopGroup(numberOfThreads: loops)
         let log = wrap(log)
         hub = try DeliveryHub(loops: Array(group.makeIterator()), log: log, limits: limits)
         sink = HeldSink(hub)
         self.log.start(sink: sink)
-        let terms = SessionTerms(
-            node: "n1", version: "1.0.0", limits: limits, faultsPerMinuteMax: faultsPerMinuteMax)
+        let terms = SessionTerms(node: "n1", version: "1.0.0", limits: limits)
         let endpoint = WebSocketAdmission(
             SessionServices(
                 log: log, hub: hub, terms: terms, authenticate: authenticate, origins: [],
