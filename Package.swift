@@ -51,6 +51,9 @@ let package = Package(
         .target(name: "SessionProtocol", dependencies: ["EventModel"], swiftSettings: settings),
         .target(name: "FanOut", dependencies: ["EventModel", deque], swiftSettings: settings),
         .target(name: "AccessControl", dependencies: ["EventModel"], swiftSettings: settings),
+        .target(
+            name: "Publishing", dependencies: ["EventModel", "AccessControl"],
+            swiftSettings: settings),
 
         // I/O: the log, the wire, the endpoints.
         .target(
@@ -71,8 +74,9 @@ let package = Package(
         .target(
             name: "HTTPEndpoint",
             dependencies: [
-                "EventModel", "SessionProtocol", "AccessControl", "Transport", nioCore, nioHTTP1,
-                logging,
+                "EventModel", "SessionProtocol", "AccessControl", "Publishing", "Transport",
+                nioCore,
+                nioHTTP1, logging,
             ],
             swiftSettings: settings),
         .target(
@@ -85,15 +89,15 @@ let package = Package(
             name: "SessionEndpoint",
             dependencies: [
                 "EventModel", "WebSocketCodec", "SessionProtocol", "FanOut", "Delivery",
-                "AccessControl", "Transport", "OpenSSLBridge", nioCore, nioHTTP1, deque,
+                "AccessControl", "Publishing", "Transport", "OpenSSLBridge", nioCore, nioHTTP1,
             ],
             swiftSettings: settings),
         .target(
             name: "BrokerRuntime",
             dependencies: [
                 "EventModel", "AccessControl", "PostgresBridge", "ManagedPostgres", "DurableLog",
-                "Transport", "Delivery", "HTTPEndpoint", "SessionProtocol", "SessionEndpoint",
-                "OpenSSLBridge", nioCore, nioHTTP1, nioPosix, lifecycle,
+                "Transport", "Delivery", "Publishing", "HTTPEndpoint", "SessionProtocol",
+                "SessionEndpoint", "OpenSSLBridge", nioCore, nioHTTP1, nioPosix, lifecycle,
                 unixSignals, logging,
             ],
             swiftSettings: settings),
@@ -178,19 +182,25 @@ let package = Package(
             name: "HTTPEndpointTests",
             dependencies: [
                 "HTTPEndpoint", "MemoryLog", "EventModel", "AccessControl", "SessionProtocol",
-                "Transport", nioCore, nioPosix, nioHTTP1, logging,
+                "Publishing", "Transport", nioCore, nioPosix, nioHTTP1, logging,
             ],
             swiftSettings: settings),
         .testTarget(
             name: "DeliveryTests", dependencies: ["Delivery", "EventModel"],
             swiftSettings: settings),
         .testTarget(
+            name: "PublishingTests",
+            dependencies: [
+                "Publishing", "EventModel", "AccessControl", "SessionProtocol", "HTTPEndpoint",
+                "SessionEndpoint", "MemoryLog", nioHTTP1,
+            ],
+            swiftSettings: settings),
+        .testTarget(
             name: "SessionEndpointTests",
             dependencies: [
                 "SessionEndpoint", "Delivery", "MemoryLog", "FanOut", "EventModel",
-                "AccessControl",
-                "SessionProtocol", "WebSocketCodec", "OpenSSLBridge", "Transport", nioCore,
-                nioPosix, nioHTTP1, logging,
+                "AccessControl", "Publishing", "SessionProtocol", "WebSocketCodec", "OpenSSLBridge",
+                "Transport", nioCore, nioPosix, nioHTTP1, logging,
             ],
             swiftSettings: settings),
         .testTarget(

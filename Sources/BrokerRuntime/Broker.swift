@@ -8,6 +8,7 @@ package import Logging
 internal import NIOCore
 internal import NIOPosix
 internal import OpenSSLBridge
+internal import Publishing
 internal import ServiceLifecycle
 internal import SessionProtocol
 internal import SessionEndpoint
@@ -94,21 +95,23 @@ package struct Broker: Service {
     ) async throws {
         let authenticator = Authenticator(
             store: log, digest: { Digest.sha256($0) }, date: { Timestamp.now })
-        var authenticate: SessionServices.Authenticate?
+        var authenticate: Authenticate?
         if configuration.auth == .token {
             authenticate = { authenticator.authenticate($0, completion: $1) }
         }
+        let publisher = Publisher(
+            log: log, createsTopics: configuration.createsTopics, sha256: { Digest.sha256($0) })
         let services = SessionServices(
             log: log, hub: hub,
             terms: SessionTerms(
                 node: configuration.node, version: ProgramVersion.current,
                 limits: configuration.limits),
             authenticate: authenticate, origins: configuration.origins,
-            createsTopics: configuration.createsTopics, makeSessionName: Self.sessionName)
+            publisher: publisher, makeSessionName: Self.sessionName)
         let http = HTTPBroker(
-            log: log, authenticate: authenticate, upgrades: UpgradeRoutes(services),
-            limits: configuration.limits, createsTopics: configuration.createsTopics,
-            sha256: { Digest.sha256($0) }, now: { Timestamp.now }, logger: logger)
+            log: log, publisher: publisher, authenticate: authenticate,
+            upgrades: UpgradeRoutes(services), limits: configuration.limits,
+            now: { Timestamp.now }, logger: logger)
         let certificates = try Certificates(configuration)
         var limits = TransportLimits()
         limits.connectionsMax = configuration.connectionsMax

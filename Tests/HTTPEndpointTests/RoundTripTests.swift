@@ -1,15 +1,17 @@
 import EventModel
 import Logging
 import MemoryLog
+import Publishing
 import Testing
 
 @testable import HTTPEndpoint
 
 @Suite("Events in a log in memory") struct RoundTripTests {
     @Test func `are read back as they were published`() async throws {
+        let log = MemoryLog()
         let broker = HTTPBroker(
-            log: MemoryLog(), authenticate: nil, upgrades: RefusingUpgrades(), sha256: fakeDigest,
-            now: { Timestamp(microseconds: 0) },
+            log: log, publisher: Publisher(log: log, createsTopics: true, sha256: fakeDigest),
+            authenticate: nil, upgrades: RefusingUpgrades(), now: { Timestamp(microseconds: 0) },
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let answers = try await talk(
             broker,

@@ -3,6 +3,7 @@ internal import Delivery
 internal import EventModel
 internal import FanOut
 internal import NIOCore
+internal import Publishing
 internal import SessionProtocol
 internal import Transport
 
@@ -12,8 +13,7 @@ final class SessionHandler: MessageHandler {
     private var conversation: SessionConversation
     /// `nil` once the connection is over.
     private var connection: SubscriberConnection?
-    private var publisher: SessionPublisher?
-    private(set) var tokenID: String?
+    private var identity: Identity?
 
     /// Makes the session; `admission` is what the upgrade's own credentials came to.
     init(
@@ -21,7 +21,7 @@ final class SessionHandler: MessageHandler {
     ) {
         self.services = services
         self.connection = connection
-        tokenID = admission.identity?.tokenID
+        identity = admission.identity
         conversation = SessionConversation(
             terms: services.terms, session: services.makeSessionName(),
             identity: admission.identity?.tokenID, expires: admission.identity?.expires,
@@ -71,10 +71,11 @@ final class SessionHandler: MessageHandler {
 
     var messageBytesMax: Int { conversation.messageBytesMax }
 
+    var tokenID: String? { identity?.tokenID }
+
     func closed() {
         conversation.connectionClosed()
         connection = nil
-        publisher = nil
     }
 
     private func decide(
@@ -92,7 +93,7 @@ final class SessionHandler: MessageHandler {
             case .authenticate(let token): authenticate(token)
             case .subscribe(let request): subscribe(request)
             case .unsubscribe(let id): unsubscribe(id)
-            case .publish(let request): publish(request)
+            case .publish(let message): publish(message)
             case .close(let code, let reason): connection?.close(code.rawValue, reason: reason)
             }
         }
@@ -117,7 +118,7 @@ final class SessionHandler: MessageHandler {
         switch result {
         case .success(let identity):
             // The session refuses another identity than its first (doc:Session, Credentials).
-            tokenID = tokenID ?? identity.tokenID
+            self.identity = self.identity ?? identity
             decide {
                 $0.authenticated(
                     identity: identity.tokenID, expires: identity.expires, now: $1, into: &$2)
@@ -174,16 +175,13 @@ final class SessionHandler: MessageHandler {
 
     // MARK: Publishing
 
-    private func publish(_ request: PublishRequest) {
+    private func publish(_ message: PublishMessage) {
         guard let connection else { return }
-        let publisher =
-            self.publisher
-            ?? SessionPublisher(
-                log: services.log, createsTopics: services.createsTopics,
-                eventLoop: connection.info.eventLoop
-            ) { [weak self] id, result in self?.published(id, result) }
-        self.publisher = publisher
-        publisher.publish(request, by: tokenID ?? "")
+        let id = message.id
+        let bound = NIOLoopBound(self, eventLoop: connection.info.eventLoop)
+        services.publisher.publish(PublishRequest(message), by: identity) { result in
+            bound.eventLoop.execute { bound.value.published(id, result.map(\.whole)) }
+        }
     }
 
     private func published(_ id: Int64, _ result: Result<AppendReceipt, BrokerError>) {

@@ -4,6 +4,7 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import Publishing
 import Synchronization
 import Transport
 
@@ -27,8 +28,10 @@ struct BrokerFixture {
             authenticate = { text, completion in tokens.authenticate(text, completion) }
         }
         broker = HTTPBroker(
-            log: log, authenticate: authenticate, upgrades: RefusingUpgrades(), limits: limits,
-            sha256: fakeDigest, now: { Timestamp(microseconds: 1_000_000_000) },
+            log: log,
+            publisher: Publisher(log: log, createsTopics: true, sha256: fakeDigest),
+            authenticate: authenticate, upgrades: RefusingUpgrades(), limits: limits,
+            now: { Timestamp(microseconds: 1_000_000_000) },
             requestID: { "r_1" }, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 
