@@ -186,7 +186,7 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "DeliveryTests", dependencies: ["Delivery", "EventModel"],
+            name: "DeliveryTests", dependencies: ["Delivery", "EventModel", "AccessControl"],
             swiftSettings: settings),
         .testTarget(
             name: "PublishingTests",

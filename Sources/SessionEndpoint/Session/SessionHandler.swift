@@ -131,20 +131,25 @@ final class SessionHandler: MessageHandler {
     // MARK: Subscriptions
 
     private func subscribe(_ request: SubscribeRequest) {
+        let question: StartOperation.Question
+        do throws(BrokerError) {
+            question = try StartOperation.Question(
+                patterns: request.patterns, from: request.from, cursors: request.cursors,
+                by: Permission(of: identity))
+        } catch {
+            return decide { $0.subscribeRefused(id: request.id, error, now: $1, into: &$2) }
+        }
         guard let connection,
-            let subscription = connection.outlet.makeSubscription(
-                id: request.id, patterns: request.patterns)
+            let subscription = connection.outlet.makeSubscription(id: request.id, of: question)
         else { return }
         let shard = connection.loop.shard
         shard.register(subscription)
-        let question = StartOperation.Question(
-            patterns: request.patterns, from: request.from, cursors: request.cursors)
         let operation = StartOperation(
             question, loop: connection.loop, log: services.log
         ) { [self] result in
             switch result {
             case .success(let starts):
-                subscribed(request, subscription, starts, gone: question.gone(beside: starts))
+                subscribed(request.id, subscription, starts, question)
             case .failure(let error):
                 shard.remove(subscription)
                 decide { $0.subscribeRefused(id: request.id, error, now: $1, into: &$2) }
@@ -154,16 +159,16 @@ final class SessionHandler: MessageHandler {
     }
 
     private func subscribed(
-        _ request: SubscribeRequest, _ subscription: Subscription, _ starts: [ReaderStart],
-        gone: [TopicName]
+        _ id: Int64, _ subscription: Subscription, _ starts: [ReaderStart],
+        _ question: StartOperation.Question
     ) {
-        let message = BrokerMessage.Subscribed(id: request, starts: starts)
+        let message = BrokerMessage.Subscribed(id: id, question, starts: starts)
         decide { $0.subscribed(message, now: $1, into: &$2) }
         // The client may have unsubscribed meanwhile, or gone.
         guard let connection, conversation.isOpen, connection.outlet.has(subscription) else {
             return
         }
-        connection.loop.shard.join(subscription, starts, gone: gone)
+        connection.loop.shard.join(subscription, starts, gone: question.gone(beside: starts))
     }
 
     private func unsubscribe(_ id: Int64) {
@@ -199,18 +204,18 @@ final class SessionHandler: MessageHandler {
 extension BrokerMessage.Subscribed {
     /// Where the client stands in each exact topic: at its own cursor, verbatim, or before its
     /// start (doc:Session).
-    init(id request: SubscribeRequest, starts: [ReaderStart]) {
+    init(id: Int64, _ question: StartOperation.Question, starts: [ReaderStart]) {
         let found = Dictionary(starts.map { ($0.feed.topic, $0) }) { first, _ in first }
-        let topics = request.patterns.compactMap(\.exactName).map { name in
+        let topics = question.patterns.compactMap(\.exactName).map { name in
             let start = found[name]
-            var own = request.cursors[name]
-            if own == nil, case .after(let cursor) = request.from { own = cursor }
+            var own = question.cursors[name]
+            if own == nil, case .after(let cursor) = question.from { own = cursor }
             let cursor = own ?? start.map { Cursor(epoch: $0.feed.epoch, offset: $0.cursor) }
             let position = start?.feed.position
             return Topic(
                 topic: name, cursor: start == nil && own == nil ? nil : cursor,
                 earliest: position?.earliest ?? 1, latest: position?.latest ?? 0)
         }
-        self.init(id: request.id, topics: topics)
+        self.init(id: id, topics: topics)
     }
 }

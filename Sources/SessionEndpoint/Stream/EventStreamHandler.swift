@@ -22,11 +22,14 @@ final class EventStreamHandler: MessageHandler {
 
     /// Begins delivery.
     ///
-    /// `start` is what `from` came to before the upgrade; `nil` if the topic did not exist then.
-    func opened(topic: TopicName, from: StartPosition, start: ReaderStart?, log: any EventLog) {
+    /// `start` is what the question came to before the upgrade; `nil` if the topic did not exist
+    /// then.
+    func opened(
+        topic: TopicName, _ question: StartOperation.Question, start: ReaderStart?,
+        log: any EventLog
+    ) {
         guard let connection,
-            let subscription = connection.outlet.makeSubscription(
-                id: nil, patterns: [TopicPattern(topic)])
+            let subscription = connection.outlet.makeSubscription(id: nil, of: question)
         else { return }
         let loop = connection.loop
         loop.shard.register(subscription)
@@ -35,14 +38,13 @@ final class EventStreamHandler: MessageHandler {
         }
         // It may have come into being between the start and the registration: then nothing of it
         // was before the start.
-        let hasCursor = if case .after = from { true } else { false }
-        let question = StartOperation.Question(
-            patterns: [TopicPattern(topic)], from: hasCursor ? from : .offset(1), cursors: [:])
-        let operation = StartOperation(question, loop: loop, log: log) { [self] result in
+        var again = question
+        if case .after = question.from {} else { again.from = .offset(1) }
+        let operation = StartOperation(again, loop: loop, log: log) { [self, again] result in
             guard connection.outlet.has(subscription) else { return }
             switch result {
             case .success(let starts):
-                loop.shard.join(subscription, starts, gone: question.gone(beside: starts))
+                loop.shard.join(subscription, starts, gone: again.gone(beside: starts))
             // Nobody would tell of it again; the client comes back and has its start fixed anew.
             case .failure: decide { $0.end(.internal, now: $1, into: &$2) }
             }

@@ -80,11 +80,11 @@ package struct WebSocketAdmission: Sendable {
                     case .refusedInSession(let error):
                         return decision.upgrade(session(accepted, .refused(error), connection))
                     }
-                    fixStart(topic, query.from, connection) { result in
+                    fixStart(topic, query.from, identity, connection) { result in
                         switch result {
-                        case .success(let start):
+                        case .success(let (question, start)):
                             decision.upgrade(
-                                stream(topic, query.from, start, identity, accepted, connection))
+                                stream(topic, question, start, identity, accepted, connection))
                         case .failure(let error): decision.answer(refusal(error, head, [:]))
                         }
                     }
@@ -93,23 +93,31 @@ package struct WebSocketAdmission: Sendable {
         }
     }
 
+    /// What a stream asked for, and what it came to; `nil` if the topic does not exist.
+    private typealias FixedStart = (question: StartOperation.Question, start: ReaderStart?)
+
     /// Whatever is acknowledged behind the start is delivered, so it is fixed before the 101
     /// (doc:HTTP).
     private func fixStart(
-        _ topic: TopicName, _ from: StartPosition, _ info: ConnectionInfo,
-        completion: @escaping (Result<ReaderStart?, BrokerError>) -> Void
+        _ topic: TopicName, _ from: StartPosition, _ identity: Identity?, _ info: ConnectionInfo,
+        completion: @escaping (Result<FixedStart, BrokerError>) -> Void
     ) {
-        let question = StartOperation.Question(
-            patterns: [TopicPattern(topic)], from: from, cursors: [:])
+        let question: StartOperation.Question
+        do throws(BrokerError) {
+            question = try StartOperation.Question(
+                patterns: [TopicPattern(topic)], from: from, by: Permission(of: identity))
+        } catch {
+            return completion(.failure(error))
+        }
         let operation = StartOperation(
             question, loop: services.hub.loop(info.loopIndex), log: services.log
-        ) { completion($0.map(\.first)) }
+        ) { completion($0.map { (question, $0.first) }) }
         operation.run(now: .now)
     }
 
     private func stream(
-        _ topic: TopicName, _ from: StartPosition, _ start: ReaderStart?, _ identity: Identity?,
-        _ accepted: WebSocketUpgrade.Accepted, _ info: ConnectionInfo
+        _ topic: TopicName, _ question: StartOperation.Question, _ start: ReaderStart?,
+        _ identity: Identity?, _ accepted: WebSocketUpgrade.Accepted, _ info: ConnectionInfo
     ) -> HTTPUpgrade {
         HTTPUpgrade(headers: HTTPHeaders(accepted.headers.map { ($0.name, $0.value) })) { stream in
             let connection = SubscriberConnection(
@@ -117,7 +125,7 @@ package struct WebSocketAdmission: Sendable {
             let handler = EventStreamHandler(
                 connection, terms: services.terms, identity: identity)
             connection.begin(handler)
-            handler.opened(topic: topic, from: from, start: start, log: services.log)
+            handler.opened(topic: topic, question, start: start, log: services.log)
             return connection
         }
     }
