@@ -51,6 +51,9 @@ let package = Package(
         .target(name: "SessionProtocol", dependencies: ["EventModel"], swiftSettings: settings),
         .target(name: "FanOut", dependencies: ["EventModel", deque], swiftSettings: settings),
         .target(name: "AccessControl", dependencies: ["EventModel"], swiftSettings: settings),
+        .target(
+            name: "Publishing", dependencies: ["EventModel", "AccessControl"],
+            swiftSettings: settings),
 
         // I/O: the system's time, the log, the wire, the endpoints.
         .target(name: "WallClock", dependencies: ["EventModel"], swiftSettings: settings),
@@ -69,8 +72,9 @@ let package = Package(
         .target(
             name: "HTTPEndpoint",
             dependencies: [
-                "EventModel", "SessionProtocol", "AccessControl", "FanOut", "Delivery", "Transport",
-                nioCore, nioHTTP1, logging,
+                "EventModel", "SessionProtocol", "AccessControl", "Publishing", "FanOut",
+                "Delivery",
+                "Transport", nioCore, nioHTTP1, logging,
             ],
             swiftSettings: settings),
         .target(
@@ -85,15 +89,16 @@ let package = Package(
             name: "SessionEndpoint",
             dependencies: [
                 "EventModel", "WebSocketCodec", "SessionProtocol", "FanOut", "Delivery",
-                "AccessControl", "Transport", "OpenSSLBridge", nioCore, nioHTTP1, deque,
+                "AccessControl", "Publishing", "Transport", "OpenSSLBridge", nioCore, nioHTTP1,
             ],
             swiftSettings: settings),
         .target(
             name: "BrokerRuntime",
             dependencies: [
                 "EventModel", "AccessControl", "PostgresBridge", "ManagedPostgres", "DurableLog",
-                "Transport", "Delivery", "HTTPEndpoint", "SessionProtocol", "SessionEndpoint",
-                "OpenSSLBridge", "WallClock", nioCore, nioHTTP1, nioPosix, lifecycle,
+                "Transport", "Delivery", "Publishing", "HTTPEndpoint", "SessionProtocol",
+                "SessionEndpoint", "OpenSSLBridge", "WallClock", nioCore, nioHTTP1, nioPosix,
+                lifecycle,
                 unixSignals, logging,
             ],
             swiftSettings: settings),
@@ -178,18 +183,26 @@ let package = Package(
             name: "HTTPEndpointTests",
             dependencies: [
                 "HTTPEndpoint", "MemoryLog", "RawClient", "EventModel", "AccessControl",
-                "SessionProtocol", "Delivery", "Transport", nioCore, nioPosix, nioHTTP1, logging,
+                "SessionProtocol", "Publishing", "Delivery", "Transport", nioCore, nioPosix,
+                nioHTTP1, logging,
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "DeliveryTests", dependencies: ["Delivery", "EventModel"],
+            name: "DeliveryTests", dependencies: ["Delivery", "EventModel", "AccessControl"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "PublishingTests",
+            dependencies: [
+                "Publishing", "EventModel", "AccessControl", "SessionProtocol", "HTTPEndpoint",
+                "SessionEndpoint", "MemoryLog", nioHTTP1,
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "SessionEndpointTests",
             dependencies: [
                 "SessionEndpoint", "Delivery", "MemoryLog", "FanOut", "EventModel",
-                "AccessControl", "SessionProtocol", "WebSocketCodec", "OpenSSLBridge", "Transport",
-                "WallClock", nioCore, nioPosix, nioHTTP1, logging,
+                "AccessControl", "Publishing", "SessionProtocol", "WebSocketCodec", "OpenSSLBridge",
+                "Transport", "WallClock", nioCore, nioPosix, nioHTTP1, logging,
             ],
             swiftSettings: settings),
         .testTarget(

@@ -1,6 +1,11 @@
 package import EventModel
 internal import Synchronization
 
+/// Checks a token; answers once, on any thread, and at once when the token is known already.
+///
+/// Where there is none, there is no access control.
+package typealias Authenticate = @Sendable (String, @escaping Authenticator.Completion) -> Void
+
 /// Tells who sends a token, mostly without a question to the database.
 package final class Authenticator: Sendable {
     package typealias Completion = @Sendable (Result<Identity, BrokerError>) -> Void

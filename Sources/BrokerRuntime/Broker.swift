@@ -8,6 +8,7 @@ package import Logging
 internal import NIOCore
 internal import NIOPosix
 internal import OpenSSLBridge
+internal import Publishing
 internal import ServiceLifecycle
 internal import SessionProtocol
 internal import SessionEndpoint
@@ -93,22 +94,23 @@ package struct Broker: Service {
         let authenticator = Authenticator(
             store: log, limits: configuration.limits, digest: { Digest.sha256($0) },
             date: { Timestamp.now })
-        var authenticate: SessionServices.Authenticate?
+        var authenticate: Authenticate?
         if configuration.auth == .token {
             authenticate = { authenticator.authenticate($0, completion: $1) }
         }
+        let publisher = Publisher(
+            log: log, createsTopics: configuration.createsTopics, sha256: { Digest.sha256($0) })
         let terms = SessionTerms(
             node: configuration.node, version: ProgramVersion.current,
             limits: configuration.limits)
         let services = SessionServices(
             log: log, hub: hub, terms: terms,
             authenticate: authenticate, origins: configuration.origins,
-            createsTopics: configuration.createsTopics, makeSessionName: Self.sessionName)
+            publisher: publisher, makeSessionName: Self.sessionName)
         let http = HTTPBroker(
-            log: log, hub: hub, terms: terms, authenticate: authenticate,
+            log: log, publisher: publisher, hub: hub, terms: terms, authenticate: authenticate,
             upgrades: UpgradeRoutes(services), limits: configuration.limits,
-            createsTopics: configuration.createsTopics,
-            sha256: { Digest.sha256($0) }, now: { Timestamp.now }, logger: logger)
+            now: { Timestamp.now }, logger: logger)
         let certificates = try Certificates(configuration)
         let transport = TransportServer(
             group: loops, listeners: configuration.listen.map { Listener($0, .http(http)) },

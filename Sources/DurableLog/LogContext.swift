@@ -64,9 +64,7 @@ final class LogContext: Sendable {
 
     /// `database_unavailable`; nothing of the request has been written.
     static func unavailable(_ what: String) -> BrokerError {
-        var error = BrokerError(.databaseUnavailable, what)
-        error.committed = .no
-        return error
+        BrokerError(.databaseUnavailable, what)
     }
 
     static var unreachable: BrokerError { unavailable("The database cannot be reached.") }

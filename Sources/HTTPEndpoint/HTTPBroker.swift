@@ -1,9 +1,10 @@
-internal import AccessControl
+package import AccessControl
 package import Delivery
 package import EventModel
 package import Logging
 internal import NIOCore
 package import NIOHTTP1
+package import Publishing
 package import SessionProtocol
 package import Transport
 
@@ -22,20 +23,18 @@ package final class HTTPBroker: HTTPService {
     ///
     /// - Parameters:
     ///   - log: Where events go to and come from.
+    ///   - publisher: What publishes go through.
     ///   - hub: What brings them to streams.
     ///   - terms: What streams have in common with sessions.
     ///   - authenticate: `nil`: no access control.
     ///   - upgrades: What makes WebSockets.
     ///   - limits: Of bodies, lines, events and pages.
-    ///   - createsTopics: Whether a publish may create its topic.
-    ///   - sha256: For the digests of idempotency keys.
     ///   - now: The node's clock.
     ///   - requestID: Names a refused request, for its answer and the log.
     ///   - logger: Gets what is the broker's own fault.
     package init(
-        log: any EventLog, hub: DeliveryHub, terms: SessionTerms, authenticate: Authenticate?,
-        upgrades: any UpgradeService, limits: Limits = Limits(), createsTopics: Bool = true,
-        sha256: @escaping SHA256,
+        log: any EventLog, publisher: Publisher, hub: DeliveryHub, terms: SessionTerms,
+        authenticate: Authenticate?, upgrades: any UpgradeService, limits: Limits = Limits(),
         now: @escaping @Sendable () -> Timestamp,
         requestID: @escaping @Sendable () -> String = HTTPBroker.randomRequestID, logger: Logger
     ) {
@@ -43,8 +42,7 @@ package final class HTTPBroker: HTTPService {
         access = RequestAccess(authenticate: authenticate)
         problems = Problems(requestID: requestID, logger: logger)
         publishes = PublishEndpoint(
-            log: log, limits: limits, createsTopics: createsTopics, sha256: sha256,
-            problems: problems)
+            publisher: publisher, limits: limits, problems: problems)
         follows = FollowEndpoint(log: log, hub: hub, terms: terms, problems: problems)
         table = RouteTable(
             HealthRoutes(log: log, state: state).routes + ErrorRoutes().routes

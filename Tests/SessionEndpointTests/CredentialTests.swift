@@ -10,7 +10,7 @@ import WebSocketCodec
 
 @Suite("Credentials of a WebSocket") struct CredentialTests {
     /// `good` and `other` are known; `away` asks a database that is not there.
-    private static let authenticate: SessionServices.Authenticate = { token, completion in
+    private static let authenticate: Authenticate = { token, completion in
         switch token {
         case "good", "other":
             completion(.success(Identity(tokenID: token, name: token, expires: nil)))
@@ -108,13 +108,13 @@ import WebSocketCodec
     }
 
     @Test func `of somebody else do not change who publishes`() async throws {
-        let publishers = Mutex<[String]>([])
+        let publishers = Mutex<[String?]>([])
         let node = try TestNode(
             wrapping: { log in
                 ObservedLog(
                     log,
                     appending: { append in
-                        publishers.withLock { $0.append(append.publisher) }
+                        publishers.withLock { $0.append(append.publisher?.tokenID) }
                     })
             },
             authenticate: Self.authenticate)

@@ -14,6 +14,8 @@ import Testing
             retryAfter: .milliseconds(500))
         var refused = ErrorMessage(BrokerError(.invalidTopic, "No.", remedy: "Do."))
         refused.at = InputPlace()
+        var moved = BrokerError(.headMoved, "No.", remedy: "Read.")
+        moved.head = try cursor("k3f9-42")
         return [
             (
                 .welcome(
@@ -97,6 +99,10 @@ import Testing
             (
                 .error(ErrorMessage(limit, id: 2, to: "publish")),
                 #"{"type":"error","id":2,"to":"publish","code":"rate_limited","message":"Slow.","remedy":"Wait.","retry_after_ms":500,"at":{"byte":17,"line":2,"field":"f"}}"#
+            ),
+            (
+                .error(ErrorMessage(moved, id: 2, to: "publish")),
+                #"{"type":"error","id":2,"to":"publish","code":"head_moved","message":"No.","remedy":"Read.","cursor":"k3f9-42"}"#
             ),
             (
                 .error(ErrorMessage(BrokerError(.invalidTopic, "No.", remedy: "Do."))),

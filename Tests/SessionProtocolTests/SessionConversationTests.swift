@@ -13,7 +13,7 @@ import Testing
     }
 
     @Test mutating func `hands an event to the log and tells its outcome by id`() throws {
-        let request = PublishRequest(
+        let request = PublishMessage(
             id: 1, topic: try topic("a"), event: NewEvent(data: utf8(#"{"x" : 1}"#)),
             ifHead: try cursor("e-3"))
         #expect(session.says(publish) == [.publish(request)])

@@ -1,4 +1,4 @@
-package import EventModel
+internal import EventModel
 package import FanOut
 package import Transport
 
@@ -38,9 +38,12 @@ package final class Outlet {
 
     // MARK: Subscriptions
 
-    /// A new subscription of this connection, not yet known to the shard.
-    package func makeSubscription(id: Int64?, patterns: [TopicPattern]) -> Subscription? {
-        subscriber.map { Subscription(id: id, patterns: patterns, subscriber: $0) }
+    /// A new subscription of this connection, not yet known to the shard; of what the question was
+    /// left of the sender's wish, so that no topic comes into it later that it may not have.
+    package func makeSubscription(
+        id: Int64?, of question: StartOperation.Question
+    ) -> Subscription? {
+        subscriber.map { Subscription(id: id, patterns: question.patterns, subscriber: $0) }
     }
 
     package func subscription(id: Int64) -> Subscription? {

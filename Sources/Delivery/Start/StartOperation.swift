@@ -1,3 +1,4 @@
+package import AccessControl
 package import EventModel
 package import FanOut
 internal import NIOCore
@@ -9,18 +10,43 @@ package import SessionProtocol
 /// Confined to its event loop. The subscription is registered before anything is asked, so a topic
 /// that comes into being meanwhile is not missed.
 package final class StartOperation {
-    /// What a subscription asks for.
+    /// What a subscription asks for, as far as its sender may have it.
     package struct Question {
-        package var patterns: [TopicPattern]
+        package private(set) var patterns: [TopicPattern]
         package var from: StartPosition
-        package var cursors: [TopicName: Cursor]
+        package private(set) var cursors: [TopicName: Cursor]
 
+        /// - Throws: `forbidden` if nothing is left of the patterns.
         package init(
-            patterns: [TopicPattern], from: StartPosition, cursors: [TopicName: Cursor] = [:]
-        ) {
+            patterns: [TopicPattern], from: StartPosition, cursors: [TopicName: Cursor] = [:],
+            by permission: Permission
+        ) throws(BrokerError) {
             self.patterns = patterns
             self.from = from
             self.cursors = cursors
+            try narrow(permission.may(subscribe:))
+        }
+
+        /// Leaves what the sender may have; a cursor is as good as a name, so it is checked, too.
+        mutating func narrow(
+            _ scope: (TopicPattern) -> Permission.Scope
+        ) throws(BrokerError) {
+            let scopes = patterns.map(scope)
+            guard scopes.contains(where: { $0 != .all }) else { return }
+            var allowed: [TopicPattern] = []
+            for (pattern, scope) in zip(patterns, scopes) {
+                switch scope {
+                case .all: allowed.append(pattern)
+                case .none: break
+                case .narrowed(let fewer): allowed += fewer
+                }
+            }
+            guard !allowed.isEmpty else {
+                throw BrokerError(
+                    .forbidden, "The token does not allow to subscribe to \(patterns[0]).")
+            }
+            patterns = allowed
+            cursors = cursors.filter { topic, _ in allowed.contains { $0.matches(topic) } }
         }
 
         /// Topics of which the client has consumed something, and that have no start: they do not

@@ -76,7 +76,6 @@ extension AppendInbox {
     ) throws(PostgresError) -> BrokerError? {
         var error = BrokerError(
             .headMoved, "The head of topic \(name) is not \(quoted(cursor.description)).")
-        error.committed = .no
         guard let entry = context.catalog.entry(of: name, in: incarnation) else { return error }
         let result = try connection.query(
             """
@@ -98,13 +97,6 @@ extension AppendInbox {
         _ fail: @escaping @Sendable (BrokerError) -> Void,
         _ ask: @escaping @Sendable (PostgresConnection, String) throws(PostgresError) -> Void
     ) {
-        topics.ask(
-            ReadInbox.Question(
-                ask: ask,
-                fail: { error in
-                    var error = error
-                    error.committed = .no
-                    fail(error)
-                }))
+        topics.ask(ReadInbox.Question(ask: ask, fail: fail))
     }
 }

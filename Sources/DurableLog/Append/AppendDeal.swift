@@ -88,11 +88,9 @@ package struct AppendDeal: Sendable {
     private static func keyConflict(_ part: AppendRequest.Part) -> BrokerError {
         // The text begins with the prefix of the key's scope.
         let key = part.idempotency.map { quoted($0.text.dropFirst(2)) } ?? ""
-        var error = BrokerError(
+        return BrokerError(
             .idempotencyConflict,
             "Key \(key) of topic \(part.topic) was used with another body before.")
-        error.committed = .no
-        return error
     }
 
     private static func headMoved(
@@ -101,7 +99,6 @@ package struct AppendDeal: Sendable {
         var error = BrokerError(
             .headMoved,
             "The head of topic \(part.topic) is \(head), not \(part.expectedHead ?? 0).")
-        error.committed = .no
         error.head = Cursor(epoch: epoch, offset: head)
         return error
     }

@@ -59,11 +59,7 @@ package struct AppendFlow: Sendable {
 
     /// Queues the request, or says why not.
     package mutating func admit(_ pending: PendingAppend) -> BrokerError? {
-        if isDraining {
-            var error = BrokerError(.draining, "This node takes no new events.")
-            error.committed = .no
-            return error
-        }
+        if isDraining { return BrokerError(.draining, "This node takes no new events.") }
         if isDown { return LogContext.unreachable }
         do throws(BrokerError) {
             try queue.enqueue(pending)

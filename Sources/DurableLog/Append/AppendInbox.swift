@@ -73,7 +73,9 @@ final class AppendInbox: Sendable {
             defer { state.isAsleep = false }
             return (nil, state.isAsleep)
         }
-        if let refusal { return completion(.failure(refusal)) }
+        if let refusal {
+            return AppendReply(pending: pending, result: .failure(refusal)).send()
+        }
         // One system call for all that arrives while the thread wakes up.
         if isToWake { wakeup.signal() }
     }

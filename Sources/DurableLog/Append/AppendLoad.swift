@@ -36,7 +36,7 @@ struct AppendLoad: Sendable {
             guard total.events + pending.eventCount <= eventsMax,
                 total.bytes + pending.byteCount <= bytesMax
             else {
-                throw Self.refusal(
+                throw BrokerError(
                     .publisherOverloaded,
                     "\(total.events) events of \(total.bytes) bytes wait for the log already.")
             }
@@ -54,7 +54,7 @@ struct AppendLoad: Sendable {
                 case .topic(let topic): "of topic \(topic)"
                 case .publisher: "of this publisher"
                 }
-            throw Self.refusal(
+            throw BrokerError(
                 .rateLimited, "\(held.events) events \(whose) wait for the log already.")
         }
     }
@@ -81,16 +81,10 @@ struct AppendLoad: Sendable {
                 part.events.count, part.events.reduce(0) { $0 + $1.byteCount })
         }
         // The anonymous are not one publisher.
-        if !pending.request.publisher.isEmpty {
-            shares[.publisher(pending.request.publisher)] = Amount(
+        if let publisher = pending.request.publisher {
+            shares[.publisher(publisher.tokenID)] = Amount(
                 events: pending.eventCount, bytes: pending.byteCount)
         }
         return shares
-    }
-
-    private static func refusal(_ code: ErrorCode, _ what: String) -> BrokerError {
-        var error = BrokerError(code, what)
-        error.committed = .no
-        return error
     }
 }

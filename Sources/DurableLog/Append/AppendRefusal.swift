@@ -33,37 +33,29 @@ enum AppendRefusal {
     /// The answer to the request that PostgreSQL refuses although it was checked.
     static func answer(to error: PostgresError) -> BrokerError {
         let isInput = ["22P02", "22P05", "22021", "54000", "54001"].contains(error.sqlState)
-        var answer =
-            isInput
+        return isInput
             ? BrokerError(.invalidJSON, "The database refuses an event: \(error.message).")
             : BrokerError(.internal, "The database refuses the append: \(error.message).")
-        answer.committed = .no
-        return answer
     }
 
     /// Why a part cannot be appended to a topic as it is; `nil` if it can.
     static func refusal(of part: AppendRequest.Part, _ entry: CatalogEntry) -> BrokerError? {
-        var refusal: BrokerError?
         if entry.isEphemeral {
-            refusal = BrokerError(
+            return BrokerError(
                 .ephemeralTopic, "Topic \(part.topic) is ephemeral.",
                 remedy: "Publish to a durable topic.")
-        } else if let most = entry.eventBytesMax,
-            let event = part.events.first(where: { $0.byteCount > most })
-        {
-            refusal = BrokerError(
-                .eventTooLarge,
-                "The event has \(event.byteCount) bytes, over \(most) of topic \(part.topic).",
-                remedy: "Send less, or raise event_bytes of the topic.")
         }
-        refusal?.committed = .no
-        return refusal
+        guard let most = entry.eventBytesMax,
+            let event = part.events.first(where: { $0.byteCount > most })
+        else { return nil }
+        return BrokerError(
+            .eventTooLarge,
+            "The event has \(event.byteCount) bytes, over \(most) of topic \(part.topic).",
+            remedy: "Send less, or raise event_bytes of the topic.")
     }
 
     static func notFound(_ name: TopicName) -> BrokerError {
-        var error = BrokerError(.topicNotFound, "There is no topic \(quoted(name.text)).")
-        error.committed = .no
-        return error
+        BrokerError(.topicNotFound, "There is no topic \(quoted(name.text)).")
     }
 
     static func locked(_ name: TopicName) -> BrokerError {

@@ -30,6 +30,13 @@ package struct AppendReply: Sendable {
     package var pending: PendingAppend
     package var result: Result<[AppendReceipt], BrokerError>
 
+    package init(pending: PendingAppend, result: Result<[AppendReceipt], BrokerError>) {
+        self.pending = pending
+        self.result = result
+    }
+
     /// Answers the publisher; not under a lock.
-    func send() { pending.completion(result) }
+    ///
+    /// Whether a refusal's events are in the log is said here, unless it is not known.
+    package func send() { pending.completion(result.mapError(\.ofPublish)) }
 }

@@ -30,6 +30,16 @@ package struct BrokerError: Error, Equatable, Sendable, CustomStringConvertible 
         self.retryAfter = retryAfter ?? (code.isRetryable ? .seconds(1) : nil)
     }
 
+    /// The error as a publisher is told it: unless something is known about its events, they are
+    /// not in the log.
+    ///
+    /// Whoever knows better said so where it happened; every other refusal is before the append.
+    package var ofPublish: BrokerError {
+        var error = self
+        error.committed = committed ?? .no
+        return error
+    }
+
     package var description: String { "\(code.rawValue): \(message) \(remedy)" }
 }
 

@@ -6,8 +6,8 @@ package struct AppendRequest: Sendable {
     package var parts: [Part]
     /// Whether topics that do not exist yet may be created.
     package var createsTopics: Bool
-    /// Who asks, for shares of the queue before the log; empty: anonymous.
-    package var publisher: String
+    /// Who asks, for shares of the queue before the log; `nil`: anonymous.
+    package var publisher: Identity?
 
     /// Events of one topic that stand or fall with one condition.
     package struct Part: Sendable {
@@ -18,7 +18,8 @@ package struct AppendRequest: Sendable {
         package var expectedHead: Offset?
         /// The life of the topic in which that head was seen.
         ///
-        /// In another one it holds only if a subscriber that stood there could go on.
+        /// In another one it holds only if a subscriber that stood there could go on; the log finds
+        /// out, and what comes behind it to the topic waits with it.
         package var expectedEpoch: Epoch?
         /// De-duplicates within (topic, key), at least 24 h.
         package var idempotency: IdempotencyKey?
@@ -35,7 +36,7 @@ package struct AppendRequest: Sendable {
         }
     }
 
-    package init(parts: [Part], createsTopics: Bool = true, publisher: String = "") {
+    package init(parts: [Part], createsTopics: Bool = true, publisher: Identity? = nil) {
         self.parts = parts
         self.createsTopics = createsTopics
         self.publisher = publisher

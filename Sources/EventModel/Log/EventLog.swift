@@ -9,7 +9,7 @@ package protocol EventLog: Sendable {
     /// Errors: `topic_not_found`, `head_moved`, `idempotency_conflict` (do not retry);
     /// `publisher_overloaded`, `rate_limited`, `database_unavailable` with `committed: no` (retry);
     /// `outcome_unknown` with `committed: unknown`. Two requests to one topic from one thread are
-    /// appended in the order of the calls.
+    /// appended in the order of the calls, also where a condition has to be checked first.
     func append(_ request: AppendRequest, completion: @escaping AppendCompletion)
 
     /// Begins to follow topics: after the completion, the sink gets every event above each

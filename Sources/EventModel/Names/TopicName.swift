@@ -52,6 +52,15 @@ package struct TopicName: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
+extension BrokerError {
+    /// `forbidden`: the topic is the broker's own (doc:CommonRules).
+    package static func reserved(_ topic: TopicName) -> BrokerError {
+        BrokerError(
+            .forbidden, "\(quoted(topic.text)) is reserved for the broker.",
+            remedy: "Use a name that does not begin with 'sluice.'.")
+    }
+}
+
 /// Text of a user in an error message: in quotes, shortened, without control characters.
 package func quoted(_ text: some StringProtocol) -> String {
     var shown = ""

@@ -1,11 +1,7 @@
-package import AccessControl
-package import EventModel
+internal import AccessControl
+internal import EventModel
 internal import NIOCore
 internal import NIOHTTP1
-
-/// Checks a token; answers once, on any thread, and at once when the token is known already.
-package typealias Authenticate =
-    @Sendable (String, @escaping @Sendable (Result<Identity, BrokerError>) -> Void) -> Void
 
 /// Who sends a request (doc:Session, Credentials); asked when its head has come and nothing more.
 struct RequestAccess: Sendable {

@@ -28,11 +28,11 @@ struct EventRoutes: Sendable {
             Route(
                 method: .GET, path: "/v1/topics/{topic}/events",
                 summary: "Reads a page of a topic's events; 'follow' and WebSockets stream them.",
-                query: ["from", "limit", "follow"], answers: [.json], webSocket: .stream,
-                isFollowed: true, action: .answer(page)),
+                access: .reader, query: ["from", "limit", "follow"], answers: [.json],
+                webSocket: .stream, isFollowed: true, action: .answer(page)),
             Route(
                 method: .GET, path: "/v1/topics/{topic}/events/{offset}",
-                summary: "Reads one event.", action: .answer(event)),
+                summary: "Reads one event.", access: .reader, action: .answer(event)),
             Route(
                 method: .GET, path: "/v1/connect", summary: "A session, over a WebSocket.",
                 webSocket: .session, action: .answer(connect)),

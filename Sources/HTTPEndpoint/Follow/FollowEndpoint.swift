@@ -27,7 +27,9 @@ struct FollowEndpoint: Sendable {
             _ = try MediaType.preferred(
                 by: request.head.headers[canonicalForm: "accept"], among: [.ndjson])
             let loop = hub.loop(request.connection.loopIndex)
-            TopicStart.fix(topic, query.from, on: loop, log: log) { result in
+            TopicStart.fix(
+                topic, query.from, by: Permission(of: request.identity), on: loop, log: log
+            ) { result in
                 switch result {
                 case .success(let start): request.stream(stream(from: start, loop, request))
                 case .failure(let error): refuse(request, error)

@@ -1,6 +1,7 @@
 package import EventModel
 internal import NIOCore
 internal import NIOHTTP1
+package import Publishing
 package import Transport
 
 /// The answers to publishes that are committed.
@@ -32,26 +33,23 @@ package enum PublishAnswers {
             body: ByteBuffer(bytes: json.bytes))
     }
 
-    /// 201 of `POST /v1/events`: one result a line, from one receipt a part.
-    package static func many(
-        _ places: [ManyTopicsRequest.Place], receipts: [AppendReceipt]
-    ) -> HTTPAnswer {
-        var json = JSONWriter(capacity: 32 + places.count * 160)
+    /// 201 of `POST /v1/events`: one result a line.
+    package static func many(_ answer: PublishAnswer) -> HTTPAnswer {
+        let events = answer.events
+        var json = JSONWriter(capacity: 32 + events.count * 160)
         json.raw(#"{"results":["#)
-        for (line, place) in places.enumerated() {
+        for (line, event) in events.enumerated() {
             if line > 0 { json.raw(",") }
-            let receipt = receipts[place.part]
-            let offset = receipt.first + Offset(place.index)
             json.raw(#"{"topic":"#)
-            json.string(receipt.topic.text)
+            json.string(event.topic.text)
             json.raw(#","offset":"#)
-            json.integer(offset)
+            json.integer(event.cursor.offset)
             json.raw(#","cursor":"#)
-            json.string(Cursor(epoch: receipt.epoch, offset: offset).description)
+            json.string(event.cursor.description)
             json.raw(#","time":"#)
-            json.time(receipt.time)
+            json.time(event.time)
             json.raw(#","repeated":"#)
-            json.boolean(receipt.isRepeat || place.repeatsLine)
+            json.boolean(event.isRepeat)
             json.raw("}")
         }
         json.raw("]}")

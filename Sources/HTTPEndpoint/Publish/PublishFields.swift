@@ -1,6 +1,6 @@
 package import EventModel
-internal import SessionProtocol
 package import NIOHTTP1
+internal import Publishing
 
 /// The header fields that mean something for a publish, found in one pass.
 package struct PublishFields: Sendable {
@@ -71,6 +71,18 @@ package struct PublishFields: Sendable {
         return try MediaType(contentType, offered: offered)
     }
 
+    /// - Throws: `invalid_request` for a field that speaks of one topic, or one event.
+    func refuseThoseOfOneTopic() throws(BrokerError) {
+        let wrong = [
+            (ifMatch, "If-Match"), (ifNoneMatch, "If-None-Match"), (eventID, "Sluice-Event-Id"),
+            (key, "Sluice-Key"),
+        ]
+        guard let (_, name) = wrong.first(where: { $0.0 != nil }) else { return }
+        throw BrokerError(
+            .invalidRequest, "\(name) does not fit a request for many topics.",
+            remedy: "Publish to one topic, or say it in the lines.", at: InputPlace(field: name))
+    }
+
     /// What the publisher expects of the topic's head.
     ///
     /// - Throws: `invalid_request` for conditions that are not of doc:HTTP.
@@ -99,14 +111,6 @@ package struct PublishFields: Sendable {
         }
         return .head(cursor)
     }
-}
-
-/// A condition on the topic's head.
-package enum HeadCondition: Hashable, Sendable {
-    /// `If-None-Match: *`.
-    case neverPublished
-    /// `If-Match: "<cursor>"`.
-    case head(Cursor)
 }
 
 extension String {

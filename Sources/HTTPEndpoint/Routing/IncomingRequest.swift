@@ -1,4 +1,4 @@
-package import AccessControl
+package import EventModel
 package import NIOCore
 package import NIOHTTP1
 package import Transport
@@ -26,14 +26,5 @@ package struct IncomingRequest: Sendable {
         self.identity = identity
         self.answer = answer
         self.stream = stream
-    }
-
-    /// Runs `body` on the connection's event loop, at once if that is where we are.
-    func onLoop(_ body: @escaping @Sendable () -> Void) {
-        if connection.eventLoop.inEventLoop {
-            body()
-        } else {
-            connection.eventLoop.execute(body)
-        }
     }
 }

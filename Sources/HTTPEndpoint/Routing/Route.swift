@@ -1,3 +1,4 @@
+internal import AccessControl
 internal import EventModel
 internal import NIOHTTP1
 internal import Transport
@@ -33,8 +34,13 @@ struct Route: Sendable {
     enum Access: Sendable {
         /// Health and the catalogue of errors, also while the node drains.
         case everybody
-        /// Whoever has a token.
+        /// Whoever has a token; what else it needs is asked where it is used: by `Publishing`, and
+        /// at the start of a subscription.
         case bearer
+        /// Whoever may read the topic in the path.
+        case reader
+        /// Whoever may manage the topic in the path.
+        case manager
     }
 
     enum WebSocket: Sendable {
@@ -71,9 +77,11 @@ struct RouteRequest: Sendable {
 
     var headers: HTTPHeaders { incoming.head.headers }
 
-    /// Checks what the route says of the query, the body's and the answer's media type.
+    /// Checks what the route says of the query, the body's and the answer's media type, and of the
+    /// sender's rights.
     ///
-    /// - Throws: `unknown_field`, `invalid_request`, `unsupported_media_type`, `not_acceptable`.
+    /// - Throws: `unknown_field`, `invalid_request`, `unsupported_media_type`, `not_acceptable`,
+    ///   `invalid_topic`, `forbidden`.
     init(
         _ incoming: IncomingRequest, to route: Route, _ parameters: [Substring]
     ) throws(BrokerError) {
@@ -89,6 +97,12 @@ struct RouteRequest: Sendable {
             ? .json
             : try .preferred(
                 by: incoming.head.headers[canonicalForm: "accept"], among: route.answers)
+        let permission = Permission(of: incoming.identity)
+        switch route.access {
+        case .everybody, .bearer: break
+        case .reader: try permission.checkRead(topic())
+        case .manager: try permission.checkManage(topic())
+        }
     }
 
     /// The `{topic}` of the path.

@@ -138,8 +138,6 @@ extension RouteTable.Found {
     /// A refusal as the route words it: publishes are told that nothing is in the log.
     func worded(_ refusal: BrokerError) -> BrokerError {
         guard case .route(let route, _) = self, route.isPublish else { return refusal }
-        var refusal = refusal
-        refusal.committed = .no
-        return refusal
+        return refusal.ofPublish
     }
 }

@@ -18,10 +18,11 @@ struct TopicRoutes: Sendable {
                 query: ["match", "limit", "after"], action: .answer(list)),
             Route(
                 method: .GET, path: "/v1/topics/{topic}",
-                summary: "Describes a topic: settings, ends, size.", action: .answer(describe)),
+                summary: "Describes a topic: settings, ends, size.", access: .reader,
+                action: .answer(describe)),
             Route(
                 method: .PUT, path: "/v1/topics/{topic}", summary: "Creates a topic.",
-                bodies: [.json], action: .answer(create)),
+                access: .manager, bodies: [.json], action: .answer(create)),
         ]
     }
 
@@ -63,11 +64,6 @@ struct TopicRoutes: Sendable {
         _ request: RouteRequest
     ) async throws -> HTTPAnswer {
         let topic = try request.topic()
-        guard !topic.isReserved else {
-            throw BrokerError(
-                .forbidden, "\(quoted(topic.text)) is reserved: only the broker creates it.",
-                remedy: "Use a name that does not begin with 'sluice.'.")
-        }
         let mustBeNew = try Self.mustBeNew(request)
         let settings = try TopicSettingsDocument.decode(
             Array(request.incoming.body.readableBytesView), topic: topic, limits: limits)

@@ -3,6 +3,7 @@ internal import Delivery
 internal import EventModel
 internal import FanOut
 internal import NIOCore
+internal import Publishing
 internal import SessionProtocol
 internal import Transport
 
@@ -12,8 +13,7 @@ final class SessionHandler: MessageHandler {
     private var conversation: SessionConversation
     /// `nil` once the connection is over.
     private var connection: SubscriberConnection?
-    private var publisher: SessionPublisher?
-    private(set) var tokenID: String?
+    private var identity: Identity?
 
     /// Makes the session; `admission` is what the upgrade's own credentials came to.
     init(
@@ -21,7 +21,7 @@ final class SessionHandler: MessageHandler {
     ) {
         self.services = services
         self.connection = connection
-        tokenID = admission.identity?.tokenID
+        identity = admission.identity
         conversation = SessionConversation(
             terms: services.terms, session: services.makeSessionName(),
             identity: admission.identity?.tokenID, expires: admission.identity?.expires,
@@ -71,10 +71,11 @@ final class SessionHandler: MessageHandler {
 
     var messageBytesMax: Int { conversation.messageBytesMax }
 
+    var tokenID: String? { identity?.tokenID }
+
     func closed() {
         conversation.connectionClosed()
         connection = nil
-        publisher = nil
     }
 
     private func decide(
@@ -92,7 +93,7 @@ final class SessionHandler: MessageHandler {
             case .authenticate(let token): authenticate(token)
             case .subscribe(let request): subscribe(request)
             case .unsubscribe(let id): unsubscribe(id)
-            case .publish(let request): publish(request)
+            case .publish(let message): publish(message)
             case .close(let code, let reason): connection?.close(code.rawValue, reason: reason)
             }
         }
@@ -117,7 +118,7 @@ final class SessionHandler: MessageHandler {
         switch result {
         case .success(let identity):
             // The session refuses another identity than its first (doc:Session, Credentials).
-            tokenID = tokenID ?? identity.tokenID
+            self.identity = self.identity ?? identity
             decide {
                 $0.authenticated(
                     identity: identity.tokenID, expires: identity.expires, now: $1, into: &$2)
@@ -130,20 +131,25 @@ final class SessionHandler: MessageHandler {
     // MARK: Subscriptions
 
     private func subscribe(_ request: SubscribeRequest) {
+        let question: StartOperation.Question
+        do throws(BrokerError) {
+            question = try StartOperation.Question(
+                patterns: request.patterns, from: request.from, cursors: request.cursors,
+                by: Permission(of: identity))
+        } catch {
+            return decide { $0.subscribeRefused(id: request.id, error, now: $1, into: &$2) }
+        }
         guard let connection,
-            let subscription = connection.outlet.makeSubscription(
-                id: request.id, patterns: request.patterns)
+            let subscription = connection.outlet.makeSubscription(id: request.id, of: question)
         else { return }
         let shard = connection.loop.shard
         shard.register(subscription)
-        let question = StartOperation.Question(
-            patterns: request.patterns, from: request.from, cursors: request.cursors)
         let operation = StartOperation(
             question, loop: connection.loop, log: services.log
         ) { [self] result in
             switch result {
             case .success(let starts):
-                subscribed(request, subscription, starts, gone: question.gone(beside: starts))
+                subscribed(request.id, subscription, starts, question)
             case .failure(let error):
                 shard.remove(subscription)
                 decide { $0.subscribeRefused(id: request.id, error, now: $1, into: &$2) }
@@ -153,16 +159,16 @@ final class SessionHandler: MessageHandler {
     }
 
     private func subscribed(
-        _ request: SubscribeRequest, _ subscription: Subscription, _ starts: [ReaderStart],
-        gone: [TopicName]
+        _ id: Int64, _ subscription: Subscription, _ starts: [ReaderStart],
+        _ question: StartOperation.Question
     ) {
-        let message = BrokerMessage.Subscribed(id: request, starts: starts)
+        let message = BrokerMessage.Subscribed(id: id, question, starts: starts)
         decide { $0.subscribed(message, now: $1, into: &$2) }
         // The client may have unsubscribed meanwhile, or gone.
         guard let connection, conversation.isOpen, connection.outlet.has(subscription) else {
             return
         }
-        connection.loop.shard.join(subscription, starts, gone: gone)
+        connection.loop.shard.join(subscription, starts, gone: question.gone(beside: starts))
     }
 
     private func unsubscribe(_ id: Int64) {
@@ -174,16 +180,13 @@ final class SessionHandler: MessageHandler {
 
     // MARK: Publishing
 
-    private func publish(_ request: PublishRequest) {
+    private func publish(_ message: PublishMessage) {
         guard let connection else { return }
-        let publisher =
-            self.publisher
-            ?? SessionPublisher(
-                log: services.log, createsTopics: services.createsTopics,
-                eventLoop: connection.info.eventLoop
-            ) { [weak self] id, result in self?.published(id, result) }
-        self.publisher = publisher
-        publisher.publish(request, by: tokenID ?? "")
+        let id = message.id
+        let bound = NIOLoopBound(self, eventLoop: connection.info.eventLoop)
+        services.publisher.publish(PublishRequest(message), by: identity) { result in
+            bound.eventLoop.execute { bound.value.published(id, result.map(\.whole)) }
+        }
     }
 
     private func published(_ id: Int64, _ result: Result<AppendReceipt, BrokerError>) {
@@ -201,18 +204,18 @@ final class SessionHandler: MessageHandler {
 extension BrokerMessage.Subscribed {
     /// Where the client stands in each exact topic: at its own cursor, verbatim, or before its
     /// start (doc:Session).
-    init(id request: SubscribeRequest, starts: [ReaderStart]) {
+    init(id: Int64, _ question: StartOperation.Question, starts: [ReaderStart]) {
         let found = Dictionary(starts.map { ($0.feed.topic, $0) }) { first, _ in first }
-        let topics = request.patterns.compactMap(\.exactName).map { name in
+        let topics = question.patterns.compactMap(\.exactName).map { name in
             let start = found[name]
-            var own = request.cursors[name]
-            if own == nil, case .after(let cursor) = request.from { own = cursor }
+            var own = question.cursors[name]
+            if own == nil, case .after(let cursor) = question.from { own = cursor }
             let cursor = own ?? start.map { Cursor(epoch: $0.feed.epoch, offset: $0.cursor) }
             let position = start?.feed.position
             return Topic(
                 topic: name, cursor: start == nil && own == nil ? nil : cursor,
                 earliest: position?.earliest ?? 1, latest: position?.latest ?? 0)
         }
-        self.init(id: request.id, topics: topics)
+        self.init(id: id, topics: topics)
     }
 }

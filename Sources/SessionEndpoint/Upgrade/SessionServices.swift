@@ -1,6 +1,7 @@
 package import AccessControl
 package import Delivery
 package import EventModel
+package import Publishing
 package import SessionProtocol
 
 /// What all sessions and streams of a node use.
@@ -12,25 +13,20 @@ package struct SessionServices: Sendable {
     package let authenticate: Authenticate?
     /// Pages of these origins may connect, beside those of the broker's own host; `*` for all.
     package let origins: [String]
-    /// Whether publishing may create topics.
-    package let createsTopics: Bool
+    package let publisher: Publisher
     /// Names a session, like `s_8f3k`.
     package let makeSessionName: @Sendable () -> String
 
-    /// Checks a token; answers once, on any thread.
-    package typealias Authenticate =
-        @Sendable (String, @escaping @Sendable (Result<Identity, BrokerError>) -> Void) -> Void
-
     package init(
         log: any EventLog, hub: DeliveryHub, terms: SessionTerms, authenticate: Authenticate?,
-        origins: [String], createsTopics: Bool, makeSessionName: @escaping @Sendable () -> String
+        origins: [String], publisher: Publisher, makeSessionName: @escaping @Sendable () -> String
     ) {
         self.log = log
         self.hub = hub
         self.terms = terms
         self.authenticate = authenticate
         self.origins = origins
-        self.createsTopics = createsTopics
+        self.publisher = publisher
         self.makeSessionName = makeSessionName
     }
 }

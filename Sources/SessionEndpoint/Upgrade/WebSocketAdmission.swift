@@ -87,8 +87,8 @@ package struct WebSocketAdmission: Sendable {
                     return reply(.stream(session(accepted, .refused(error), connection)))
                 }
                 TopicStart.fix(
-                    topic, query.from, on: services.hub.loop(connection.loopIndex),
-                    log: services.log
+                    topic, query.from, by: Permission(of: identity),
+                    on: services.hub.loop(connection.loopIndex), log: services.log
                 ) { result in
                     switch result {
                     case .success(let start):

@@ -16,7 +16,7 @@ package struct SessionConversation: Sendable {
         case unsubscribe(id: Int64)
         /// Answer with `published` or `publishRefused`. Those to one topic are appended in this
         /// order.
-        case publish(PublishRequest)
+        case publish(PublishMessage)
         /// The close handshake begins; the reason is the code's name.
         case close(CloseCode, reason: String)
     }
@@ -311,7 +311,7 @@ extension SessionConversation {
     }
 
     private mutating func publish(
-        _ request: PublishRequest, into actions: inout [Action]
+        _ message: PublishMessage, into actions: inout [Action]
     ) throws(BrokerError) {
         guard publishing.count < terms.limits.publishesInFlightMax else {
             throw BrokerError(
@@ -319,12 +319,12 @@ extension SessionConversation {
                 "\(publishing.count) publishes of the session wait for their outcome.",
                 remedy: "Wait for answers before sending more.")
         }
-        guard publishing.insert(request.id).inserted else {
+        guard publishing.insert(message.id).inserted else {
             throw BrokerError(
-                .invalidRequest, "Publish \(request.id) is not answered yet.",
+                .invalidRequest, "Publish \(message.id) is not answered yet.",
                 remedy: "Use another id.", at: InputPlace(field: "id"))
         }
-        actions.append(.publish(request))
+        actions.append(.publish(message))
     }
 
     /// Tells the client of its fault, and ends the session when there are too many of them.

@@ -127,7 +127,8 @@ private struct BrokerMessageDecoder {
         return ErrorMessage(
             id: try id(), to: try fields.string("to"), code: try text("code"),
             message: try text("message"), remedy: try fields.string("remedy") ?? "",
-            retryAfter: try milliseconds("retry_after_ms"), at: place)
+            retryAfter: try milliseconds("retry_after_ms"), at: place,
+            cursor: try fields.string("cursor").flatMap { Cursor($0) })
     }
 
     private func closing() throws(BrokerError) -> BrokerMessage.Closing {

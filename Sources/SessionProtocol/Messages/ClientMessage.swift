@@ -9,7 +9,7 @@ package enum ClientMessage: Hashable, Sendable {
     case cursors(id: Int64, [TopicName: Cursor])
     case unsubscribe(id: Int64)
     case credit(id: Int64, events: Int64)
-    case publish(PublishRequest)
+    case publish(PublishMessage)
     /// On the single-topic stream without `id`.
     case ping(id: Int64?)
 }
@@ -20,7 +20,7 @@ extension ClientMessage {
         switch self {
         case .auth(_, let id), .ping(let id): id
         case .subscribe(let request): request.id
-        case .publish(let request): request.id
+        case .publish(let message): message.id
         case .unsubscribe(let id), .credit(let id, _), .cursors(let id, _): id
         }
     }
@@ -71,7 +71,7 @@ package struct SubscribeRequest: Hashable, Sendable {
 }
 
 /// An event to append.
-package struct PublishRequest: Hashable, Sendable {
+package struct PublishMessage: Hashable, Sendable {
     package var id: Int64
     package var topic: TopicName
     package var event: NewEvent

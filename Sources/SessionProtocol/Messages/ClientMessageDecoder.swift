@@ -176,17 +176,17 @@ private struct ClientMessageDecoder {
         return cursors
     }
 
-    private func publish() throws(BrokerError) -> PublishRequest {
+    private func publish() throws(BrokerError) -> PublishMessage {
         let id = try requiredID()
         let topic = try fields.topic()
-        var request = PublishRequest(id: id, topic: topic, event: try fields.event(limits))
+        var message = PublishMessage(id: id, topic: topic, event: try fields.event(limits))
         if let range = fields.value("if_head") {
             let text = try fields.string(at: range, field: "if_head")
             guard let cursor = Cursor(text) else {
                 throw fields.wrong("if_head", "is \(quoted(text)), which is no cursor", at: range)
             }
-            request.ifHead = cursor
+            message.ifHead = cursor
         }
-        return request
+        return message
     }
 }

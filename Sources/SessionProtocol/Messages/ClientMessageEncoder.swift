@@ -22,7 +22,7 @@ extension ClientMessage {
             json.raw(#"{"type":"credit""#)
             json.member("id", id)
             json.member("events", events)
-        case .publish(let request): request.encode(to: &json)
+        case .publish(let message): message.encode(to: &json)
         case .ping(let id):
             json.raw(#"{"type":"ping""#)
             json.member("id", id)
@@ -54,7 +54,7 @@ extension SubscribeRequest {
     }
 }
 
-extension PublishRequest {
+extension PublishMessage {
     fileprivate func encode(to json: inout JSONWriter) {
         json.raw(#"{"type":"publish""#)
         json.member("id", id)

@@ -13,16 +13,18 @@ package struct ErrorMessage: Hashable, Sendable {
     /// There if and only if trying again can help.
     package var retryAfter: Duration?
     package var at: InputPlace?
+    /// The topic's head, with `head_moved`.
+    package var cursor: Cursor?
 
     package init(_ error: BrokerError, id: Int64? = nil, to: String? = nil) {
         self.init(
             id: id, to: to, code: error.code.rawValue, message: error.message, remedy: error.remedy,
-            retryAfter: error.retryAfter, at: error.at)
+            retryAfter: error.retryAfter, at: error.at, cursor: error.head)
     }
 
     init(
         id: Int64?, to: String?, code: String, message: String, remedy: String,
-        retryAfter: Duration?, at: InputPlace?
+        retryAfter: Duration?, at: InputPlace?, cursor: Cursor?
     ) {
         self.id = id
         self.to = to
@@ -31,6 +33,7 @@ package struct ErrorMessage: Hashable, Sendable {
         self.remedy = remedy
         self.retryAfter = retryAfter
         self.at = at
+        self.cursor = cursor
     }
 
     /// The error as a value to throw; a code that this program does not know becomes `internal`.
@@ -38,6 +41,7 @@ package struct ErrorMessage: Hashable, Sendable {
         var error = BrokerError(
             ErrorCode(rawValue: code) ?? .internal, message, remedy: remedy, at: at)
         error.retryAfter = retryAfter
+        error.head = cursor
         return error
     }
 
@@ -49,6 +53,7 @@ package struct ErrorMessage: Hashable, Sendable {
         json.member("message", message)
         json.member("remedy", remedy)
         json.member("retry_after_ms", milliseconds: retryAfter)
+        json.member("cursor", cursor?.description)
         guard let at else { return }
         // The place's members all begin with a comma, so the first of them is written by hand.
         var place = JSONWriter()

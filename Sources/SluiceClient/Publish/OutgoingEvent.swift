@@ -1,5 +1,4 @@
 internal import EventModel
-internal import SessionProtocol
 
 /// An event to publish: one JSON text for one topic.
 public struct OutgoingEvent: Equatable, Sendable {
@@ -33,8 +32,9 @@ public struct OutgoingEvent: Equatable, Sendable {
     /// - Throws: `invalid_topic`, `forbidden` (a reserved topic), `invalid_json`, `invalid_utf8`,
     ///   `invalid_request` or `unknown_field` (an attribute twice).
     package func checked() throws(SluiceError) -> OutgoingEvent {
-        do {
-            try EventValidation.checkPublishable(TopicName(topic))
+        do throws(BrokerError) {
+            let name = try TopicName(topic)
+            if name.isReserved { throw BrokerError.reserved(name) }
             if let key { try EventValidation.checkKey(key) }
             if let eventID { try EventValidation.checkEventID(eventID) }
             var event = self

@@ -27,15 +27,12 @@ package struct ConnectionInfo: Sendable {
     package let eventLoop: any EventLoop
     /// The event loop's number, from 0 in the order of the server's group.
     package let loopIndex: Int
-    /// The order of what the connection asks for.
-    package let order: NIOLoopBoundBox<ConnectionOrder>
 
     package init(remoteAddress: String, isTLS: Bool, eventLoop: any EventLoop, loopIndex: Int) {
         self.remoteAddress = remoteAddress
         self.isTLS = isTLS
         self.eventLoop = eventLoop
         self.loopIndex = loopIndex
-        order = .makeBoxSendingValue(ConnectionOrder(), eventLoop: eventLoop)
     }
 }
 

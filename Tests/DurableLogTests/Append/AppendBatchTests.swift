@@ -109,7 +109,6 @@ import Testing
             brief(deal) == [["head_moved"], ["idempotency_conflict"], ["unknown one"], ["1-1"]])
         guard case .failed(let error) = deal.outcomes[0] else { return }
         #expect(error.head?.description == "incarnate17-41")
-        #expect(error.committed == .no)
     }
 
     @Test func `knows a topic that is gone by its absence`() throws {

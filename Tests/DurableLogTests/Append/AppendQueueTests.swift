@@ -14,13 +14,14 @@ import Testing
     }
 
     func pending(
-        _ topics: TopicName..., events: Int = 1, bytes: Int = 1, publisher: String = ""
+        _ topics: TopicName..., events: Int = 1, bytes: Int = 1, publisher: String? = nil
     ) -> PendingAppend {
         let text = String(repeating: "1", count: bytes)
         let parts = topics.map {
             AppendRequest.Part.fixture($0, Array(repeating: text, count: events))
         }
-        return PendingAppend(AppendRequest(parts: parts, publisher: publisher)) { _ in }
+        let identity = publisher.map { Identity(tokenID: $0, name: $0, expires: nil) }
+        return PendingAppend(AppendRequest(parts: parts, publisher: identity)) { _ in }
     }
 
     func names(_ batch: [PendingAppend]) -> [String] {
@@ -105,7 +106,6 @@ import Testing
         let error = #expect(throws: BrokerError.self) { try queue.enqueue(pending(one)) }
         #expect(error?.code == .publisherOverloaded)
         #expect(error?.retryAfter != nil)
-        #expect(error?.committed == .no)
         #expect(queue.eventCount == 8)
     }
 
@@ -146,5 +146,28 @@ import Testing
         #expect(queue.takeAll().map(\.eventCount) == [1, 2])
         #expect(queue.isEmpty)
         #expect(queue.takeBatch().isEmpty)
+    }
+}
+
+@Suite("The reply to a request that was refused") struct AppendReplyTests {
+    @Test(
+        arguments: [
+            (ErrorCode.rateLimited, nil, Commitment.no), (.headMoved, nil, .no),
+            (.outcomeUnknown, .unknown, .unknown),
+        ] as [(ErrorCode, Commitment?, Commitment)])
+    func `says that nothing is in the log, unless nobody knows`(
+        code: ErrorCode, known: Commitment?, told: Commitment
+    ) async throws {
+        var error = BrokerError(code, "No.")
+        error.committed = known
+        let refusal = error
+        let result = await withCheckedContinuation { continuation in
+            let pending = PendingAppend(AppendRequest(parts: [])) {
+                continuation.resume(returning: $0)
+            }
+            AppendReply(pending: pending, result: .failure(refusal)).send()
+        }
+        guard case .failure(let answer) = result else { throw refusal }
+        #expect(answer.committed == told)
     }
 }

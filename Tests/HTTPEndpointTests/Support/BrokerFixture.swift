@@ -6,6 +6,7 @@ import MemoryLog
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import Publishing
 import SessionProtocol
 import Synchronization
 import Transport
@@ -115,10 +116,11 @@ extension HTTPBroker {
         limits: Limits = Limits()
     ) -> HTTPBroker {
         HTTPBroker(
-            log: log, hub: hub ?? noHub,
+            log: log, publisher: Publisher(log: log, createsTopics: true, sha256: fakeDigest),
+            hub: hub ?? noHub,
             terms: SessionTerms(node: "n", version: "0", limits: limits),
             authenticate: authenticate, upgrades: RefusingUpgrades(), limits: limits,
-            sha256: fakeDigest, now: { Timestamp(microseconds: 1_000_000_000) },
+            now: { Timestamp(microseconds: 1_000_000_000) },
             requestID: { "r_1" }, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 

@@ -59,23 +59,26 @@ final class HeldSink: LogSink {
     }
 }
 
-/// A log in memory that holds back what became of cursors, and tells what it is asked.
+/// A log in memory that holds back what became of cursors and of appends, and tells what it is asked.
 struct ObservedLog: EventLog {
     private let log: MemoryLog
     private let held: HeldQuestions
+    /// `nil`: appends are answered at once.
+    private let heldAppends: HeldQuestions?
     private let appending: @Sendable (AppendRequest) -> Void
     private let following: @Sendable () -> Void
     private let knowsTopics: Bool
 
     /// `knowsTopics`: Otherwise no pattern matches one that exists already.
     init(
-        _ log: MemoryLog, _ held: HeldQuestions = HeldQuestions(),
+        _ log: MemoryLog, _ held: HeldQuestions = HeldQuestions(), appends: HeldQuestions? = nil,
         appending: @escaping @Sendable (AppendRequest) -> Void = { _ in },
         following: @escaping @Sendable () -> Void = {}, knowsTopics: Bool = true
     ) {
         self.log = log
         self.knowsTopics = knowsTopics
         self.held = held
+        heldAppends = appends
         self.appending = appending
         self.following = following
     }
@@ -91,7 +94,10 @@ struct ObservedLog: EventLog {
 
     func append(_ request: AppendRequest, completion: @escaping AppendCompletion) {
         appending(request)
-        log.append(request, completion: completion)
+        log.append(request) { [heldAppends] result in
+            guard let heldAppends else { return completion(result) }
+            heldAppends.hold { completion(result) }
+        }
     }
 
     func follow(

@@ -6,6 +6,8 @@ import MemoryLog
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import OpenSSLBridge
+import Publishing
 import SessionProtocol
 import Synchronization
 import Transport
@@ -27,7 +29,7 @@ final class TestNode: Sendable {
     init(
         limits: Limits = Limits(), loops: Int = 1, faultsPerMinuteMax: Int = 100,
         wrapping wrap: (MemoryLog) -> any EventLog = { $0 },
-        authenticate: SessionServices.Authenticate? = nil
+        authenticate: Authenticate? = nil
     ) throws {
         var limits = limits
         limits.faultsPerMinuteMax = faultsPerMinuteMax
@@ -41,7 +43,9 @@ final class TestNode: Sendable {
         let endpoint = WebSocketAdmission(
             SessionServices(
                 log: log, hub: hub, terms: terms, authenticate: authenticate, origins: [],
-                createsTopics: true, makeSessionName: { "s_1" }),
+                publisher: Publisher(
+                    log: log, createsTopics: true, sha256: { Digest.sha256($0) }),
+                makeSessionName: { "s_1" }),
             refusal: { error, _, headers in
                 HTTPAnswer(
                     status: HTTPResponseStatus(statusCode: error.code.httpStatus), headers: headers,

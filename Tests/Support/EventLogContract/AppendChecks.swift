@@ -107,6 +107,21 @@ extension EventLogContract {
             request.parts[0].expectedEpoch = epoch
             #expect(await log.append(request).brief == ["2-2"])
         },
+        EventLogContract("keeps the order of the calls behind a head that has to be checked") {
+            log, _ in
+            let topic = try TopicName("contract.head.order")
+            let epoch = try await log.append(["1"], to: topic).get()[0].epoch
+            var checked = AppendRequest.fixture(topic, ["2"], head: 1)
+            checked.parts[0].expectedEpoch = Epoch("zzzzzzzzzz\(epoch.text.dropFirst(10))")
+            let (answers, answer) = AsyncStream.makeStream(of: String.self)
+            for request in [checked, .fixture(topic, ["3"]), .fixture(topic, ["4"])] {
+                log.append(request) { answer.yield($0.brief[0]) }
+            }
+            var told: [String] = []
+            for await brief in answers.prefix(3) { told.append(brief) }
+            #expect(told == ["head_moved", "2-2", "3-3"])
+            #expect(try await log.allEvents(of: topic).map(\.text) == ["1", "3", "4"])
+        },
         EventLogContract("refuses an event that is larger than its topic takes") { log, _ in
             let topic = try TopicName("contract.bytes.max")
             var settings = TopicSettings()

@@ -51,16 +51,14 @@ package final class MemoryLog: EventLog {
     }
 
     private func fail(_ completion: @escaping AppendCompletion, _ error: BrokerError) {
-        queue.async { completion(.failure(error)) }
+        queue.async { completion(.failure(error.ofPublish)) }
     }
 
     private func create(_ request: AppendRequest, _ state: inout State) throws(BrokerError) {
         for part in request.parts where state.topics[part.topic] == nil {
             guard request.createsTopics, createsTopics else {
-                var error = BrokerError(
+                throw BrokerError(
                     .topicNotFound, "There is no topic \(quoted(part.topic.text)).")
-                error.committed = .no
-                throw error
             }
             add(part.topic, TopicSettings(), &state)
         }
@@ -139,9 +137,7 @@ package final class MemoryLog: EventLog {
     package var isReady: Bool { state.withLock { $0.isAvailable } }
 
     static var unavailable: BrokerError {
-        var error = BrokerError(.databaseUnavailable, "The log is switched off.")
-        error.committed = .no
-        return error
+        BrokerError(.databaseUnavailable, "The log is switched off.")
     }
 
     private final class Steps: Sendable {

@@ -39,9 +39,7 @@ struct MemoryTopic {
             throw headMoved(part, epoch, expected)
         }
         if let most = settings.eventBytesMax, part.events.contains(where: { $0.byteCount > most }) {
-            var error = BrokerError(.eventTooLarge, "An event has over \(most) bytes.")
-            error.committed = .no
-            throw error
+            throw BrokerError(.eventTooLarge, "An event has over \(most) bytes.")
         }
         let time = max(now, events.last?.time ?? now)
         let first = latest + 1
@@ -93,10 +91,8 @@ struct MemoryTopic {
     }
 
     private static func conflict(_ part: AppendRequest.Part) -> BrokerError {
-        var error = BrokerError(
+        BrokerError(
             .idempotencyConflict, "A key of topic \(part.topic) was used with another body.")
-        error.committed = .no
-        return error
     }
 
     func headMoved(
@@ -104,7 +100,6 @@ struct MemoryTopic {
     ) -> BrokerError {
         var error = BrokerError(
             .headMoved, "The head of topic \(part.topic) is \(latest), not \(expected).")
-        error.committed = .no
         error.head = Cursor(epoch: epoch, offset: latest)
         return error
     }

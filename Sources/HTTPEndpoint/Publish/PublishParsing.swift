@@ -1,30 +1,22 @@
 package import EventModel
-internal import SessionProtocol
+package import Publishing
 
-/// Makes digests; OpenSSL's in the broker.
-package typealias SHA256 = @Sendable ([UInt8]) -> [UInt8]
-
-/// `POST /v1/topics/{topic}/events`, understood: what to append, and on what condition.
-package struct PublishRequest: Sendable {
-    package var append: AppendRequest
-    package var condition: HeadCondition?
-
+extension PublishRequest {
+    /// `POST /v1/topics/{topic}/events`, understood.
+    ///
     /// - Throws: What is wrong with the request, with the place; nothing is to be appended then.
     package init(
-        topic: TopicName, fields: PublishFields, body: [UInt8], limits: Limits, sha256: SHA256
+        to topic: TopicName, fields: PublishFields, body: [UInt8], limits: Limits
     ) throws(BrokerError) {
-        try EventValidation.checkPublishable(topic)
         let type = try fields.mediaType(offered: [.json, .ndjson])
-        condition = try fields.condition()
+        let condition = try fields.condition()
         var events: [NewEvent]
-        var idempotency: IdempotencyKey?
         switch type {
         case .json:
             var event = try PublishBody.single(body, limits: limits)
             event.eventID = fields.eventID
             event.key = fields.key
             try EventValidation.checkSize(event, limits: limits)
-            idempotency = IdempotencyKey(event: event, sha256: sha256)
             events = [event]
         case .ndjson:
             guard fields.eventID == nil else {
@@ -41,14 +33,17 @@ package struct PublishRequest: Sendable {
                 }
             }
         }
-        if let key = fields.idempotencyKey {
-            idempotency = .request(
-                key, events: events.lazy.map { (topic: nil, event: $0) }, sha256: sha256)
-        }
-        append = AppendRequest(parts: [
-            .init(
-                topic: topic, events: events,
-                expectedHead: condition == .neverPublished ? 0 : nil, idempotency: idempotency)
-        ])
+        self.init(.toOne(topic, events, on: condition), idempotencyKey: fields.idempotencyKey)
+    }
+
+    /// `POST /v1/events`, understood.
+    ///
+    /// - Throws: What is wrong with the request, with the line; nothing is to be appended then.
+    package init(fields: PublishFields, body: [UInt8], limits: Limits) throws(BrokerError) {
+        _ = try fields.mediaType(offered: [.ndjson])
+        try fields.refuseThoseOfOneTopic()
+        self.init(
+            .toMany(try PublishBody.multi(body, limits: limits)),
+            idempotencyKey: fields.idempotencyKey)
     }
 }

@@ -17,7 +17,7 @@ package enum PublishBody {
     ///   body is valid.
     package static func lines(_ bytes: [UInt8], limits: Limits) throws(BrokerError) -> [NewEvent] {
         var events: [NewEvent] = []
-        try forEachLine(of: bytes, limits: limits) { (range) throws(BrokerError) in
+        try forEachLine(of: bytes, limits: limits) { (range, _) throws(BrokerError) in
             var scanner = JSONScanner(bytes, in: range)
             let event = NewEvent(data: Array(bytes[try scanner.wholeText()]))
             try EventValidation.checkSize(event, limits: limits)
@@ -32,43 +32,25 @@ package enum PublishBody {
     /// - Throws: As `lines`; unknown and duplicate fields are refused by name.
     package static func multi(
         _ bytes: [UInt8], limits: Limits
-    ) throws(BrokerError) -> [(TopicName, NewEvent)] {
-        var events: [(TopicName, NewEvent)] = []
-        try forEachLine(of: bytes, limits: limits) { (range) throws(BrokerError) in
+    ) throws(BrokerError) -> [AddressedEvent] {
+        var events: [AddressedEvent] = []
+        try forEachLine(of: bytes, limits: limits) { (range, line) throws(BrokerError) in
             var fields = ObjectReader(bytes)
             try fields.read(in: range, membersMax: 16)
             try fields.refuseFields(except: ["topic", "data", "key", "event_id", "attributes"])
-            events.append((try fields.topic(), try fields.event(limits)))
+            let topic = try fields.topic()
+            let place = InputPlace(
+                byte: fields.value("topic")?.lowerBound, line: line, field: "topic")
+            events.append(
+                AddressedEvent(topic: topic, event: try fields.event(limits), place: place))
         }
         return events
     }
 
-    /// One line of `POST /v1/events`, with its line feed; `nil` if `data` holds a line feed itself.
-    ///
-    /// Such an event keeps its bytes only as a body of its own.
-    package static func line(topic: TopicName, event: NewEvent) -> [UInt8]? {
-        let newline = UInt8(ascii: "\n")
-        guard !event.data.contains(newline), !(event.attributes ?? []).contains(newline) else {
-            return nil
-        }
-        var json = JSONWriter(capacity: 64 + event.byteCount)
-        json.raw(#"{"topic":"#)
-        json.string(topic.text)
-        json.member("key", event.key)
-        json.member("event_id", event.eventID)
-        if let attributes = event.attributes {
-            json.raw(#","attributes":"#)
-            json.raw(attributes)
-        }
-        json.raw(#","data":"#)
-        json.raw(event.data)
-        json.raw("}\n")
-        return json.bytes
-    }
-
-    /// Calls `body` with the range of each line that is not blank, and places its errors.
+    /// Calls `body` with the range and number of each line that is not blank, and places its errors.
     private static func forEachLine(
-        of bytes: [UInt8], limits: Limits, _ body: (Range<Int>) throws(BrokerError) -> Void
+        of bytes: [UInt8], limits: Limits,
+        _ body: (Range<Int>, _ line: Int) throws(BrokerError) -> Void
     ) throws(BrokerError) {
         var start = 0
         var line = 0
@@ -85,7 +67,7 @@ package enum PublishBody {
                             .bodyTooLarge, "The body has over \(limits.bodyLinesMax) lines.",
                             at: InputPlace(byte: start))
                     }
-                    try body(start..<end)
+                    try body(start..<end, line)
                 } catch {
                     throw placed(error, line: line, start: start)
                 }

@@ -1,21 +1,15 @@
-import EventModel
-
 // The members that `publish` messages and the lines of `POST /v1/events` share.
 extension ObjectReader {
     /// The topic to publish to.
-    func topic() throws(BrokerError) -> TopicName {
+    package func topic() throws(BrokerError) -> TopicName {
         guard let range = value("topic") else { return try required(nil, "topic") }
-        do {
-            let topic = try TopicName(try string(at: range, field: "topic"))
-            try EventValidation.checkPublishable(topic)
-            return topic
-        } catch {
+        do { return try TopicName(try string(at: range, field: "topic")) } catch {
             throw placed(error, at: range, field: "topic")
         }
     }
 
     /// `data`, `key`, `event_id` and `attributes`, checked.
-    func event(_ limits: Limits) throws(BrokerError) -> NewEvent {
+    package func event(_ limits: Limits) throws(BrokerError) -> NewEvent {
         guard let data = value("data") else { return try required(nil, "data") }
         guard data.count <= limits.eventBytesMax else {
             throw BrokerError(

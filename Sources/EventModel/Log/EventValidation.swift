@@ -1,5 +1,3 @@
-package import EventModel
-
 /// What holds for every event, whichever way it comes (doc:CommonRules).
 package enum EventValidation {
     /// - Throws: `invalid_request` if it is not 1 to 500 bytes without NUL.
@@ -70,17 +68,6 @@ package enum EventValidation {
             throw BrokerError(
                 .eventTooLarge,
                 "The event has \(event.byteCount) bytes, over \(limits.eventBytesMax).")
-        }
-    }
-
-    /// Topics below `sluice.` belong to the broker (doc:CommonRules).
-    ///
-    /// - Throws: `forbidden`.
-    package static func checkPublishable(_ topic: TopicName) throws(BrokerError) {
-        guard !topic.isReserved else {
-            throw BrokerError(
-                .forbidden, "\(quoted(topic.text)) is reserved: only the broker publishes to it.",
-                remedy: "Use a name that does not begin with 'sluice.'.")
         }
     }
 }

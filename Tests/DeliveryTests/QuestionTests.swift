@@ -1,0 +1,44 @@
+import AccessControl
+import EventModel
+import Testing
+
+@testable import Delivery
+
+@Suite("A subscription's question") struct QuestionTests {
+    private func question(_ patterns: String..., cursors: String...) throws
+        -> StartOperation.Question
+    {
+        let cursor = try #require(Cursor("e-1"))
+        return try StartOperation.Question(
+            patterns: patterns.map { try TopicPattern($0) }, from: .latest,
+            cursors: Dictionary(
+                uniqueKeysWithValues: cursors.map { (try TopicName($0), cursor) }),
+            by: Permission(of: nil))
+    }
+
+    @Test func `is left whole for who may have all of it`() throws {
+        let question = try question("a.*", "b", cursors: "a.x", "b")
+        #expect(question.patterns.map(\.text) == ["a.*", "b"])
+        #expect(question.cursors.count == 2)
+    }
+
+    @Test func `is narrowed to what its sender may have, cursors too`() throws {
+        var question = try question("a.>", "b", "c.*", cursors: "a.x", "b", "c.x", "c.y")
+        let fewer = try TopicPattern("c.x")
+        try question.narrow { pattern in
+            switch pattern.text {
+            case "b": .none
+            case "c.*": .narrowed([fewer])
+            default: .all
+            }
+        }
+        #expect(question.patterns.map(\.text) == ["a.>", "c.x"])
+        #expect(question.cursors.keys.map(\.text).sorted() == ["a.x", "c.x"])
+    }
+
+    @Test func `is refused when nothing is left`() throws {
+        var question = try question("a", "b")
+        let error = #expect(throws: BrokerError.self) { try question.narrow { _ in .none } }
+        #expect(error?.code == .forbidden)
+    }
+}
