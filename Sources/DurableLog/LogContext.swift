@@ -22,6 +22,7 @@ final class LogContext: Sendable {
     let logger: Logger
     let incarnation = LogIncarnation()
     let catalog = Catalog()
+    let appendedTopics = AppendedTopics()
 
     init(
         configuration: PostgresConfiguration, listenConninfo: String?, limits: Limits,

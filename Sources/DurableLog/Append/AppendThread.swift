@@ -147,6 +147,7 @@ final class AppendThread {
         guard let finished else { return }
         self.finished = nil
         for reply in finished.replies { reply.send() }
+        context.appendedTopics.insert(finished.appended.map(\.topicID))
         let hasHole = inbox.followed.appended(
             finished.appended, in: finished.incarnation, writer: writerID, seq: finished.seq)
         if hasHole { inbox.follows.wakeup.signal() }

@@ -61,6 +61,7 @@ struct OutboxDrain {
     ) throws(PostgresError) {
         var heads: [Int32: Offset] = [:]
         for part in JournalPart.parse(parts) ?? [] { heads[part.topicID] = part.last }
+        context.appendedTopics.insert(heads.keys)
         let announce = JournalAnnounce(
             incarnation: incarnation, writer: 0, seq: seq, heads: heads)
         for payload in announce.payloads() {
