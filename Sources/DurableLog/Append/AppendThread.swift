@@ -134,7 +134,7 @@ final class AppendThread {
             context.catalog.forget(name, id: open.batch.topicID(of: name))
         }
         var replies: [AppendReply] = []
-        inbox.flow { $0.settled(deal, into: &replies) }
+        inbox.flow { $0.settled(deal, now: .now, into: &replies) }
         finished = Finished(
             replies: replies, appended: deal.appended, incarnation: open.batch.incarnation,
             seq: open.seq)
