@@ -19,6 +19,8 @@ package final class PostgresConnection {
     /// Notifications that were read while something else was waited for.
     var received: [PostgresNotification] = []
 
+    /// Which of the configuration's hosts it is connected to, counted as `conninfo` lists them.
+    package let hostNumber: Int
     package let backendPID: Int32
     /// 150018 is 15.18 (PQserverVersion).
     package let serverVersion: Int
@@ -48,6 +50,9 @@ package final class PostgresConnection {
         let connected = try ConnectAttempt(configuration).connected(patience)
         connection = connected.handle
         notices = connected.notices
+        hostNumber = PostgresHosts(conninfo).number(
+            host: String(cString: PQhost(connected.handle)),
+            port: String(cString: PQport(connected.handle)))
         backendPID = PQbackendPID(connected.handle)
         serverVersion = Int(PQserverVersion(connected.handle))
         do {
