@@ -18,6 +18,11 @@ package enum Retention<Value: Hashable & Sendable>: Hashable, Sendable {
     case `default`
     case unlimited
     case limited(Value)
+
+    /// What holds with a server's default, where `nil` is unlimited.
+    package func effective(_ serverDefault: Value?) -> Retention {
+        if case .default = self { serverDefault.map { .limited($0) } ?? .unlimited } else { self }
+    }
 }
 
 /// What happens to a subscription that reads too slowly (doc:Subscriptions).

@@ -19,7 +19,7 @@ package struct PublishRequest: Sendable {
         var events: [NewEvent]
         var idempotency: IdempotencyKey?
         switch type {
-        case .json:
+        case .json, .mergePatch:
             var event = try PublishBody.single(body, limits: limits)
             event.eventID = fields.eventID
             event.key = fields.key
