@@ -3,7 +3,7 @@ internal import Logging
 
 extension ConfigurationKey {
     /// Every key there is, in the order in which they are shown.
-    package static let all = broker + database + security + output + limits
+    package static let all = broker + topics + database + security + output + limits
 
     private static let broker: [ConfigurationKey] = [
         .addresses(
@@ -12,9 +12,10 @@ extension ConfigurationKey {
         .text(
             "data_dir", \.dataDirectory, "directory",
             "Holds the managed database and the local certificates."),
-        .flag(
-            "create_topics", \.createsTopics,
-            "Does publishing to a new topic create it?"),
+        .shared(
+            "create_topics", \.serverSettings.createsTopics, "true|false",
+            "Does publishing to a new topic create it? Kept in the database; true in a new one.",
+            read: { Bool($0) }, show: { String($0) }),
         .text(
             "node", \.node, "name",
             "This broker's name among several on one database."),
@@ -63,8 +64,8 @@ extension ConfigurationKey {
 
     private static let limits: [ConfigurationKey] = [
         .size(
-            "limits.event_bytes", \.limits.eventBytesMax, 1...(64 << 20),
-            "One event's data."),
+            "limits.event_bytes", \.eventBytesMax, 1...(64 << 20),
+            "One event's data; kept in the database, for all brokers and SQL publishers."),
         .size(
             "limits.message_bytes", \.limits.messageBytesMax, (1 << 10)...(128 << 20),
             "One message from a client."),

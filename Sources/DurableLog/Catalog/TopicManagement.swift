@@ -153,7 +153,7 @@ struct TopicManagement {
     private static func document(_ settings: TopicSettings) -> String {
         var json = JSONWriter()
         json.raw(#"{"retain_age":"#)
-        write(settings.retainAge, to: &json) { $0.string(interval($1)) }
+        write(settings.retainAge, to: &json) { $0.string(intervalText($1)) }
         json.raw(#","retain_count":"#)
         write(settings.retainCount, to: &json) { $0.integer($1) }
         json.raw(#","retain_bytes":"#)
@@ -183,14 +183,5 @@ struct TopicManagement {
         case .unlimited: json.raw(#""unlimited""#)
         case .limited(let most): value(&json, most)
         }
-    }
-
-    /// PostgreSQL's `hours:minutes:seconds`: its days are not of 24 hours everywhere, and before
-    /// version 15 it takes no more than 2^31 of one unit.
-    private static func interval(_ duration: Duration) -> String {
-        let (seconds, fraction) = duration.components
-        let micros = fraction / 1_000_000_000_000
-        let digits = String(1_000_000 + micros).dropFirst()
-        return "\(seconds / 3600):\(seconds / 60 % 60):\(seconds % 60).\(digits)"
     }
 }
