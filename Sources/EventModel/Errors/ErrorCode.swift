@@ -102,7 +102,7 @@ package enum ErrorCode: String, CaseIterable, Sendable {
         case .headersTooLarge: "The request headers are too large"
         case .internal: "The broker failed"
         case .databaseUnavailable: "The database is not reachable"
-        case .outcomeUnknown: "It is not known whether the events were appended"
+        case .outcomeUnknown: "It is not known whether the request took effect"
         case .draining: "The broker is shutting down"
         case .brokerFull: "The broker has no room for another connection"
         case .grantRevoked: "The right to this subscription was revoked"
