@@ -144,8 +144,28 @@ package final class PostgresLog: EventLog {
     package func create(
         _ topic: TopicName, settings: TopicSettings
     ) async throws(BrokerError) -> TopicDescription {
-        let created = try await reads.create(topic, settings: settings)
-        follows.catalogChanged()
-        return created
+        defer { follows.catalogChanged() }
+        return try await reads.create(topic, settings: settings)
+    }
+
+    package func alter(
+        _ topic: TopicName, _ changes: TopicChanges, ifRevision: Int?
+    ) async throws(BrokerError) -> TopicDescription {
+        defer { follows.catalogChanged() }
+        return try await reads.alter(topic, changes, ifRevision: ifRevision)
+    }
+
+    package func delete(
+        _ topic: TopicName, ifRevision: Int?
+    ) async throws(BrokerError) -> TopicDescription {
+        defer { follows.catalogChanged() }
+        return try await reads.delete(topic, ifRevision: ifRevision)
+    }
+
+    package func purge(
+        _ topic: TopicName, before: Offset, ifRevision: Int?
+    ) async throws(BrokerError) -> TopicPurge {
+        defer { follows.catalogChanged() }
+        return try await reads.purge(topic, before: before, ifRevision: ifRevision)
     }
 }

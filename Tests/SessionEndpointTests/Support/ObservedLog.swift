@@ -142,5 +142,23 @@ struct ObservedLog: EventLog {
         try await log.create(topic, settings: settings)
     }
 
+    func alter(
+        _ topic: TopicName, _ changes: TopicChanges, ifRevision: Int?
+    ) async throws(BrokerError) -> TopicDescription {
+        try await log.alter(topic, changes, ifRevision: ifRevision)
+    }
+
+    func delete(
+        _ topic: TopicName, ifRevision: Int?
+    ) async throws(BrokerError) -> TopicDescription {
+        try await log.delete(topic, ifRevision: ifRevision)
+    }
+
+    func purge(
+        _ topic: TopicName, before: Offset, ifRevision: Int?
+    ) async throws(BrokerError) -> TopicPurge {
+        try await log.purge(topic, before: before, ifRevision: ifRevision)
+    }
+
     var isReady: Bool { log.isReady }
 }

@@ -21,7 +21,9 @@ package struct EventLogContract: Sendable, CustomStringConvertible, CustomTestSt
         self.check = check
     }
 
-    package static let checks = appendChecks + followChecks + readChecks + topicChecks
+    package static let checks =
+        appendChecks + followChecks + readChecks + topicChecks
+        + managementChecks
 }
 
 extension Result where Success == [AppendReceipt], Failure == BrokerError {

@@ -63,24 +63,6 @@ extension MemoryLog {
         }.get()
     }
 
-    package func create(
-        _ topic: TopicName, settings: TopicSettings
-    ) async throws(BrokerError) -> TopicDescription {
-        let result: Result<TopicDescription, BrokerError> = state.withLock { state in
-            guard state.isAvailable else { return .failure(Self.unavailable) }
-            guard state.topics[topic] == nil else {
-                return .failure(
-                    BrokerError(.topicExists, "There is a topic \(quoted(topic.text)) already."))
-            }
-            add(topic, settings, &state)
-            guard let description = state.describe(topic) else {
-                preconditionFailure("bug: a topic that was just added is not there")
-            }
-            return .success(description)
-        }
-        return try result.get()
-    }
-
     private func read<Value>(
         _ body: (State) throws(BrokerError) -> Value
     ) -> Result<Value, BrokerError> {
