@@ -44,11 +44,11 @@ package final class PostgresLog: EventLog {
         context = LogContext(
             configuration: configuration, listenConninfo: listenConninfo, limits: limits,
             createsTopics: createsTopics, logger: logger)
-        follows = FollowInbox(context, followed)
+        housekeeper = Housekeeper(context)
+        follows = FollowInbox(context, followed, housekeeper)
         appends = AppendInbox(context, followed, follows, announces: announces)
         reads = ReadInbox(context, role: "reader", threadCount: 3)
         tokenReads = ReadInbox(context, role: "tokens", threadCount: 1)
-        housekeeper = Housekeeper(context)
     }
 
     /// Starts the threads; connections come up when the database does.
