@@ -14,7 +14,7 @@ package struct SchemaFunction: Sendable {
 
     /// Raised by whoever changes a function, so that an older program tells a newer database from
     /// an older one.
-    package static let revision = 1
+    package static let revision = 2
 
     /// Every function, each behind those that it calls: SQL functions are resolved when they are
     /// made.
@@ -48,6 +48,9 @@ package struct SchemaFunction: Sendable {
         SchemaFunction("resume", PackageResources.resume_sql),
         SchemaFunction("offset_as_of", PackageResources.offset_as_of_sql),
         SchemaFunction("publish", PackageResources.publish_sql),
+        SchemaFunction("ensure_publisher", PackageResources.ensure_publisher_sql),
+        SchemaFunction("outbox_retry", PackageResources.outbox_retry_sql),
+        SchemaFunction("outbox_discard", PackageResources.outbox_discard_sql),
         SchemaFunction("too_deep", PackageResources.too_deep_sql),
         SchemaFunction("drain", PackageResources.drain_sql),
         SchemaFunction("watched", PackageResources.watched_sql),
