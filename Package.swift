@@ -218,7 +218,8 @@ let package = Package(
         .testTarget(
             name: "TopicCommandsTests",
             dependencies: [
-                "TopicCommands", "SluiceClient", "BrokerRuntime", "EventModel", arguments,
+                "TopicCommands", "SluiceClient", "BrokerRuntime", "DurableLog", "EventModel",
+                arguments,
             ],
             swiftSettings: settings),
         .testTarget(

@@ -50,6 +50,11 @@ struct Database: Sendable {
         let migrator = Migrator(configuration, logger: logger)
         if applies {
             _ = try await migrator.apply()
+            if let missing = try await migrator.ensurePublisher() {
+                logger.notice(
+                    "the role of SQL publishers is missing, and this user may not create it",
+                    metadata: ["remedy": "\(missing); then start again"])
+            }
         } else if let missing = try await migrator.status().first(where: { $0.applied == nil }) {
             throw BrokerError(
                 .databaseUnavailable, "The database lacks \(missing.file).",

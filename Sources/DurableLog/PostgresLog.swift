@@ -45,11 +45,11 @@ package final class PostgresLog: EventLog {
             configuration: configuration, listenConninfo: listenConninfo, limits: limits,
             createsTopics: createsTopics, logger: logger)
         followed = FollowedTopics(heldBytesMax: limits.topicHeldBytesMax)
-        follows = FollowInbox(context, followed)
+        housekeeper = Housekeeper(context)
+        follows = FollowInbox(context, followed, housekeeper)
         appends = AppendInbox(context, followed, follows, announces: announces)
         reads = ReadInbox(context, role: "reader", threadCount: limits.readerCount)
         tokenReads = ReadInbox(context, role: "tokens", threadCount: 1)
-        housekeeper = Housekeeper(context)
     }
 
     /// Starts the threads; connections come up when the database does.

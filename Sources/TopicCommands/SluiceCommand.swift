@@ -20,7 +20,7 @@ struct SluiceCommand: AsyncParsableCommand {
         version: ProgramVersion.current,
         subcommands: [
             ServeCommand.self, PublishCommand.self, SubscribeCommand.self, TopicCommand.self,
-            TokenCommand.self, MigrateCommand.self, DemoCommand.self,
+            TokenCommand.self, OutboxCommand.self, MigrateCommand.self, DemoCommand.self,
         ])
 }
 

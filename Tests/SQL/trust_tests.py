@@ -95,6 +95,8 @@ INSERT INTO public.watched VALUES (1, 'a');
 UPDATE public.watched SET name = 'b';
 SELECT sluice.drain($1, NULL, 3);
 SELECT sluice.drain($1, NULL);
+SELECT sluice.outbox_retry('{1}'), sluice.outbox_discard('{2}'), sluice.ensure_publisher();
+SELECT sluice.watch_table('watched', 'trust.watched', 'id', '{id}');
 DELETE FROM public.watched;
 SELECT sluice.unwatch_table('watched');
 SELECT * FROM sluice.emit($1, '{3}', '{1}', '{1}', '{1}', '{k}', '{e}');

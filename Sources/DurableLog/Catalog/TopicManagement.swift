@@ -123,8 +123,7 @@ struct TopicManagement {
             guard error.sqlState == "55P03" else { throw error }
             return .failure(
                 LogContext.unavailable(
-                    "\(name) was not changed: an append or another change held its lock for "
-                        + "\(durationText(LogContext.lockTimeout))."))
+                    "\(name) was not changed: an append or another change held its lock."))
         }
         guard case .success = outcome else {
             _ = try connection.query("ROLLBACK")

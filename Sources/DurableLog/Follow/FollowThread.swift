@@ -64,6 +64,7 @@ final class FollowThread {
             try Migrator.requireCurrentSchema(on: connection)
             try PageReading.prepare(on: connection)
             _ = try connection.query("LISTEN \(JournalAnnounce.channel)")
+            _ = try connection.query("LISTEN \(OutboxDrain.wakeChannel)")
             _ = try connection.query("LISTEN \(selfTestChannel(connection))")
         }
     }
@@ -151,8 +152,11 @@ final class FollowThread {
     private func hear(
         _ notifications: [PostgresNotification], on connection: PostgresConnection
     ) throws(PostgresError) {
-        for notification in notifications where notification.channel == JournalAnnounce.channel {
-            guard let announce = JournalAnnounce(payload: notification.payload) else { continue }
+        for notification in notifications {
+            if notification.channel == OutboxDrain.wakeChannel { inbox.housekeeper.drainSoon() }
+            guard notification.channel == JournalAnnounce.channel,
+                let announce = JournalAnnounce(payload: notification.payload)
+            else { continue }
             try journal.heard(announce, on: connection)
         }
     }

@@ -28,6 +28,9 @@ final class Housekeeper: Sendable {
         thread.withLock { $0 }?.join()
     }
 
+    /// A SQL publisher asked for its events to be told at once (`publish(…, wake => true)`).
+    func drainSoon() { wakeup.signal() }
+
     private var isStopped: Bool { isStopping.withLock { $0 } }
 
     private func run() {
@@ -36,7 +39,7 @@ final class Housekeeper: Sendable {
             do throws(PostgresError) {
                 let (connection, entered) = try context.connect(
                     role: "housekeeper", settings: ConnectionSettings.housekeeper(context.limits),
-                    while: { [self] in !isStopped })
+                    while: { [self] in !isStopped }, setUp: OutboxDrain.prepare)
                 defer { connection.close() }
                 pause.reset()
                 try keep(connection, entered)
@@ -56,14 +59,11 @@ final class Housekeeper: Sendable {
         var outbox = OutboxDrain(incarnation: incarnation, context)
         var retention = RetentionRound(context)
         var chores = Chores(context)
-        try outbox.listen(on: connection)
         while !isStopped {
             try outbox.step(on: connection)
             try retention.step(on: connection)
             try chores.step(on: connection)
-            let outcome = try connection.wait(wakeup, timeout: outbox.pause)
-            // `publish(…, wake => true)` notifies.
-            if outcome == .socket, !(try connection.notifications().isEmpty) { outbox.woken() }
+            _ = wakeup.wait(timeout: outbox.pause)
         }
     }
 }

@@ -51,6 +51,18 @@ package struct Migrator: Sendable {
         }
     }
 
+    /// Sees to the role of SQL publishers, which a migration may not be allowed to create (doc:SQL).
+    ///
+    /// - Returns: The statement that somebody with more rights has to run first; `nil` when all is
+    ///   well.
+    /// - Throws: `database_unavailable`.
+    package func ensurePublisher() async throws(BrokerError) -> String? {
+        try await onThread { connection throws(PostgresError) in
+            let result = try connection.query("SELECT sluice.ensure_publisher()")
+            return .success(result.isNull(0, 0) ? nil : result.text(0, 0))
+        }
+    }
+
     private func onThread<Value: Sendable>(
         _ body:
             @escaping @Sendable (PostgresConnection) throws(PostgresError) -> Result<

@@ -12,6 +12,8 @@ package final class PostgresCluster: Sendable {
 
     private let state: Mutex<State>
     private let directory: String
+    /// Of the server's socket.
+    var socketDirectory: String { directory + "/postgres" }
     private let extraSettings: [String: String]
 
     private struct State {
@@ -89,7 +91,7 @@ package final class PostgresCluster: Sendable {
         if !state.isGuarded {
             state.isGuarded = true
             mkdir(directory, 0o755)
-            try guardDirectory(directory)
+            try guardDirectory(directory, pidFile: "postgres/data/postmaster.pid", signal: "QUIT")
         }
         var logger = Logger(label: "postgres-cluster")
         logger.logLevel = .error
@@ -101,12 +103,12 @@ package final class PostgresCluster: Sendable {
     }
 
     /// A shell that outlives this process, then stops the server and removes the directory.
-    private static func guardDirectory(_ directory: String) throws {
+    static func guardDirectory(_ directory: String, pidFile: String, signal: String) throws {
         let script = """
             while kill -0 \(getpid()) 2>/dev/null; do sleep 0.2; done
-            pid=$(head -n 1 postgres/data/postmaster.pid 2>/dev/null)
+            pid=$(head -n 1 \(pidFile) 2>/dev/null)
             if [ -n "$pid" ]; then
-                kill -QUIT "$pid" 2>/dev/null
+                kill -\(signal) "$pid" 2>/dev/null
                 while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
             fi
             cd / && rm -rf '\(directory)'
