@@ -68,3 +68,35 @@ def an_incarnation_is_agreed_on_and_decides_who_goes_on(url):
     assert (
         one(db, "SELECT incarnation FROM sluice.incarnation()") == nested
     ), "a rewritten table keeps it"
+
+
+@test
+def what_is_new_since_a_mark_and_gone_is_a_gap(url):
+    db, writer = connect(url), Writer(url)
+    bound = one(db, "SELECT sluice.mark(%s)", writer.incarnation)
+    created, emptied = topic(db, "gone.a"), topic(db, "gone.b")
+    writer.append(Request(created, ["1"] * 5), Request(emptied, ["1"] * 5))
+    db.execute(
+        "UPDATE sluice.topics SET retain_count = CASE topic_id WHEN %s THEN 2 ELSE 0 END"
+        " WHERE topic_id IN (%s, %s)",
+        [created, created, emptied],
+    )
+    for tid in (created, emptied):
+        one(db, "SELECT sluice.retain(%s)", tid)
+
+    def as_of(tid, bound):
+        return one(
+            db,
+            "SELECT sluice.offset_as_of(%s, %s, %s, %s)",
+            writer.incarnation,
+            tid,
+            writer.incarnation,
+            bound,
+        )
+
+    assert as_of(created, bound) == 1 and as_of(emptied, bound) == 1
+    after = one(db, "SELECT sluice.mark(%s)", writer.incarnation)
+    assert as_of(created, after) == 6 and as_of(emptied, after) == 6
+    db.execute("UPDATE sluice.topics SET created_at = %s - interval '1 hour'", [bound])
+    assert as_of(created, bound) == 4, "how much of the rest is new, nobody knows"
+    assert as_of(emptied, bound) == 6

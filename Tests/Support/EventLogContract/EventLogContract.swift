@@ -21,7 +21,7 @@ package struct EventLogContract: Sendable, CustomStringConvertible, CustomTestSt
         self.check = check
     }
 
-    package static let checks = appendChecks + followChecks + readChecks + topicChecks
+    package static let checks = appendChecks + followChecks + readChecks + markChecks + topicChecks
 }
 
 extension Result where Success == [AppendReceipt], Failure == BrokerError {
