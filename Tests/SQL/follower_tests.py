@@ -22,6 +22,7 @@ def reads_name_the_incarnation(url):
         ("resume", f"{tid}, '0000000000', 0"),
         ("resume", "999999, '0000000000', 0"),
         ("mark", ""),
+        ("clock", ""),
         ("offset_as_of", f"{tid}, '0000000000', now()"),
     ):
         call = f"SELECT * FROM sluice.{name}(%s{', ' * bool(rest)}{rest})"

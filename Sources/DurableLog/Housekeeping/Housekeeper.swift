@@ -32,6 +32,7 @@ final class Housekeeper: Sendable {
 
     private func run() {
         var pause = ReconnectPause()
+        var clock = ClockCheck(context)
         while !isStopped {
             do throws(PostgresError) {
                 let (connection, entered) = try context.connect(
@@ -39,7 +40,7 @@ final class Housekeeper: Sendable {
                     while: { [self] in !isStopped })
                 defer { connection.close() }
                 pause.reset()
-                try keep(connection, entered)
+                try keep(connection, entered, &clock)
             } catch {
                 if !isStopped {
                     context.logger.warning(
@@ -51,7 +52,7 @@ final class Housekeeper: Sendable {
     }
 
     private func keep(
-        _ connection: PostgresConnection, _ incarnation: String
+        _ connection: PostgresConnection, _ incarnation: String, _ clock: inout ClockCheck
     ) throws(PostgresError) {
         var outbox = OutboxDrain(incarnation: incarnation, context)
         var retention = RetentionRound(context)
@@ -61,6 +62,7 @@ final class Housekeeper: Sendable {
             try outbox.step(on: connection)
             try retention.step(on: connection)
             try chores.step(on: connection)
+            try clock.step(in: incarnation, on: connection)
             let outcome = try connection.wait(wakeup, timeout: outbox.pause)
             // `publish(…, wake => true)` notifies.
             if outcome == .socket, !(try connection.notifications().isEmpty) { outbox.woken() }
