@@ -131,6 +131,17 @@ package final class PostgresLog: EventLog {
         reads.resume(cursors, completion: completion)
     }
 
+    package func mark(completion: @escaping @Sendable (Result<LogMark, BrokerError>) -> Void) {
+        reads.mark(completion: completion)
+    }
+
+    package func offsets(
+        of topics: [TopicName], asOf mark: LogMark,
+        completion: @escaping @Sendable (Result<[TopicName: Offset], BrokerError>) -> Void
+    ) {
+        reads.offsets(of: topics, asOf: mark, completion: completion)
+    }
+
     package func describe(_ topic: TopicName) async throws(BrokerError) -> TopicDescription? {
         try await reads.describe(topic)
     }

@@ -81,7 +81,7 @@ SELECT * FROM sluice.ends($1, 1);
 SELECT * FROM sluice.read_page($1, 1, 0);
 SELECT sluice.offset_at($1, 1, '2020-01-01');
 SELECT * FROM sluice.resume($1, 1, $1, 1);
-SELECT sluice.mark($1);
+SELECT sluice.mark($1), sluice.clock($1);
 SELECT sluice.offset_as_of($1, 1, $1, '2020-01-01');
 SELECT sluice.purge(2, 2);
 SELECT sluice.retain(1), sluice.retain(2);
@@ -104,6 +104,7 @@ SELECT sluice.fade('0');
 SELECT sluice.forget('0', '0'), sluice.forget_keys();
 SELECT sluice.delete_topic(1);
 SELECT sluice.retain(1);
+SELECT sluice.end_incarnation($1), sluice.end_incarnation('zzzzzzzzzz');
 SELECT sluice.incarnation(anew => true);
 SELECT sluice.incarnation(ARRAY[$1]);
 """

@@ -35,6 +35,7 @@ final class Housekeeper: Sendable {
 
     private func run() {
         var pause = ReconnectPause()
+        var clock = ClockCheck(context)
         while !isStopped {
             do throws(PostgresError) {
                 let (connection, entered) = try context.connect(
@@ -42,7 +43,7 @@ final class Housekeeper: Sendable {
                     while: { [self] in !isStopped }, setUp: OutboxDrain.prepare)
                 defer { connection.close() }
                 pause.reset()
-                try keep(connection, entered)
+                try keep(connection, entered, &clock)
             } catch {
                 if !isStopped {
                     context.logger.warning(
@@ -54,7 +55,7 @@ final class Housekeeper: Sendable {
     }
 
     private func keep(
-        _ connection: PostgresConnection, _ incarnation: String
+        _ connection: PostgresConnection, _ incarnation: String, _ clock: inout ClockCheck
     ) throws(PostgresError) {
         var outbox = OutboxDrain(incarnation: incarnation, context)
         var retention = RetentionRound(context)
@@ -63,6 +64,7 @@ final class Housekeeper: Sendable {
             try outbox.step(on: connection)
             try retention.step(on: connection)
             try chores.step(on: connection)
+            try clock.step(in: incarnation, on: connection)
             _ = wakeup.wait(timeout: outbox.pause)
         }
     }

@@ -49,6 +49,8 @@ package struct SchemaFunction: Sendable {
         SchemaFunction("forget", PackageResources.forget_sql),
         SchemaFunction("forget_keys", PackageResources.forget_keys_sql),
         SchemaFunction("incarnation", PackageResources.incarnation_sql),
+        SchemaFunction("clock", PackageResources.clock_sql),
+        SchemaFunction("end_incarnation", PackageResources.end_incarnation_sql),
         SchemaFunction("resume", PackageResources.resume_sql),
         SchemaFunction("offset_as_of", PackageResources.offset_as_of_sql),
         SchemaFunction("publish", PackageResources.publish_sql),

@@ -49,6 +49,21 @@ package protocol EventLog: Sendable {
         _ cursors: [TopicName: Cursor],
         completion: @escaping @Sendable (Result<[TopicName: Resumption], BrokerError>) -> Void)
 
+    /// A time below which nothing can commit any more in the incarnation that is in force.
+    ///
+    /// Everybody who asks at the same time shares one question. Errors: `database_unavailable`
+    /// (retry).
+    func mark(completion: @escaping @Sendable (Result<LogMark, BrokerError>) -> Void)
+
+    /// The first offset of each topic that is new since a mark; `latest + 1` if none is, and below
+    /// `earliest` where it is known that what was new first is gone.
+    ///
+    /// What later incarnations appended is new whatever its time, and everything is that is kept
+    /// when the log does not know the mark's incarnation. An ephemeral topic has nothing new.
+    func offsets(
+        of topics: [TopicName], asOf mark: LogMark,
+        completion: @escaping @Sendable (Result<[TopicName: Offset], BrokerError>) -> Void)
+
     /// One topic with its settings; `nil` if there is none.
     func describe(_ topic: TopicName) async throws(BrokerError) -> TopicDescription?
 

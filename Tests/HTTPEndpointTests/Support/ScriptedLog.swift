@@ -182,7 +182,15 @@ final class ScriptedLog: EventLog {
 
     var isReady: Bool { state.withLock(\.isReady) }
 
-    // The HTTP endpoint follows nothing.
+    func offsets(
+        of topics: [TopicName], asOf mark: LogMark,
+        completion: @escaping @Sendable (Result<[TopicName: Offset], BrokerError>) -> Void
+    ) {
+        offsets(of: topics, at: mark.bound, completion: completion)
+    }
+
+    // The HTTP endpoint follows nothing, and issues no marks.
+    func mark(completion: @escaping @Sendable (Result<LogMark, BrokerError>) -> Void) {}
     func follow(
         _ topics: [TopicName],
         completion: @escaping @Sendable (Result<[TopicPosition], BrokerError>) -> Void

@@ -22,7 +22,7 @@ package struct EventLogContract: Sendable, CustomStringConvertible, CustomTestSt
     }
 
     package static let checks =
-        appendChecks + followChecks + readChecks + topicChecks
+        appendChecks + followChecks + readChecks + markChecks + topicChecks
         + managementChecks
 }
 
