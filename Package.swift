@@ -196,7 +196,7 @@ let package = Package(
             name: "DurableLogTests",
             dependencies: [
                 "DurableLog", "EventModel", "AccessControl", "PostgresBridge", "PostgresCluster",
-                "MemoryLog", "EventLogContract", "RepeatableChance", logging,
+                "MemoryLog", "EventLogContract", "NetworkFaults", "RepeatableChance", logging,
             ],
             swiftSettings: settings),
         .testTarget(
