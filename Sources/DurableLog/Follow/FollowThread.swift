@@ -108,6 +108,7 @@ final class FollowThread {
         try journal.readCatalog(on: connection)
         try refreshHeads(connection, entered)
         try readHoles(connection, entered)
+        try testNotifications(connection)
         pause.reset()
         inbox.isListening = true
         context.logger.info("follower listens", metadata: ["incarnation": "\(entered)"])
@@ -120,7 +121,7 @@ final class FollowThread {
         var polls = 0
         var nextPoll = ContinuousClock.now
         var nextHeads = nextPoll + Self.headsInterval
-        var nextTest = nextPoll
+        var nextTest = nextPoll + Self.selfTestInterval
         while !inbox.isStopped {
             try hear(connection.notifications(), on: connection)
             try obeyNotes(connection, entered)
