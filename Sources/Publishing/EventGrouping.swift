@@ -9,8 +9,8 @@ struct EventPlace: Hashable, Sendable {
     var isRepeat: Bool
 }
 
-/// Groups addressed events into parts: those of a topic behind one another, each event with a key of
-/// its own alone.
+/// Groups addressed events into parts: those of a topic behind one another, each event with a key
+/// of its own alone.
 struct EventGrouping {
     private var topics: [TopicName] = []
     private var parts: [TopicName: [AppendRequest.Part]] = [:]

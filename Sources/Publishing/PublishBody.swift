@@ -47,7 +47,8 @@ package enum PublishBody {
         return events
     }
 
-    /// Calls `body` with the range and number of each line that is not blank, and places its errors.
+    /// Calls `body` with the range and number of each line that is not blank, and places its
+    /// errors.
     private static func forEachLine(
         of bytes: [UInt8], limits: Limits,
         _ body: (Range<Int>, _ line: Int) throws(BrokerError) -> Void

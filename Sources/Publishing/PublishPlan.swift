@@ -10,7 +10,8 @@ struct PublishPlan {
     /// The condition is one on a head, so that a topic that is not there is refused, not created.
     private(set) var expectsTopic = false
 
-    /// - Throws: `forbidden`; `idempotency_conflict` for two events of one id that are not the same.
+    /// - Throws: `forbidden`; `idempotency_conflict` for two events of one id that are not the
+    ///   same.
     init(
         _ request: PublishRequest, by identity: Identity?, createsTopics: Bool, sha256: SHA256
     ) throws(BrokerError) {

@@ -1,6 +1,7 @@
 package import EventModel
 
-/// What a publisher sent, whatever protocol it came by: the one thing that a new way in has to make.
+/// What a publisher sent, whatever protocol it came by: the one thing that a new way in has to
+/// make.
 ///
 /// All of it is appended in one commit, or nothing.
 package struct PublishRequest: Sendable {

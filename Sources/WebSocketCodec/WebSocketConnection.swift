@@ -217,8 +217,8 @@ package struct WebSocketConnection {
     /// The client reads again.
     package mutating func resumed(now: ContinuousClock.Instant) { silence?.resumed(now: now) }
 
-    /// Passes something on to the close handshake; `end` is what it means for a conversation that is
-    /// still open.
+    /// Passes something on to the close handshake; `end` is what it means for a conversation that
+    /// is still open.
     private mutating func passOn(
         _ end: End?, into actions: inout [Action],
         _ input: (inout CloseHandshake, inout [CloseHandshake.Action]) -> Void

@@ -118,7 +118,11 @@ import Testing
         let follower = try node.follow(path)
         #expect(node.connectionCount == 1)
         follower.client.reset()
-        while node.connectionCount > 0 { try await Task.sleep(for: .milliseconds(1)) }
+        let deadline = ContinuousClock.now + .seconds(20)
+        while node.connectionCount > 0, ContinuousClock.now < deadline {
+            try await Task.sleep(for: .milliseconds(1))
+        }
+        #expect(node.connectionCount == 0)
     }
 
     @Test(arguments: [

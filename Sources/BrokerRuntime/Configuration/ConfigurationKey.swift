@@ -152,23 +152,24 @@ extension ConfigurationKey {
         _ name: String, _ path: Path<Duration>, _ range: ClosedRange<Duration>,
         _ summary: String
     ) -> ConfigurationKey {
-        let ends = "\(durationText(range.lowerBound)) to \(durationText(range.upperBound))"
-        return ConfigurationKey(
-            name: name, form: "duration from \(ends)", summary: summary,
-            isSecret: false, isList: false,
-            apply: { text, configuration throws(InvalidValue) in
-                guard let value = parseDuration(text), range.contains(value) else {
-                    throw InvalidValue()
-                }
-                configuration[keyPath: path] = value
-            },
-            show: { durationText($0[keyPath: path]) })
+        duration(
+            name, range, summary, get: { $0[keyPath: path] }, set: { $0[keyPath: path] = $1 })
     }
 
     /// One of the transport's, which counts as NIO does.
     static func duration(
         _ name: String, _ path: Path<TimeAmount>, _ range: ClosedRange<Duration>,
         _ summary: String
+    ) -> ConfigurationKey {
+        duration(
+            name, range, summary, get: { Duration($0[keyPath: path]) },
+            set: { $0[keyPath: path] = TimeAmount($1) })
+    }
+
+    private static func duration(
+        _ name: String, _ range: ClosedRange<Duration>, _ summary: String,
+        get: @escaping @Sendable (BrokerConfiguration) -> Duration,
+        set: @escaping @Sendable (inout BrokerConfiguration, Duration) -> Void
     ) -> ConfigurationKey {
         let ends = "\(durationText(range.lowerBound)) to \(durationText(range.upperBound))"
         return ConfigurationKey(
@@ -178,9 +179,9 @@ extension ConfigurationKey {
                 guard let value = parseDuration(text), range.contains(value) else {
                     throw InvalidValue()
                 }
-                configuration[keyPath: path] = TimeAmount(value)
+                set(&configuration, value)
             },
-            show: { durationText(Duration($0[keyPath: path])) })
+            show: { durationText(get($0)) })
     }
 }
 

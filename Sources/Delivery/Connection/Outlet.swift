@@ -97,9 +97,6 @@ package final class Outlet {
         }
     }
 
-    /// The connection has ended, or is ending behind what waits.
-    package var isFinishing: Bool { end != nil }
-
     /// Gives up on a client that does not take what waits behind the end.
     package func tick(now: ContinuousClock.Instant) {
         if let end, now >= end { stream.abort() }

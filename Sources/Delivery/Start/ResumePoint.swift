@@ -15,8 +15,8 @@ package final class ResumePoint {
 
     private init(_ completion: @escaping (StartPosition?) -> Void) { self.completion = completion }
 
-    /// Calls `completion` once, on the loop; with `nil` when the log could not be asked, which hinders
-    /// nobody to subscribe.
+    /// Calls `completion` once, on the loop; with `nil` when the log could not be asked, which
+    /// hinders nobody to subscribe.
     ///
     /// One that resumes from a mark keeps it, and asks nothing: thousands come back at once.
     package static func find(

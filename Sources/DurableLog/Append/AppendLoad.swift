@@ -29,8 +29,8 @@ struct AppendLoad: Sendable {
 
     /// Whatever its size, a request fits if nothing else waits.
     ///
-    /// - Throws: `publisher_overloaded` when all is full, `rate_limited` when the request's topic or
-    ///   publisher has its share.
+    /// - Throws: `publisher_overloaded` when all is full, `rate_limited` when the request's topic
+    ///   or publisher has its share.
     func check(_ pending: PendingAppend) throws(BrokerError) {
         if total.events > 0 {
             guard total.events + pending.eventCount <= eventsMax,

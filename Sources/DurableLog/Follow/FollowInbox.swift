@@ -3,8 +3,8 @@ internal import Logging
 internal import PostgresBridge
 internal import Synchronization
 
-/// Keeps the followed topics up to date: the LISTEN connection with its thread, and the notes that others
-/// leave for it.
+/// Keeps the followed topics up to date: the LISTEN connection with its thread, and the notes that
+/// others leave for it.
 final class FollowInbox: Sendable {
     enum Note: Sendable {
         case follow(FollowRequest)

@@ -5,8 +5,8 @@ internal import Synchronization
 /// The followed topics of one node, each behind its gate, and the sink that is told in order.
 ///
 /// Everything that reaches the sink does so under one lock: own appends on the append thread, what
-/// other nodes appended on the following one. The sink and the completions of `follow` must not call
-/// back into it; the log's methods only leave notes.
+/// other nodes appended on the following one. The sink and the completions of `follow` must not
+/// call back into it; the log's methods only leave notes.
 final class FollowedTopics: Sendable {
     fileprivate struct Followed {
         var topic: TopicName

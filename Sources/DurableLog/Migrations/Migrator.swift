@@ -51,7 +51,8 @@ package struct Migrator: Sendable {
         }
     }
 
-    /// Sees to the role of SQL publishers, which a migration may not be allowed to create (doc:SQL).
+    /// Sees to the role of SQL publishers, which a migration may not be allowed to create
+    /// (doc:SQL).
     ///
     /// - Returns: The statement that somebody with more rights has to run first; `nil` when all is
     ///   well.

@@ -1,8 +1,8 @@
 /// Reads the members of one JSON object, and then their values by name and type.
 ///
-/// The one way in which members are read. What the broker is sent is read strictly: a field twice is
-/// refused here, an unknown one by `refuseFields`. What the broker sends is read leniently: fields of
-/// later versions are ignored (doc:CommonRules).
+/// The one way in which members are read. What the broker is sent is read strictly: a field twice
+/// is refused here, an unknown one by `refuseFields`. What the broker sends is read leniently:
+/// fields of later versions are ignored (doc:CommonRules).
 ///
 /// Values stay ranges of the input until they are asked for, so `data` is never parsed twice nor
 /// changed.

@@ -15,7 +15,8 @@ package struct PublishFields: Sendable {
     var ifMatch: String?
     var ifNoneMatch: String?
 
-    /// - Throws: `invalid_request` for a field that comes twice or is not 1 to 500 bytes; `invalid_utf8`.
+    /// - Throws: `invalid_request` for a field that comes twice or is not 1 to 500 bytes;
+    ///   `invalid_utf8`.
     package init(_ headers: HTTPHeaders) throws(BrokerError) {
         for (name, value) in headers {
             // The length decides first, so that most fields cost one comparison.

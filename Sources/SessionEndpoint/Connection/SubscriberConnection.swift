@@ -7,8 +7,8 @@ internal import WebSocketCodec
 
 /// One WebSocket of a subscriber: performs what its protocol machine decides.
 ///
-/// What the messages mean is their handler's; what waits for the socket is the outlet's. Confined to
-/// its loop.
+/// What the messages mean is their handler's; what waits for the socket is the outlet's. Confined
+/// to its loop.
 package final class SubscriberConnection {
     package var place = 0
     let outlet: Outlet
