@@ -40,10 +40,14 @@ struct RetentionRound {
     private func tellAppended(on connection: PostgresConnection) throws(PostgresError) {
         let topicIDs = context.appendedTopics.take()
         guard !topicIDs.isEmpty else { return }
-        let told = try keeping("make_due", context) { () throws(PostgresError) in
-            try connection.query("SELECT sluice.make_due($1::int[])", [.int4Array(Array(topicIDs))])
-        }
-        if told == nil { context.appendedTopics.insert(topicIDs) }
+        var isTold = false
+        // Also after a lost connection: the next one tells.
+        defer { if !isTold { context.appendedTopics.insert(topicIDs) } }
+        isTold =
+            try keeping("make_due", context) { () throws(PostgresError) in
+                try connection.query(
+                    "SELECT sluice.make_due($1::int[])", [.int4Array(Array(topicIDs))])
+            } != nil
     }
 
     private func dueTopics(on connection: PostgresConnection) throws(PostgresError) -> [Int32] {

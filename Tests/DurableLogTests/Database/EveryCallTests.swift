@@ -44,6 +44,39 @@ import Testing
         }
     }
 
+    @Test(arguments: LossPoint.allCases)
+    func `still lets go what a lost call was to say is too much`(point: LossPoint) async throws {
+        let database = try LogNode.cluster.freshDatabase()
+        _ = try await Migrator(
+            PostgresConfiguration(conninfo: database), logger: LogNode.logger
+        ).apply()
+        let calls = FailingCalls(of: "housekeeper", number: 1, at: point, saying: "make_due")
+        var limits = Limits()
+        limits.retentionInterval = .milliseconds(100)
+        let log = PostgresLog(
+            configuration: PostgresConfiguration(
+                conninfo: try calls.conninfo(before: database), applicationName: "node"),
+            limits: limits, logger: LogNode.logger)
+        log.start(sink: RecordingSink())
+        try await eventually("ready") { log.isReady }
+        let topic = try TopicName("short")
+        var settings = TopicSettings()
+        settings.retainCount = .limited(2)
+        _ = try await log.create(topic, settings: settings)
+        let session = try Session(database)
+        // From then on nothing but the call looks at the topic again.
+        try await eventually("looked at") {
+            try session.ask("SELECT FROM sluice.retention WHERE due = 'infinity'").rowCount == 1
+        }
+        _ = try await log.append((1...5).map(String.init), to: topic).get()
+        try await eventually("let go") {
+            try await log.page(of: topic, after: 0).position.earliest == 4
+        }
+        #expect(calls.hasFailed)
+        session.connection.close()
+        await LogNode.stop(log)
+    }
+
     /// Runs that wait for something most of the time go on beside one another.
     private static let lanes = 4
     /// More runs than any part has calls.

@@ -22,6 +22,7 @@ final class FailingCalls: Sendable {
     private let role: String
     private let number: Int
     private let point: LossPoint
+    private let text: String
     private let state = Mutex(State())
     private let proxy = Mutex<SwitchProxy?>(nil)
 
@@ -29,10 +30,12 @@ final class FailingCalls: Sendable {
     ///   - role: The end of the connections' `application_name`.
     ///   - number: Which call, from 1 on.
     ///   - point: Where it is lost.
-    init(of role: String, number: Int, at point: LossPoint) {
+    ///   - text: Only calls whose statement has this in it count; empty: all do.
+    init(of role: String, number: Int, at point: LossPoint, saying text: String = "") {
         self.role = role
         self.number = number
         self.point = point
+        self.text = text
     }
 
     /// Whether there was such a call.
@@ -48,6 +51,10 @@ final class FailingCalls: Sendable {
 
     fileprivate func isOfRole(_ greeting: String) -> Bool {
         greeting.contains("application_name\0node \(role)\0")
+    }
+
+    fileprivate func isMeant(_ message: some Collection<UInt8>) -> Bool {
+        text.isEmpty || String(decoding: message, as: UTF8.self).contains(text)
     }
 
     /// Counts a call; where it is to be lost, if it is the one.
@@ -90,6 +97,8 @@ private struct CallWatch: LinkWatch {
     private var received: [UInt8] = []
     private var hasStarted = false
     private var isOfRole = false
+    /// A message of the call that is being sent says what is looked for.
+    private var isMeant = false
     /// Calls of this connection, and those that were answered.
     private var callCount = 0
     private var answerCount = 0
@@ -106,12 +115,14 @@ private struct CallWatch: LinkWatch {
                 hasStarted = true
                 isOfRole = calls.isOfRole(String(decoding: sent[..<message], as: UTF8.self))
             }
+            isMeant = isMeant || calls.isMeant(sent[..<message])
             sent.removeFirst(message)
             guard type == 0 || type == UInt8(ascii: "Q") || type == UInt8(ascii: "S") else {
                 continue
             }
             callCount += 1
-            guard isOfRole, let point = calls.next() else { continue }
+            defer { isMeant = false }
+            guard isOfRole, isMeant, let point = calls.next() else { continue }
             if point == .send { return nil }
             lostCall = callCount
         }
