@@ -85,6 +85,12 @@ import Testing
         )
     }
 
+    @Test func `say that it is ephemeral`() throws {
+        #expect(
+            String(decoding: try NewTopic(isDurable: false).body().prefix(17), as: UTF8.self)
+                == #"{"durable":false,"#)
+    }
+
     @Test func `are sent as the protocol wants them`() throws {
         let topic = NewTopic(
             retainAge: "7d", retainCount: "unlimited", retainBytes: "1GiB", description: "a \"b\"")

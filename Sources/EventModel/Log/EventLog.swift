@@ -10,6 +10,10 @@ package protocol EventLog: Sendable {
     /// `publisher_overloaded`, `rate_limited`, `database_unavailable` with `committed: no` (retry);
     /// `outcome_unknown` with `committed: unknown`. Two requests to one topic from one thread are
     /// appended in the order of the calls, also where a condition has to be checked first.
+    ///
+    /// An ephemeral topic's events get offsets and reach the sinks of all nodes, and are kept
+    /// nowhere: `ephemeral_topic` for what needs a log (`AppendRequest.refusal(ofEphemeral:)`), and
+    /// `outcome_unknown` after a lost connection, as nobody could tell.
     func append(_ request: AppendRequest, completion: @escaping AppendCompletion)
 
     /// Begins to follow topics: after the completion, the sink gets every event above each
@@ -77,7 +81,7 @@ package typealias AppendCompletion = @Sendable (Result<[AppendReceipt], BrokerEr
 /// topic the sink is told a position (`follow`), and from there on every offset: in `appended`, or
 /// passed over by `purged` when it cannot be read any more. Events never come behind a hole that
 /// was not told: the log tells `purged` first, also for what it tells of an incarnation that has
-/// ended, before `restarted`.
+/// ended, before `restarted`. Of an ephemeral topic, what `purged` passes over is lost.
 package protocol LogSink: Sendable {
     /// Committed events of one followed topic.
     ///
@@ -115,12 +119,17 @@ package struct TopicPosition: Hashable, Sendable {
     package var earliest: Offset
     /// The newest committed offset; 0 before the first.
     package var latest: Offset
+    /// It has no log: `earliest` is always `latest + 1`.
+    package var isEphemeral: Bool
 
-    package init(topic: TopicName, epoch: Epoch, earliest: Offset, latest: Offset) {
+    package init(
+        topic: TopicName, epoch: Epoch, earliest: Offset, latest: Offset, isEphemeral: Bool = false
+    ) {
         self.topic = topic
         self.epoch = epoch
         self.earliest = earliest
         self.latest = latest
+        self.isEphemeral = isEphemeral
     }
 }
 
@@ -167,6 +176,7 @@ package enum GapReason: String, Sendable {
 
 /// What can be set for a topic.
 package struct TopicSettings: Hashable, Sendable {
+    /// Whether there is a log of its events; fixed when the topic is created.
     package var isDurable = true
     package var retainAge: Retention<Duration> = .default
     package var retainCount: Retention<Int64> = .default
@@ -176,6 +186,14 @@ package struct TopicSettings: Hashable, Sendable {
     package var description = ""
 
     package init() {}
+
+    /// Whether a limit of what is kept is set for this topic.
+    package var isRetentionLimited: Bool {
+        switch (retainAge, retainCount, retainBytes) {
+        case (.limited, _, _), (_, .limited, _), (_, _, .limited): true
+        default: false
+        }
+    }
 }
 
 /// A bound of retention: the server's default, none for this topic, or a value.

@@ -36,17 +36,13 @@ package struct TopicSettingsDocument {
         if let name = try fields.string("topic"), name != topic.text {
             throw fields.wrong("topic", "is not the topic of the path")
         }
-        guard try fields.boolean("durable") ?? true else {
-            throw fields.wrong(
-                "durable", "is false, but this version has durable topics only",
-                remedy: "Leave it out, or send true.")
-        }
         guard fields.isNull("overflow") else {
             throw fields.wrong(
                 "overflow", "can't be set for a topic by this version",
                 remedy: "Leave it out; a subscription names its own policy.")
         }
         var settings = TopicSettings()
+        settings.isDurable = try fields.boolean("durable") ?? true
         if !fields.isNull("event_bytes") {
             settings.eventBytesMax = try fields.integer(
                 "event_bytes", in: 1...Int64(limits.eventBytesMax)
@@ -65,6 +61,11 @@ package struct TopicSettingsDocument {
             settings.retainAge = try bound(retain, "age", age)
             settings.retainCount = try bound(retain, "count", number)
             settings.retainBytes = try bound(retain, "bytes", number)
+        }
+        guard settings.isDurable || !settings.isRetentionLimited else {
+            throw fields.wrong(
+                "retain", "fits no topic with \"durable\":false, which keeps nothing",
+                remedy: "Leave it out.")
         }
         return settings
     }

@@ -2,6 +2,8 @@ internal import EventModel
 
 /// What a topic is created with; what is `nil` has the server's default.
 public struct NewTopic: Equatable, Sendable {
+    /// Whether there is a log of its events; otherwise they are delivered live and kept nowhere.
+    public var isDurable: Bool
     /// How long events are kept, like `7d`, or `unlimited`.
     public var retainAge: String?
     /// How many events are kept, or `unlimited`.
@@ -13,9 +15,11 @@ public struct NewTopic: Equatable, Sendable {
 
     /// Makes settings.
     public init(
-        retainAge: String? = nil, retainCount: String? = nil, retainBytes: String? = nil,
+        isDurable: Bool = true, retainAge: String? = nil, retainCount: String? = nil,
+        retainBytes: String? = nil,
         description: String = ""
     ) {
+        self.isDurable = isDurable
         self.retainAge = retainAge
         self.retainCount = retainCount
         self.retainBytes = retainBytes
@@ -25,7 +29,9 @@ public struct NewTopic: Equatable, Sendable {
     /// The body of `PUT /v1/topics/{topic}`.
     package func body() throws(SluiceError) -> [UInt8] {
         var writer = JSONWriter()
-        writer.raw(#"{"durable":true,"retain":{"age":"#)
+        writer.raw(#"{"durable":"#)
+        writer.raw(isDurable ? "true" : "false")
+        writer.raw(#","retain":{"age":"#)
         try append(retainAge, "an age like 7d", to: &writer) { text in
             parseDuration(text) == nil ? nil : { $0.string(text) }
         }

@@ -11,6 +11,7 @@ struct TopicCreateCommand: AsyncParsableCommand {
               sluice topic create orders.eu
               sluice topic create orders.eu --retain-age 7d --retain-bytes 1GiB
               sluice topic create audit.logins --retain-age unlimited --description 'Who came when'
+              sluice topic create cursors.board-7 --ephemeral
 
             What is not given has the server's default. Publishing creates topics, too, unless the \
             broker's create_topics is false.
@@ -30,6 +31,9 @@ struct TopicCreateCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Keep this many bytes, or 'unlimited'.", valueName: "size"))
     var retainBytes: String?
 
+    @Flag(help: "Keep no events: who listens gets them, and nobody else.")
+    var ephemeral = false
+
     @Option(help: ArgumentHelp("What the topic is for.", valueName: "text"))
     var description = ""
 
@@ -40,7 +44,8 @@ struct TopicCreateCommand: AsyncParsableCommand {
         CommandLineProgram.exitOnInterrupt()
         let topic = try checkedTopic(topic)
         let settings = NewTopic(
-            retainAge: retainAge, retainCount: retainCount, retainBytes: retainBytes,
+            isDurable: !ephemeral, retainAge: retainAge, retainCount: retainCount,
+            retainBytes: retainBytes,
             description: description)
         let info = try await connection.client().createTopic(topic, settings)
         if json {

@@ -34,11 +34,13 @@ struct TopicDescribeCommand: AsyncParsableCommand {
         var table = Table([("TOPIC", .left), (topic.name, .left)])
         table.add(["offsets", isEmpty ? "none" : "\(topic.earliest) to \(topic.latest)"])
         table.add(["latest", String(topic.latest)])
-        table.add(["size", roundedSize(topic.bytes)])
-        table.add(["kept for", topic.retainAge ?? "server's default"])
-        table.add(["kept events", topic.retainCount ?? "server's default"])
-        table.add(["kept bytes", topic.retainBytes ?? "server's default"])
-        table.add(["durable", topic.isDurable ? "yes" : "no"])
+        if topic.isDurable {
+            table.add(["size", roundedSize(topic.bytes)])
+            table.add(["kept for", topic.retainAge ?? "server's default"])
+            table.add(["kept events", topic.retainCount ?? "server's default"])
+            table.add(["kept bytes", topic.retainBytes ?? "server's default"])
+        }
+        table.add(["durable", topic.isDurable ? "yes" : "no, ephemeral"])
         table.add(["created", shortTime(topic.created)])
         table.add(["revision", String(topic.revision)])
         if !topic.description.isEmpty { table.add(["description", topic.description]) }

@@ -51,8 +51,8 @@ struct TopicListCommand: AsyncParsableCommand {
         for topic in topics {
             table.add([
                 topic.name, String(max(0, topic.latest - topic.earliest + 1)),
-                String(topic.latest), roundedSize(topic.bytes), shortTime(topic.created),
-                topic.description,
+                String(topic.latest), topic.isDurable ? roundedSize(topic.bytes) : "ephemeral",
+                shortTime(topic.created), topic.description,
             ])
         }
         return table
