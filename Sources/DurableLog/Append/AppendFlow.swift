@@ -59,7 +59,7 @@ package struct AppendFlow: Sendable {
     package var isUp: Bool { !isDown && !isDraining }
     package var isWaiting: Bool { !queue.isEmpty }
 
-    /// Does a request to the topic wait?
+    /// Whether a request to the topic waits.
     func isWaiting(for topic: TopicName) -> Bool { queue.hasLine(of: topic) }
 
     /// Nothing is left that somebody waits for, and nothing will come.

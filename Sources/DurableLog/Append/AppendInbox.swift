@@ -112,7 +112,7 @@ final class AppendInbox: Sendable {
         case elsewhere
     }
 
-    /// Is it known to belong to the inbox of ephemeral topics?
+    /// Whether it is known to belong to the inbox of ephemeral topics.
     private func isEphemeral(_ request: AppendRequest) -> Bool {
         guard ephemera != nil, let incarnation = context.incarnation.current else { return false }
         let topic = request.parts[0].topic

@@ -21,7 +21,8 @@ package struct EventLogContract: Sendable, CustomStringConvertible, CustomTestSt
         self.check = check
     }
 
-    package static let checks = appendChecks + followChecks + readChecks + topicChecks
+    package static let checks =
+        appendChecks + followChecks + readChecks + topicChecks + ephemeralChecks
 }
 
 extension Result where Success == [AppendReceipt], Failure == BrokerError {
