@@ -64,6 +64,29 @@ import Testing
         await two.stop()
     }
 
+    @Test func `take what SQL publishers publish, among durable ones`() async throws {
+        let node = try await LogNode.withFreshDatabase()
+        let topic = try await node.ephemeral("fast.sql")
+        let durable = try TopicName("slow.sql")
+        await node.log.append(["0"], to: durable)
+        try await node.log.follow([topic, durable], sink: node.sink)
+        try Session(node.conninfo).ask(
+            """
+            SELECT sluice.publish('fast.sql', '{"n": 1}'::json, key => 'k', event_id => 'a'),
+              sluice.publish('slow.sql', '1'), sluice.publish('fast.sql', '2', event_id => 'a'),
+              sluice.publish('fast.sql', to_json(repeat('x', 9000))), sluice.publish('slow.sql', '2')
+            """)
+        #expect(await node.sink.wait(for: 3, of: topic))
+        #expect(await node.sink.wait(for: 2, of: durable))
+        let events = node.sink.heard.events[topic] ?? []
+        #expect(events.map(\.offset) == [1, 2, 3])
+        #expect(events.map(\.text.count) == [8, 1, 9002])
+        #expect(events[0].content.key == "k")
+        #expect(events.map(\.content.eventID) == ["a", "a", nil])
+        #expect(node.sink.heard.events[durable]?.map(\.text) == ["1", "2"])
+        await node.stop()
+    }
+
     @Test func `tell as lost what can no longer be read`() async throws {
         let node = try await LogNode.withFreshDatabase()
         let topic = try await node.ephemeral("fast.faded")
