@@ -125,6 +125,26 @@ let package = Package(
             name: "PostgresCluster", dependencies: ["ManagedPostgres", "PostgresBridge", logging],
             path: "Tests/Support/PostgresCluster", swiftSettings: settings),
         .target(
+            name: "NetworkFaults", dependencies: ["PostgresBridge"],
+            path: "Tests/Support/NetworkFaults", swiftSettings: settings),
+        .target(
+            name: "FaultTest",
+            dependencies: [
+                "EventModel", "SessionProtocol", "WebSocketCodec", "SluiceClient", "OpenSSLBridge",
+                "Transport", "PostgresBridge", "PostgresCluster", "NetworkFaults",
+                "RepeatableChance", nioCore, nioPosix, nioHTTP1,
+            ],
+            path: "Tests/Support/FaultTest", swiftSettings: settings),
+        .executableTarget(
+            name: "fault-test", dependencies: ["FaultTest", "EventModel", "sluice", arguments],
+            path: "Tests/Support/FaultTestProgram", swiftSettings: settings),
+        .testTarget(
+            name: "FaultTests",
+            dependencies: [
+                "FaultTest", "EventModel", "SessionProtocol", "RepeatableChance", "sluice",
+            ],
+            swiftSettings: settings),
+        .target(
             name: "RepeatableChance", path: "Tests/Support/RepeatableChance",
             swiftSettings: settings),
         .target(
@@ -176,7 +196,7 @@ let package = Package(
             name: "DurableLogTests",
             dependencies: [
                 "DurableLog", "EventModel", "AccessControl", "PostgresBridge", "PostgresCluster",
-                "MemoryLog", "EventLogContract", "RepeatableChance", logging,
+                "MemoryLog", "EventLogContract", "NetworkFaults", "RepeatableChance", logging,
             ],
             swiftSettings: settings),
         .testTarget(
@@ -218,7 +238,8 @@ let package = Package(
         .testTarget(
             name: "TopicCommandsTests",
             dependencies: [
-                "TopicCommands", "SluiceClient", "BrokerRuntime", "EventModel", arguments,
+                "TopicCommands", "SluiceClient", "BrokerRuntime", "DurableLog", "EventModel",
+                arguments,
             ],
             swiftSettings: settings),
         .testTarget(

@@ -5,7 +5,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 . deploy/setup.sh
-packages_wanted="$packages_wanted python3-psycopg"
+packages_wanted="$packages_wanted python3-psycopg pgbouncer"
 
 [ $# -eq 0 ] || fail "test.sh takes no arguments, but '$1' was given." "Run deploy/test.sh alone."
 minutes=${TEST_MINUTES:-20}

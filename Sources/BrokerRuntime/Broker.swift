@@ -19,7 +19,7 @@ internal import WallClock
 /// The composition root: configuration in, a running broker out, graceful drain at the end
 /// (doc:House).
 package struct Broker: Service {
-    private let configuration: BrokerConfiguration
+    private var configuration: BrokerConfiguration
     private let logger: Logger
 
     package init(configuration: BrokerConfiguration, logger: Logger) {
@@ -42,7 +42,9 @@ package struct Broker: Service {
         guard let database = try await openDatabase() else { return }
         let loops = MultiThreadedEventLoopGroup(numberOfThreads: configuration.loops)
         do {
-            try await serve(database, on: loops)
+            var broker = self
+            try broker.configuration.take(database.settings)
+            try await broker.serve(database, on: loops)
         } catch {
             try? await loops.shutdownGracefully()
             await database.close()

@@ -1,6 +1,7 @@
 internal import EventModel
 internal import Logging
 internal import PostgresBridge
+internal import Synchronization
 
 /// What the parts of one node's log share.
 final class LogContext: Sendable {
@@ -22,6 +23,9 @@ final class LogContext: Sendable {
     let logger: Logger
     let incarnation = LogIncarnation()
     let catalog = Catalog()
+    let appendedTopics = AppendedTopics()
+    /// Of several servers, where the log was found last: the others may be silent, or stale.
+    private let firstHost = Atomic(0)
 
     init(
         configuration: PostgresConfiguration, listenConninfo: String?, limits: Limits,
@@ -52,14 +56,30 @@ final class LogContext: Sendable {
         var configuration = configuration.connection(role: role, settings)
         configuration.conninfo = conninfo ?? configuration.conninfo
         configuration.connectTimeout = min(configuration.connectTimeout, Self.connectTimeout)
+        configuration.firstHost = firstHost.load(ordering: .relaxed)
         var entered = ""
         let connection = try PostgresConnection(configuration, while: goesOn) {
             connection throws(PostgresError) in
-            entered = try incarnation.enter(connection)
+            entered = try enter(connection)
             catalog.begin(incarnation.current ?? entered)
             try setUp(connection)
         }
         return (connection, entered)
+    }
+
+    /// Enters the incarnation; of several servers, the next is asked first when this one is a stale
+    /// primary (SL002) or a standby (SL003).
+    private func enter(_ connection: PostgresConnection) throws(PostgresError) -> String {
+        do throws(PostgresError) {
+            let entered = try incarnation.enter(connection)
+            firstHost.store(connection.hostNumber, ordering: .relaxed)
+            return entered
+        } catch {
+            if ["SL002", "SL003"].contains(error.sqlState) {
+                firstHost.store(connection.hostNumber + 1, ordering: .relaxed)
+            }
+            throw error
+        }
     }
 
     /// `database_unavailable`; nothing of the request has been written.

@@ -48,13 +48,13 @@ package final class PostgresLog: EventLog {
             configuration: configuration, listenConninfo: listenConninfo, limits: limits,
             createsTopics: createsTopics, logger: logger)
         followed = FollowedTopics(heldBytesMax: limits.topicHeldBytesMax)
-        follows = FollowInbox(context, followed)
+        housekeeper = Housekeeper(context)
+        follows = FollowInbox(context, followed, housekeeper)
         topics = ReadInbox(context, role: "topics", threadCount: 1)
         ephemera = AppendInbox(ephemera: context, followed, follows, topics: topics)
         appends = AppendInbox(ephemera, announces: announces)
         reads = ReadInbox(context, role: "reader", threadCount: limits.readerCount)
         tokenReads = ReadInbox(context, role: "tokens", threadCount: 1)
-        housekeeper = Housekeeper(context)
     }
 
     /// Starts the threads; connections come up when the database does.
@@ -142,6 +142,17 @@ package final class PostgresLog: EventLog {
         reads.resume(cursors, completion: completion)
     }
 
+    package func mark(completion: @escaping @Sendable (Result<LogMark, BrokerError>) -> Void) {
+        reads.mark(completion: completion)
+    }
+
+    package func offsets(
+        of topics: [TopicName], asOf mark: LogMark,
+        completion: @escaping @Sendable (Result<[TopicName: Offset], BrokerError>) -> Void
+    ) {
+        reads.offsets(of: topics, asOf: mark, completion: completion)
+    }
+
     package func describe(_ topic: TopicName) async throws(BrokerError) -> TopicDescription? {
         try await reads.describe(topic)
     }
@@ -155,8 +166,28 @@ package final class PostgresLog: EventLog {
     package func create(
         _ topic: TopicName, settings: TopicSettings
     ) async throws(BrokerError) -> TopicDescription {
-        let created = try await reads.create(topic, settings: settings)
-        follows.catalogChanged()
-        return created
+        defer { follows.catalogChanged() }
+        return try await reads.create(topic, settings: settings)
+    }
+
+    package func alter(
+        _ topic: TopicName, _ changes: TopicChanges, ifRevision: Int?
+    ) async throws(BrokerError) -> TopicDescription {
+        defer { follows.catalogChanged() }
+        return try await reads.alter(topic, changes, ifRevision: ifRevision)
+    }
+
+    package func delete(
+        _ topic: TopicName, ifRevision: Int?
+    ) async throws(BrokerError) -> TopicDescription {
+        defer { follows.catalogChanged() }
+        return try await reads.delete(topic, ifRevision: ifRevision)
+    }
+
+    package func purge(
+        _ topic: TopicName, before: Offset, ifRevision: Int?
+    ) async throws(BrokerError) -> TopicPurge {
+        defer { follows.catalogChanged() }
+        return try await reads.purge(topic, before: before, ifRevision: ifRevision)
     }
 }

@@ -14,6 +14,8 @@ package struct PostgresConfiguration: Sendable {
     package var connectTimeout: Int
     /// From the first host's name to the last setting: no connection takes longer to come up.
     package var setUpTimeout: Duration
+    /// Which of several hosts is asked first, counted as `conninfo` lists them, from 0 and around.
+    package var firstHost = 0
     /// Session settings that are set after connecting, like `("synchronous_commit", "on")`.
     package var settings: [(String, String)]
 
@@ -79,7 +81,13 @@ package struct PostgresConfiguration: Sendable {
             ("fallback_application_name", applicationName),
             ("client_encoding", "UTF8"),
             ("connect_timeout", "\(addressTimeout)"),
-        ]
+        ] + rotatedHosts
+    }
+
+    /// The hosts with the first one first, if there are several.
+    private var rotatedHosts: [(String, String)] {
+        let hosts = PostgresHosts(conninfo)
+        return hosts.count > 1 ? hosts.rotated(by: firstHost) : []
     }
 
     /// How soon a peer that vanished is noticed; for both ends of a connection.
@@ -101,11 +109,9 @@ package struct PostgresConfiguration: Sendable {
     /// others are silent.
     private var addressTimeout: Int {
         let options = Self.parse(conninfo) ?? [:]
-        let hosts = (options["hostaddr"] ?? options["host"] ?? "").split(
-            separator: ",", omittingEmptySubsequences: false)
         let chosen = options["connect_timeout"].flatMap { Int($0) } ?? connectTimeout
         // Many names have two addresses, one of each family. 0 means for ever.
-        let share = Int(setUpTimeout.components.seconds) / (2 * hosts.count)
+        let share = Int(setUpTimeout.components.seconds) / (2 * PostgresHosts(conninfo).count)
         return max(Self.addressTimeoutMin, chosen > 0 ? min(chosen, share) : share)
     }
 }

@@ -18,7 +18,11 @@ package final class PostgresConnection {
     var outstanding = 0
     /// Notifications that were read while something else was waited for.
     var received: [PostgresNotification] = []
+    /// What a pooler makes necessary; `nil` without one.
+    var pooled: PooledSession?
 
+    /// Which of the configuration's hosts it is connected to, counted as `conninfo` lists them.
+    package let hostNumber: Int
     package let backendPID: Int32
     /// 150018 is 15.18 (PQserverVersion).
     package let serverVersion: Int
@@ -48,10 +52,14 @@ package final class PostgresConnection {
         let connected = try ConnectAttempt(configuration).connected(patience)
         connection = connected.handle
         notices = connected.notices
+        hostNumber = PostgresHosts(conninfo).number(
+            host: String(cString: PQhost(connected.handle)),
+            port: String(cString: PQport(connected.handle)))
         backendPID = PQbackendPID(connected.handle)
         serverVersion = Int(PQserverVersion(connected.handle))
         do {
-            try apply(configuration.settings)
+            pooled = try isPooled() ? PooledSession(settings: configuration.settings) : nil
+            if pooled == nil { try apply(configuration.settings) }
             try setUp(self)
         } catch {
             var failure = error
@@ -61,16 +69,9 @@ package final class PostgresConnection {
         patience.deadline = nil
     }
 
-    /// In one statement: each would cost a round trip.
     private func apply(_ settings: [(String, String)]) throws(PostgresError) {
-        guard !settings.isEmpty else { return }
-        // Qualified, because the search path is one of the settings.
-        let calls = settings.indices.map {
-            "pg_catalog.set_config($\(2 * $0 + 1), $\(2 * $0 + 2), false)"
-        }
-        _ = try query(
-            "SELECT \(calls.joined(separator: ", "))",
-            settings.flatMap { [.text($0.0), .text($0.1)] })
+        guard let statement = SettingsStatement(settings, isLocal: false) else { return }
+        _ = try query(statement.sql, statement.parameters)
     }
 
     deinit { close() }

@@ -26,33 +26,44 @@ extension PostgresConnection {
         _ sql: String, _ parameters: [PostgresParameter]
     ) throws(PostgresError) {
         let handle = try openInPipeline()
-        let sent = BoundParameters.with(parameters) { bound in
-            PQsendQueryParams(
-                handle, sql, bound.count, bound.types, bound.values, bound.lengths, bound.formats, 1
-            )
-        }
-        guard sent == 1 else { throw failure(handle) }
+        try sendSettings(handle)
+        guard send(sql, parameters, handle) == 1 else { throw failure(handle) }
+        noteSent(isSettings: false)
+    }
+
+    /// Behind a pooler, before the first statement of a transaction.
+    private func sendSettings(_ handle: OpaquePointer) throws(PostgresError) {
+        guard let settings = pooled?.settings, pooled?.isAtStart == true else { return }
+        guard send(settings.sql, settings.parameters, handle) == 1 else { throw failure(handle) }
+        noteSent(isSettings: true)
+    }
+
+    private func noteSent(isSettings: Bool) {
         outstanding += 1
+        pooled?.isAtStart = false
+        pooled?.sent.append(isSettings)
     }
 
     /// Queues a prepared statement, like `sendQuery`.
     package func sendPrepared(
         _ name: String, _ parameters: [PostgresParameter]
     ) throws(PostgresError) {
+        if let pooled { return try sendQuery(pooled.text(of: name), parameters) }
         let handle = try openInPipeline()
         let sent = BoundParameters.with(parameters) { bound in
             PQsendQueryPrepared(
                 handle, name, bound.count, bound.values, bound.lengths, bound.formats, 1)
         }
         guard sent == 1 else { throw failure(handle) }
-        outstanding += 1
+        noteSent(isSettings: false)
     }
 
     /// Ends an implicit transaction and sends as much as the socket takes; `wait` sends the rest.
     package func sendSync() throws(PostgresError) {
         let handle = try openInPipeline()
         guard PQpipelineSync(handle) == 1 else { throw failure(handle) }
-        outstanding += 1
+        noteSent(isSettings: false)
+        pooled?.isAtStart = true
     }
 
     /// The next item, or nil when nothing more has arrived.
@@ -74,7 +85,11 @@ extension PostgresConnection {
             guard let result = PQgetResult(handle) else {
                 // The end of one command's results. (PQgetResult also gives NULL when idle, but
                 // then nothing would be outstanding.)
-                outstanding -= 1
+                noteEnd()
+                continue
+            }
+            if pooled?.sent.first == true, PQresultStatus(result) == PGRES_TUPLES_OK {
+                PQclear(result)
                 continue
             }
             return try item(result, handle)
@@ -82,6 +97,11 @@ extension PostgresConnection {
         // Nothing is due, but the server may have hung up.
         guard consumeInput(handle) else { throw failure(handle) }
         return nil
+    }
+
+    private func noteEnd() {
+        outstanding -= 1
+        if pooled?.sent.isEmpty == false { pooled?.sent.removeFirst() }
     }
 
     private func item(
@@ -92,7 +112,7 @@ extension PostgresConnection {
             return .result(PostgresResult(owning: result))
         case PGRES_PIPELINE_SYNC:
             PQclear(result)
-            outstanding -= 1
+            noteEnd()
             return .synced
         case PGRES_PIPELINE_ABORTED:
             PQclear(result)

@@ -14,27 +14,56 @@ extension PostgresConnection {
         _ sql: String, _ parameters: [PostgresParameter] = [], timeout: Duration? = nil
     ) throws(PostgresError) -> PostgresResult {
         let handle = try openOutsidePipeline()
-        let sent = BoundParameters.with(parameters) { bound in
+        if let settings = pooled?.settings, isTransactionIdle {
+            return try query(sql, parameters, behind: settings, handle, timeout)
+        }
+        return try collect(handle, send(sql, parameters, handle), timeout)
+    }
+
+    func send(
+        _ sql: String, _ parameters: [PostgresParameter], _ handle: OpaquePointer
+    ) -> Int32 {
+        BoundParameters.with(parameters) { bound in
             PQsendQueryParams(
                 handle, sql, bound.count, bound.types, bound.values, bound.lengths, bound.formats, 1
             )
         }
-        return try collect(handle, sent, timeout)
+    }
+
+    /// Behind a pooler: the settings and the statement are one transaction, which the statement
+    /// keeps open if it is BEGIN.
+    private func query(
+        _ sql: String, _ parameters: [PostgresParameter], behind settings: SettingsStatement,
+        _ handle: OpaquePointer, _ timeout: Duration?
+    ) throws(PostgresError) -> PostgresResult {
+        guard PQenterPipelineMode(handle) == 1,
+            send(settings.sql, settings.parameters, handle) == 1,
+            send(sql, parameters, handle) == 1, PQpipelineSync(handle) == 1
+        else { throw failure(handle) }
+        defer { if !isClosed { PQexitPipelineMode(handle) } }
+        return try collect(handle, 1, timeout)
     }
 
     /// Prepares a statement under a name that is unique on this connection.
+    ///
+    /// Behind a pooler it is only noted, and sent with each `execute`.
     ///
     /// The server infers the types of the parameters, so write casts where it could choose another
     /// than the one that `execute` will send: `$1::bigint`.
     package func prepare(_ name: String, _ sql: String) throws(PostgresError) {
         let handle = try openOutsidePipeline()
-        _ = try collect(handle, PQsendPrepare(handle, name, sql, 0, nil), nil)
+        if pooled != nil {
+            pooled?.statements[name] = sql
+        } else {
+            _ = try collect(handle, PQsendPrepare(handle, name, sql, 0, nil), nil)
+        }
     }
 
     /// Runs a prepared statement and waits for its rows, like `query`.
     package func execute(
         _ name: String, _ parameters: [PostgresParameter], timeout: Duration? = nil
     ) throws(PostgresError) -> PostgresResult {
+        if let pooled { return try query(pooled.text(of: name), parameters, timeout: timeout) }
         let handle = try openOutsidePipeline()
         let sent = BoundParameters.with(parameters) { bound in
             PQsendQueryPrepared(
@@ -43,7 +72,8 @@ extension PostgresConnection {
         return try collect(handle, sent, timeout)
     }
 
-    /// Runs several statements without parameters, in one transaction unless they say otherwise.
+    /// Runs several statements without parameters, in one transaction unless they say otherwise;
+    /// behind a pooler without the settings, unless a transaction is open.
     package func script(_ sql: String) throws(PostgresError) {
         let handle = try openOutsidePipeline()
         _ = try collect(handle, PQsendQuery(handle, sql), nil)
@@ -56,7 +86,8 @@ extension PostgresConnection {
         return handle
     }
 
-    /// Waits for all results of a command and gives the last one, or the first error.
+    /// Waits for all results of a command, or of a pipeline up to its sync, and gives the last one,
+    /// or the first error.
     private func collect(
         _ handle: OpaquePointer, _ sent: Int32, _ timeout: Duration?
     ) throws(PostgresError) -> PostgresResult {
@@ -68,8 +99,20 @@ extension PostgresConnection {
         var refusal: PostgresError?
         while true {
             try awaitResult(handle, patience)
-            guard let result = PQgetResult(handle) else { break }
-            switch PQresultStatus(result) {
+            guard let result = PQgetResult(handle) else {
+                // In a pipeline, the end of one command.
+                if PQpipelineStatus(handle) == PQ_PIPELINE_OFF || PQstatus(handle) != CONNECTION_OK
+                {
+                    break
+                }
+                continue
+            }
+            let status = PQresultStatus(result)
+            if status == PGRES_PIPELINE_SYNC {
+                PQclear(result)
+                break
+            }
+            switch status {
             case PGRES_TUPLES_OK, PGRES_COMMAND_OK, PGRES_EMPTY_QUERY:
                 last = PostgresResult(owning: result)
             case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
@@ -77,6 +120,7 @@ extension PostgresConnection {
                 close()
                 throw PostgresError(kind: .connectionLost, message: "COPY is not supported here")
             default:
+                // What a pipeline aborts behind it comes later.
                 refusal = refusal ?? PostgresError(result: result)
                 PQclear(result)
             }

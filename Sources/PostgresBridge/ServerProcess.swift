@@ -138,6 +138,12 @@ package final class ServerProcess: Sendable {
     package struct StartFailure: Error, Sendable, CustomStringConvertible {
         package var command: String
         package var errno: Int32
+
+        package init(command: String, errno: Int32) {
+            self.command = command
+            self.errno = errno
+        }
+
         package var description: String { "\(command): \(String(cString: strerror(errno)))" }
     }
 }

@@ -7,8 +7,8 @@ internal import SessionProtocol
 /// Usable from any task; connections are opened when they are needed and kept. Errors are
 /// `SluiceError`, or `CancellationError` when the task is cancelled.
 public final class BrokerClient: Sendable {
-    private let connector: BrokerConnector
-    private let caller: HTTPCaller
+    let connector: BrokerConnector
+    let caller: HTTPCaller
 
     /// Makes a client; nothing is connected yet.
     ///
@@ -123,68 +123,9 @@ public final class BrokerClient: Sendable {
         }
     }
 
-    // MARK: Topics
-
-    /// Lists topics by name, a page at a time.
-    ///
-    /// - Parameters:
-    ///   - pattern: Which ones.
-    ///   - name: Begin behind this one, `next` of the page before.
-    /// - Returns: The page.
-    /// - Throws: `SluiceError`.
-    public func topics(matching pattern: String = ">", after name: String? = nil) async throws
-        -> TopicPage
-    {
-        let target: RequestTarget
-        do {
-            target = .topics(
-                matching: try TopicPattern(pattern), after: try name.map { try TopicName($0) })
-        } catch let error as BrokerError {
-            throw SluiceError(error)
-        }
-        let body = try await caller.call(.GET, target)
-        guard let page = TopicPage(body) else {
-            throw SluiceError.notSluice(connector.configuration.address, "no list of topics")
-        }
-        return page
-    }
-
-    /// Describes one topic.
-    ///
-    /// - Parameter name: Its name.
-    /// - Returns: Settings and what it holds.
-    /// - Throws: `topic_not_found` if there is none.
-    public func topic(_ name: String) async throws -> TopicInfo {
-        try info(try await caller.call(.GET, .topic(try Self.name(name))))
-    }
-
-    /// Creates a topic.
-    ///
-    /// - Parameters:
-    ///   - name: Its name.
-    ///   - settings: What is `nil` has the server's default.
-    /// - Returns: The topic as it is now.
-    /// - Throws: `topic_exists` if there is one of the name.
-    public func createTopic(_ name: String, _ settings: NewTopic = NewTopic()) async throws
-        -> TopicInfo
-    {
-        let headers = [("Content-Type", "application/json"), ("If-None-Match", "*")]
-        return try info(
-            try await caller.call(
-                .PUT, .topic(try Self.name(name)), headers: headers, body: try settings.body(),
-                isRepeatable: false))
-    }
-
-    private func info(_ body: [UInt8]) throws(SluiceError) -> TopicInfo {
-        guard let info = TopicInfo(body) else {
-            throw .notSluice(connector.configuration.address, "no description of a topic")
-        }
-        return info
-    }
-
     // MARK: What reaches a request's line and headers
 
-    private static func name(_ text: String) throws(SluiceError) -> TopicName {
+    static func name(_ text: String) throws(SluiceError) -> TopicName {
         do { return try TopicName(text) } catch { throw SluiceError(error) }
     }
 
@@ -206,7 +147,7 @@ public final class BrokerClient: Sendable {
 
     // MARK: Trying again
 
-    private func retrying<Result: Sendable>(
+    func retrying<Result: Sendable>(
         for patience: Duration, _ body: @Sendable () async throws -> Result
     ) async throws -> Result {
         let clock = ContinuousClock()

@@ -46,7 +46,8 @@ extension SluiceError {
         guard let known = ErrorCode(rawValue: code) else { return .failed }
         switch known {
         case .unauthorized, .forbidden, .originRefused, .notFound, .topicNotFound, .topicExists,
-            .overlap, .offsetExpired, .headMoved, .idempotencyConflict, .grantRevoked:
+            .overlap, .offsetExpired, .headMoved, .revisionMoved, .idempotencyConflict,
+            .grantRevoked:
             return .refused
         case .invalidJSON, .invalidUTF8, .invalidTopic, .invalidPattern, .invalidStart,
             .invalidFilter, .invalidRequest, .unknownField, .ephemeralTopic:

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import BrokerRuntime
 internal import Glibc
+internal import Synchronization
 
 /// The command `sluice`.
 struct SluiceCommand: AsyncParsableCommand {
@@ -19,7 +20,7 @@ struct SluiceCommand: AsyncParsableCommand {
         version: ProgramVersion.current,
         subcommands: [
             ServeCommand.self, PublishCommand.self, SubscribeCommand.self, TopicCommand.self,
-            TokenCommand.self, MigrateCommand.self, DemoCommand.self,
+            TokenCommand.self, OutboxCommand.self, MigrateCommand.self, DemoCommand.self,
         ])
 }
 
@@ -75,6 +76,22 @@ package enum CommandLineProgram {
     /// Ends the process with 130 on Ctrl-C: what a client command wrote is out already, and nothing
     /// waits in it.
     static func exitOnInterrupt() {
-        signal(SIGINT) { _ in _exit(130) }
+        signal(SIGINT) { _ in _exit(CommandStatus.interrupted.rawValue) }
     }
+
+    /// Lets the command end by itself on Ctrl-C, to say how far it came; at a second one the
+    /// process ends.
+    static func endOnInterrupt() {
+        // Made before the handler can run.
+        interrupts.store(0, ordering: .relaxed)
+        signal(SIGINT) { _ in
+            let count = interrupts.add(1, ordering: .relaxed).newValue
+            if count > 1 { _exit(CommandStatus.interrupted.rawValue) }
+        }
+    }
+
+    static var isInterrupted: Bool { interrupts.load(ordering: .relaxed) > 0 }
 }
+
+/// How often Ctrl-C was pressed.
+private let interrupts = Atomic(0)

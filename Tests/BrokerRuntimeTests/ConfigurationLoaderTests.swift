@@ -100,6 +100,30 @@ func loaded(
         }
     }
 
+    @Test func `settings that the database keeps are said or left alone`() throws {
+        #expect(try loaded().serverSettings == ServerSettingsChanges())
+        let said = try loaded(flags: [
+            "--create-topics", "false", "--topics-retain-age", "7d", "--topics-retain-count",
+            "unlimited", "--topics-retain-bytes=1GiB", "--topics-key-window", "2d",
+            "--limits-event-bytes", "64KiB",
+        ]).serverSettings
+        #expect(said.createsTopics == false)
+        #expect(said.retainAge == .limited(.seconds(604_800)))
+        #expect(said.retainCount == .unlimited && said.retainBytes == .limited(1 << 30))
+        #expect(said.keyWindow == .seconds(172_800) && said.eventBytesMax == 65_536)
+    }
+
+    @Test func `what the database keeps comes into force, unless it contradicts the rest`() throws {
+        var settings = ServerSettings()
+        settings.createsTopics = false
+        settings.topics.eventBytesMax = 2 << 20
+        var configuration = try loaded()
+        try configuration.take(settings)
+        #expect(!configuration.createsTopics && configuration.limits.eventBytesMax == 2 << 20)
+        var small = try loaded(flags: ["--limits-body-bytes", "1MiB"])
+        #expect(throws: ConfigurationError.self) { try small.take(settings) }
+    }
+
     @Test(arguments: [
         ("data", "/srv/data"), ("./data", "/srv/data"), (".", "/srv"), ("/d", "/d"),
     ]) func `a relative data directory is made absolute, as other processes are told of it`(
@@ -237,6 +261,9 @@ func loaded(
 
     @Test(arguments: [
         ("--loops", "0"), ("--loops", "x"), ("--auth", "basic"), ("--migrate", "yes"),
+        ("--topics-retain-age", "0s"), ("--topics-retain-count", "0"),
+        ("--topics-retain-bytes", "default"), ("--topics-key-window", "59s"),
+        ("--topics-key-window", "unlimited"), ("--create-topics", "yes"),
         ("--limits-event-bytes", "1GiB"), ("--limits-event-bytes", "-1"),
         ("--limits-heartbeat-interval", "20"), ("--listen", "127.0.0.1:8443"), ("--listen", ""),
         ("--listen", "https://h:65536"), ("--data-dir", ""), ("--log-level", "loud"),

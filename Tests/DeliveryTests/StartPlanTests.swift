@@ -77,12 +77,19 @@ import Testing
         #expect(Array(try plan(.after(other), isEphemeral: true).toResume.values) == [other])
     }
 
-    @Test func `searches for a time`() throws {
+    @Test func `searches for a time, and for what is new since a mark`() throws {
         let topic = try #require(topic)
-        for from in [StartPosition.time(Timestamp(microseconds: 5)), .ago(.seconds(60))] {
+        let mark = try StartPosition("mark:last-3.memory0001.1")
+        for from in [StartPosition.time(Timestamp(microseconds: 5)), .ago(.seconds(60)), mark] {
             let plan = try plan(from)
             #expect(plan.cursors.isEmpty && plan.toSearch == [topic])
         }
+    }
+
+    @Test func `prefers a cursor to a mark`() throws {
+        let mark = try StartPosition("mark:latest.memory0001.1")
+        let plan = try plan(mark, cursor: Cursor(epoch: epoch, offset: 15))
+        #expect(Array(plan.cursors.values) == [15] && plan.toSearch.isEmpty)
     }
 
     @Test func `a time counted back ends at the calendar's own beginning`() {

@@ -27,16 +27,28 @@ import Testing
         #expect(error?.code == .invalidStart)
     }
 
-    @Test func `that is a mark says that there are none yet`() {
-        let error = #expect(throws: BrokerError.self) { try StartPosition("mark:abc") }
+    @Test(arguments: [
+        "", "abc", "latest", "latest.memory0001", "latest.memory0001.", "latest.memory001.1",
+        "latest.memory00001.1", "latest.MEMORY0001.1", "latest.memory0001.A",
+        "latest.memory0001.01", "latest.memory0001.+1", "latest.memory0001.-1",
+        "latest.memory0001.1.2", "latest.memory0001.2iiuvvvvvvvvv",
+        "latest.memory0001.zzzzzzzzzzzz",
+        "newest.memory0001.1", "last.memory0001.1", "last-0.memory0001.1",
+        "last-01.memory0001.1", "last-9007199254740992.memory0001.1", "offset-1.memory0001.1",
+    ])
+    func `that no broker issued is no mark`(text: String) {
+        let error = #expect(throws: BrokerError.self) { try StartPosition("mark:\(text)") }
         #expect(error?.code == .invalidStart)
         #expect(error?.message.contains("mark") == true)
+        #expect(error?.remedy.contains("resume_from") == true)
     }
 
     @Test(arguments: [
         "latest", "earliest", "last:10", "offset:17", "after:k3f9-41",
         "time:2026-01-01T00:00:00.000000Z",
         "ago:900s", "ago:250ms", "ago:1000000000s", "ago:1000000000d", "ago:999999999h",
+        "mark:latest.memory0001.hefg8dts00", "mark:earliest.memory0001.0",
+        "mark:last-10.memory0001.1", "mark:last-9007199254740991.memory0001.1xb3m9wqsqnz",
     ])
     func `is written as it was read`(text: String) throws {
         #expect(try StartPosition(text).text == text)

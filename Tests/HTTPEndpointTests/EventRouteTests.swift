@@ -59,6 +59,8 @@ import Testing
         ("?from=last:2", "4,5", "5"), ("?from=last:9", "3,4,5", "5"), ("?from=offset:5", "5", "5"),
         ("?from=offset:6", "", "5"), ("?from=after:old-4", "5", "5"),
         ("?from=time:1970-01-01T00:00:04Z", "4,5", "5"), ("?from=ago:996s", "4,5", "5"),
+        ("?from=mark:latest.memory0001.2dqf4", "4,5", "5"),
+        ("?from=mark:last-1.memory0001.2dqf4", "3,4,5", "5"),
     ]) func `starts where it is asked to`(
         query: String, offsets: String, cursor: String
     ) async throws {
@@ -96,6 +98,7 @@ import Testing
         ("/v1/topics/b/events", 404, "topic_not_found"),
         ("/v1/topics/a/events?from=offset:7", 400, "invalid_start"),
         ("/v1/topics/a/events?from=tomorrow", 400, "invalid_start"),
+        ("/v1/topics/a/events?from=mark:x", 400, "invalid_start"),
         ("/v1/topics/a/events?limit=1001", 400, "invalid_request"),
         ("/v1/topics/a/events?wait=1", 400, "unknown_field"),
     ]) func `says what is wrong`(uri: String, status: UInt, code: String) async throws {

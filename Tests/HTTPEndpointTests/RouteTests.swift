@@ -19,9 +19,9 @@ import Testing
     }
 
     @Test(arguments: [
-        (HTTPMethod.DELETE, "/v1/topics/a", "GET, HEAD, PUT"),
+        (HTTPMethod.POST, "/v1/topics/a", "GET, HEAD, PUT, PATCH, DELETE"),
         (.POST, "/v1/topics", "GET, HEAD"),
-        (.PUT, "/v1/topics/a/events", "GET, HEAD, POST"),
+        (.PUT, "/v1/topics/a/events", "GET, HEAD, POST, DELETE"),
         (.PROPFIND, "/v1/events", "POST"),
         (.POST, "/v1/connect", "GET, HEAD"),
     ]) func `says which methods it has`(
@@ -34,7 +34,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("/healthz", "GET, HEAD"), ("/v1/topics/a/events", "GET, HEAD, POST"),
+        ("/healthz", "GET, HEAD"), ("/v1/topics/a/events", "GET, HEAD, POST, DELETE"),
         ("/v1/events?x=1", "POST"),
     ]) func `tells OPTIONS its methods`(uri: String, allow: String) async throws {
         let answer = try await fixture.ask(.OPTIONS, uri)

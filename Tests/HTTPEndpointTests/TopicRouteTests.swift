@@ -7,11 +7,14 @@ import Testing
 @Suite("Topics over HTTP") struct TopicRouteTests {
     private let fixture = BrokerFixture()
     private let json: HTTPHeaders = ["content-type": "application/json"]
+    private let patch: HTTPHeaders = ["content-type": "application/merge-patch+json"]
 
     private let described =
         #"{"topic":"a","durable":true,"retain":{"age":"7d","count":null,"bytes":"unlimited"},"#
         + #""event_bytes":1000,"overflow":null,"description":"Käse","revision":1,"epoch":"k3f91","#
-        + #""earliest":1,"latest":0,"bytes":0,"created":"2025-11-23T12:13:20.000001Z"}"#
+        + #""earliest":1,"latest":0,"bytes":0,"created":"2025-11-23T12:13:20.000001Z","#
+        + #""effective":{"retain":{"age":"7d","count":"unlimited","bytes":"unlimited"},"#
+        + #""event_bytes":1000}}"#
     private let settings =
         #"{"retain":{"age":"168h","bytes":"unlimited"},"event_bytes":1000,"description":"Käse"}"#
 
@@ -39,15 +42,120 @@ import Testing
         #expect(try await fixture.ask(.PUT, "/v1/topics/a", json, "{}").code == "topic_exists")
     }
 
-    @Test func `are not created over another, nor altered`() async throws {
+    @Test func `are not created over another that must be new`() async throws {
         _ = try await fixture.ask(.PUT, "/v1/topics/a", json, settings)
         var new = json
         new.add(name: "if-none-match", value: "*")
         let taken = try await fixture.ask(.PUT, "/v1/topics/a", new, settings)
         #expect(taken.status == 409 && taken.code == "topic_exists")
-        let altered = try await fixture.ask(.PUT, "/v1/topics/a", json, "{}")
-        #expect(altered.status == 409 && altered.code == "topic_exists")
-        #expect(altered.body.contains("altering them is not offered by this version"))
+        #expect(try await fixture.ask(.GET, "/v1/topics/a").body == described)
+    }
+
+    @Test func `have all settings replaced by a PUT, of the revision that it expects`()
+        async throws
+    {
+        _ = try await fixture.ask(.PUT, "/v1/topics/a", json, settings)
+        let replaced = try await fixture.ask(
+            .PUT, "/v1/topics/a", json, #"{"overflow":"drop_oldest"}"#)
+        #expect(replaced.status == 200)
+        #expect(replaced.headers == ["content-type: application/json", #"etag: "2""#])
+        #expect(
+            replaced.body.contains(
+                #""retain":{"age":null,"count":null,"bytes":null},"event_bytes":null,"#
+                    + #""overflow":"drop_oldest","description":"","revision":2"#))
+        #expect(
+            replaced.body.contains(
+                #""effective":{"retain":{"age":"unlimited","count":"unlimited","#
+                    + #""bytes":"unlimited"},"event_bytes":1048576}"#))
+        let stale = try await fixture.ask(.PUT, "/v1/topics/a", when("1", json), "{}")
+        #expect(stale.status == 412 && stale.code == "revision_moved")
+        #expect(stale.body.contains("The settings of a have revision 2, not 1."))
+        #expect(try await fixture.ask(.PUT, "/v1/topics/a", when("2", json), "{}").status == 200)
+        // A condition on the revision never creates.
+        let none = try await fixture.ask(.PUT, "/v1/topics/b", when("1", json), "{}")
+        #expect(none.status == 404 && none.code == "topic_not_found")
+    }
+
+    @Test func `have some settings changed by a merge patch`() async throws {
+        _ = try await fixture.ask(.PUT, "/v1/topics/a", json, settings)
+        let patched = try await fixture.ask(
+            .PATCH, "/v1/topics/a", patch, #"{"retain":{"age":null,"count":5},"description":"x"}"#)
+        #expect(patched.status == 200 && patched.headers.contains(#"etag: "2""#))
+        #expect(
+            patched.body.contains(
+                #""retain":{"age":null,"count":5,"bytes":"unlimited"},"event_bytes":1000,"#
+                    + #""overflow":null,"description":"x""#))
+        let reset = try await fixture.ask(
+            .PATCH, "/v1/topics/a", patch, #"{"retain":null,"event_bytes":null,"description":null}"#
+        )
+        #expect(
+            reset.body.contains(
+                #""retain":{"age":null,"count":null,"bytes":null},"event_bytes":null,"#
+                    + #""overflow":null,"description":"""#))
+        let same = try await fixture.ask(.PATCH, "/v1/topics/a", patch, "{}")
+        #expect(same.status == 200 && same.headers.contains(#"etag: "3""#))
+        let stale = try await fixture.ask(.PATCH, "/v1/topics/a", when("2", patch), "{}")
+        #expect(stale.status == 412)
+        #expect(try await fixture.ask(.PATCH, "/v1/topics/b", patch, "{}").status == 404)
+        #expect(try await fixture.ask(.PATCH, "/v1/topics/a", json, "{}").status == 415)
+    }
+
+    @Test func `are deleted, and answered as they were`() async throws {
+        _ = try await fixture.ask(.PUT, "/v1/topics/a", json, settings)
+        #expect(try await fixture.ask(.DELETE, "/v1/topics/a", when("2")).status == 412)
+        let deleted = try await fixture.ask(.DELETE, "/v1/topics/a", when("1"))
+        let expected = BrokerFixture.Answer(
+            status: 200, headers: ["content-type: application/json"], body: described)
+        #expect(deleted == expected)
+        #expect(try await fixture.ask(.DELETE, "/v1/topics/a").code == "topic_not_found")
+    }
+
+    @Test func `are purged before an offset`() async throws {
+        _ = try await fixture.ask(.PUT, "/v1/topics/a", json, "{}")
+        let name = try TopicName("a")
+        fixture.log.set { $0.topics[name]?.position.latest = 9 }
+        let purged = try await fixture.ask(.DELETE, "/v1/topics/a/events?before=4")
+        #expect(purged.status == 200 && purged.headers.contains(#"etag: "1""#))
+        #expect(purged.body.contains(#""earliest":4,"latest":9"#))
+        #expect(purged.body.hasSuffix(#","purged":3}"#))
+        let all = try await fixture.ask(.DELETE, "/v1/topics/a/events?before=1000", when("1"))
+        #expect(all.body.contains(#""earliest":10"#) && all.body.hasSuffix(#","purged":6}"#))
+        let stale = try await fixture.ask(.DELETE, "/v1/topics/a/events?before=1", when("7"))
+        #expect(stale.status == 412)
+        for query in ["", "?before=0", "?before=x", "?before=1&before=2"] {
+            let refused = try await fixture.ask(.DELETE, "/v1/topics/a/events\(query)")
+            #expect(refused.code == "invalid_request", "\(query)")
+        }
+    }
+
+    @Test(arguments: [HTTPMethod.PUT, .PATCH, .DELETE])
+    func `are left alone when they are the broker's`(method: HTTPMethod) async throws {
+        let headers = method == .PATCH ? patch : json
+        let answer = try await fixture.ask(method, "/v1/topics/sluice.a", headers, "{}")
+        #expect(answer.status == 403 && answer.code == "forbidden")
+        let purge = try await fixture.ask(.DELETE, "/v1/topics/sluice.a/events?before=1")
+        #expect(purge.code == "forbidden")
+    }
+
+    @Test(
+        arguments: [
+            ["if-match": "1"], ["if-match": "\"x\""], ["if-match": "W/\"1\""],
+            ["if-match": "\"1\", \"2\""], ["if-none-match": "\"1\""],
+            ["if-match": "\"1\"", "if-none-match": "*"],
+        ] as [HTTPHeaders]) func `want a condition of theirs`(condition: HTTPHeaders) async throws
+    {
+        var headers = json
+        headers.add(contentsOf: condition)
+        let answer = try await fixture.ask(.PUT, "/v1/topics/a", headers, "{}")
+        #expect(answer.code == "invalid_request")
+        let deletion = try await fixture.ask(.DELETE, "/v1/topics/a", condition)
+        #expect(deletion.code == "invalid_request")
+    }
+
+    private func when(_ revision: String, _ headers: HTTPHeaders = [:]) -> HTTPHeaders {
+        var headers = headers
+        headers.add(name: "if-match", value: "\"\(revision)\"")
+        return headers
     }
 
     @Test(arguments: [
@@ -65,7 +173,8 @@ import Testing
         ("a", #"{"event_bytes":100000000}"#, "invalid_request", "event_bytes"),
         ("a", #"{"durable":false,"retain":{"count":1}}"#, "invalid_request", "retain"),
         ("a", #"{"durable":null}"#, "invalid_request", "durable"),
-        ("a", #"{"overflow":"replay"}"#, "invalid_request", "overflow"),
+        ("a", #"{"overflow":"sometimes"}"#, "invalid_request", "overflow"),
+        ("a", #"{"overflow":["replay"]}"#, "invalid_request", "overflow"),
         ("a", #"{"topic":"b"}"#, "invalid_request", "topic"),
         ("a..b", "{}", "invalid_topic", nil),
         ("sluice.a", "{}", "forbidden", nil),
@@ -78,12 +187,8 @@ import Testing
         #expect(!answer.body.contains("committed"))
     }
 
-    @Test func `want JSON, and no condition on a change`() async throws {
+    @Test func `want JSON`() async throws {
         #expect(try await fixture.ask(.PUT, "/v1/topics/a", [:], "{}").status == 415)
-        var condition = json
-        condition.add(name: "if-match", value: "\"1\"")
-        let answer = try await fixture.ask(.PUT, "/v1/topics/a", condition, "{}")
-        #expect(answer.code == "invalid_request")
     }
 
     @Test func `are listed in pages that lead to the next`() async throws {

@@ -1,5 +1,7 @@
 import BrokerRuntime
 import EventModel
+import PostgresBridge
+import PostgresCluster
 import SluiceClient
 import Testing
 import Transport
@@ -50,6 +52,64 @@ extension EndToEnd {
             _ = try await client(of: second).publish(events)
             #expect(try await Self.positions(250, &iterator) == Set(topics.map { "\($0) 2" }))
             try await second.stop()
+        }
+
+        /// The mark is a minute early, so what was there before is made an hour old.
+        @Test(.timeLimit(.minutes(2)))
+        func `resumes a pattern exactly, whatever came into being while it was away`() async throws
+        {
+            let directory = TestDirectories.make()
+            let database = try PostgresCluster.shared.freshDatabase()
+            let first = try await TestBroker.start(in: directory) { $0.databaseURL = database }
+            let other = try await TestBroker.start { configuration in
+                configuration.databaseURL = database
+                configuration.node = "other"
+            }
+            let publisher = try client(of: first)
+            func publish(_ topics: String...) async throws {
+                _ = try await publisher.publish(
+                    topics.map { OutgoingEvent(topic: $0, data: Array("1".utf8)) })
+            }
+            try await publish("a.seen", "a.old", "a.quiet", "b.other")
+            let user = try PostgresConnection(PostgresConfiguration(conninfo: database))
+            defer { user.close() }
+            try user.script(
+                """
+                UPDATE sluice.events SET ts = ts - interval '1 hour';
+                UPDATE sluice.topics SET created_at = created_at - interval '1 hour';
+                """)
+            let subscription = try client(of: first).subscribe(to: ["a.>"])
+            var iterator = subscription.makeAsyncIterator()
+            guard case .notice(_, let told?)? = try await iterator.next() else {
+                throw TimedOut(what: "subscribed")
+            }
+            #expect(try JSONFields(told).text("resume_from")?.hasPrefix("mark:latest.") == true)
+            while case .notice(let notice, _)? = try await iterator.next(), notice != .live {}
+            try await publish("a.seen", "a.live")
+            #expect(try await Self.positions(2, &iterator) == ["a.seen 2", "a.live 1"])
+            try await first.stop()
+            let elsewhere = try client(of: other)
+            for topic in ["a.seen", "a.live", "a.old", "a.new", "a.new", "b.new"] {
+                _ = try await elsewhere.publish([
+                    OutgoingEvent(topic: topic, data: Array("2".utf8))
+                ])
+            }
+            let second = try await TestBroker.start(in: directory) { configuration in
+                configuration.databaseURL = database
+                configuration.listen = [
+                    ListenAddress(isTLS: true, host: "127.0.0.1", port: first.port)
+                ]
+            }
+            #expect(
+                try await Self.positions(5, &iterator) == [
+                    "a.seen 3", "a.live 2", "a.old 2", "a.new 1", "a.new 2",
+                ])
+            _ = try await elsewhere.publish([
+                OutgoingEvent(topic: "a.quiet", data: Array("3".utf8))
+            ])
+            #expect(try await Self.positions(1, &iterator) == ["a.quiet 2"])
+            try await second.stop()
+            try await other.stop()
         }
 
         /// Topics and offsets of the next events.

@@ -1,4 +1,4 @@
-import PostgresBridge
+@testable import PostgresBridge
 import PostgresCluster
 import Testing
 
@@ -98,5 +98,42 @@ import Testing
         }
         #expect(try isReadOnly("") == "off")
         #expect(try isReadOnly(" target_session_attrs=any") == "on")
+    }
+}
+
+@Suite("The first of several hosts") struct FirstHostTests {
+    @Test func `can be another than the one that is named first`() {
+        let hosts = PostgresHosts("host=a,b,c port=1,2,3 dbname=x")
+        #expect(hosts.count == 3)
+        #expect(hosts.rotated(by: 0).map(\.1) == ["a,b,c", "1,2,3"])
+        #expect(hosts.rotated(by: 2).map(\.1) == ["c,a,b", "3,1,2"])
+        #expect(hosts.rotated(by: 4).map(\.1) == ["b,c,a", "2,3,1"])
+        #expect(PostgresHosts("host=a,b port=7").rotated(by: 1).map(\.1) == ["b,a", "7"])
+        #expect(PostgresHosts("postgresql://a:1,b:2/x").rotated(by: 1).map(\.1) == ["b,a", "2,1"])
+        #expect(PostgresHosts("dbname=x").count == 1)
+    }
+
+    @Test func `is told by the connection, however they are named`() {
+        let hosts = PostgresHosts("host=/s,/s hostaddr=,127.0.0.1 port=1,2")
+        #expect(hosts.number(host: "/s", port: "1") == 0)
+        #expect(hosts.number(host: "/s", port: "2") == 1)
+        #expect(hosts.number(host: "127.0.0.1", port: "2") == 1)
+        #expect(PostgresHosts("dbname=x").number(host: "/s", port: "5432") == 0)
+    }
+
+    @Test func `decides which of two that can be written to`() throws {
+        let other = PostgresCluster()
+        defer { other.stop() }
+        func parts(_ cluster: PostgresCluster) throws -> [Substring] {
+            try cluster.freshDatabase().split(separator: "'", omittingEmptySubsequences: false)
+        }
+        let (first, second) = try (parts(other), parts(.shared))
+        let user = "\(first[2].split(separator: " dbname=")[0])"
+        var configuration = PostgresConfiguration(
+            conninfo: "host='\(first[1]),\(second[1])'\(user) dbname=postgres")
+        for number in [0, 1, 2] {
+            configuration.firstHost = number
+            #expect(try PostgresConnection(configuration).hostNumber == number % 2)
+        }
     }
 }

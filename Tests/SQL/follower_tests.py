@@ -22,6 +22,7 @@ def reads_name_the_incarnation(url):
         ("resume", f"{tid}, '0000000000', 0"),
         ("resume", "999999, '0000000000', 0"),
         ("mark", ""),
+        ("clock", ""),
         ("offset_as_of", f"{tid}, '0000000000', now()"),
     ):
         call = f"SELECT * FROM sluice.{name}(%s{', ' * bool(rest)}{rest})"
@@ -163,10 +164,12 @@ def nothing_uncommitted_is_older_than_a_mark(url):
     created = topic(db, "mark.c")
     writer.append(Request(tid, ["4"]), Request(created, ["1"]))
     db.execute(
-        "UPDATE sluice.events SET ts = %s - interval '1 minute' WHERE topic_id IN (%s, %s) AND (off"
-        " = 4 OR topic_id = %s)",
-        [late, tid, created, created],
+        "UPDATE sluice.events SET ts = CASE WHEN topic_id = %s THEN %s - interval '1 minute' ELSE"
+        " (SELECT ts FROM sluice.events WHERE topic_id = %s AND off = 3) END"
+        " WHERE topic_id IN (%s, %s) AND (off = 4 OR topic_id = %s)",
+        [created, late, tid, tid, created, created],
     )
+    db.execute("UPDATE sluice.topics SET created_at = %s - interval '1 minute'", [late])
     assert as_of(tid, old, late) == 4, "a promoted server's clock was behind"
     assert as_of(created, old, late) == 1
     assert as_of(tid, new, late) == 5 and as_of(tid, old, bound) == 2

@@ -68,3 +68,68 @@ def an_incarnation_is_agreed_on_and_decides_who_goes_on(url):
     assert (
         one(db, "SELECT incarnation FROM sluice.incarnation()") == nested
     ), "a rewritten table keeps it"
+
+
+@test
+def an_incarnation_that_ended_is_not_ended_again(url):
+    db, writer = connect(url), Writer(url)
+    tid = topic(db, "fallen.a")
+    writer.append(Request(tid, ["1"] * 3))
+    old = writer.incarnation
+    bound = one(db, "SELECT sluice.mark(%s)", old)
+    assert one(db, "SELECT sluice.clock(%s)", old) > bound
+    # Many nodes see the clock fall, and all begin one incarnation.
+    ended = [
+        t.result()
+        for t in [
+            Background(one, connect(url), "SELECT sluice.end_incarnation(%s)", old)
+            for _ in range(6)
+        ]
+    ]
+    assert sorted(ended) == [False] * 5 + [True], ended
+    new = writer.incarnation = one(db, "SELECT incarnation FROM sluice.incarnation()")
+    assert new != old and one(db, "SELECT count(*) FROM sluice.incarnations") >= 2
+    refused("SL001", one, db, "SELECT sluice.clock(%s)", old)
+    # Nobody is reset, and what comes is new whatever its time.
+    assert one(db, "SELECT * FROM sluice.resume(%s, %s, %s, 3)", new, tid, old) == (True, 3)
+    created = topic(db, "fallen.b")
+    writer.append(Request(tid, ["2"]), Request(created, ["1"]))
+    db.execute(
+        "UPDATE sluice.events SET ts = ts - interval '1 hour' WHERE topic_id = %s", [created]
+    )
+    db.execute("UPDATE sluice.topics SET created_at = created_at - interval '1 hour'")
+    as_of = "SELECT sluice.offset_as_of(%s, %s, %s, %s)"
+    assert one(db, as_of, new, tid, old, bound) == 4
+    assert one(db, as_of, new, created, old, bound) == 1
+
+
+@test
+def what_is_new_since_a_mark_and_gone_is_a_gap(url):
+    db, writer = connect(url), Writer(url)
+    bound = one(db, "SELECT sluice.mark(%s)", writer.incarnation)
+    created, emptied = topic(db, "gone.a"), topic(db, "gone.b")
+    writer.append(Request(created, ["1"] * 5), Request(emptied, ["1"] * 5))
+    db.execute(
+        "UPDATE sluice.topics SET retain_count = CASE topic_id WHEN %s THEN 2 ELSE 0 END"
+        " WHERE topic_id IN (%s, %s)",
+        [created, created, emptied],
+    )
+    for tid in (created, emptied):
+        one(db, "SELECT sluice.retain(%s)", tid)
+
+    def as_of(tid, bound):
+        return one(
+            db,
+            "SELECT sluice.offset_as_of(%s, %s, %s, %s)",
+            writer.incarnation,
+            tid,
+            writer.incarnation,
+            bound,
+        )
+
+    assert as_of(created, bound) == 1 and as_of(emptied, bound) == 1
+    after = one(db, "SELECT sluice.mark(%s)", writer.incarnation)
+    assert as_of(created, after) == 6 and as_of(emptied, after) == 6
+    db.execute("UPDATE sluice.topics SET created_at = %s - interval '1 hour'", [bound])
+    assert as_of(created, bound) == 4, "how much of the rest is new, nobody knows"
+    assert as_of(emptied, bound) == 6

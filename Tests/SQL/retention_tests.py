@@ -259,3 +259,56 @@ def an_age_is_bounded_and_never_stops_retention(url):
         alter(db, tid, retain_count=1)
         assert one(db, "SELECT sluice.retain(%s)", tid) == 1, "the count holds all the same"
         raise ZeroDivisionError
+
+
+@test
+def retention_looks_at_what_is_due_alone(url):
+    db, writer = connect(url), Writer(url)
+
+    def due(tid):
+        rows = query(
+            db, "SELECT due::text, due <= now() FROM sluice.retention WHERE topic_id = %s", tid
+        )
+        return rows and ("now" if rows[0][1] else rows[0][0])
+
+    def rest(tid):
+        while one(db, "SELECT sluice.retain(%s)", tid):
+            pass
+        return due(tid)
+
+    def appended(tid):
+        writer.append(Request(tid, ["1"]))
+        db.execute("SELECT sluice.make_due(%s)", [[tid]])
+        return due(tid)
+
+    free = topic(db, "due.free")
+    assert appended(free) == [], "without a limit nothing is to be looked for"
+
+    aged = topic(db, "due.aged", age="1 hour")
+    assert due(aged) == "now" and rest(aged) == "infinity", "empty: until something comes"
+    assert appended(aged) == "now"
+    oldest = one(db, "SELECT (ts + '1 hour')::text FROM sluice.events WHERE topic_id = %s", aged)
+    assert rest(aged) == oldest and appended(aged) == oldest, "one event more changes nothing"
+    db.execute("UPDATE sluice.events SET ts = ts - interval '2 hours' WHERE topic_id = %s", [aged])
+    db.execute("UPDATE sluice.retention SET due = now() WHERE topic_id = %s", [aged])
+    assert rest(aged) == "infinity" and kept(db, aged) == []
+
+    counted = topic(db, "due.counted", count=1)
+    assert rest(counted) == "infinity" and appended(counted) == "now"
+    assert rest(counted) == "infinity" and appended(counted) == "now", "each time"
+    seen = one(db, "SELECT due FROM sluice.retention WHERE topic_id = %s", counted)
+    assert appended(counted) == "now"
+    db.execute("SELECT sluice.put_off(%s, %s, 'infinity')", [counted, seen])
+    assert due(counted) == "now", "a look that missed the last event puts nothing off"
+    assert rest(counted) == "infinity" and len(kept(db, counted)) == 1
+
+    one(db, "SELECT sluice.purge(%s, 4)", counted)
+    assert due(counted) == "now" and rest(counted) == "infinity"
+    db.execute("UPDATE sluice.settings SET default_retain_count = 5")
+    assert due(free) == "now" and due(aged) == "now", "defaults are everybody's limits"
+    db.execute("UPDATE sluice.settings SET default_retain_count = NULL")
+    assert rest(free) == "infinity" and rest(aged) == "infinity"
+    one(db, "SELECT sluice.review_retention()")
+    assert due(free) == "infinity" and due(aged) == "now", "only those with a limit"
+    one(db, "SELECT sluice.delete_topic(%s)", aged)
+    assert due(aged) == "now" and rest(aged) == [] and offsets(db, aged) == []

@@ -78,6 +78,11 @@ private func gap(_ name: String, _ from: Offset, _ to: String) throws -> BrokerM
         #expect(position.resumption.from == .ago(.seconds(300)))
         position.received(.subscribed(.init(id: 1, topics: [], resumeFrom: "mark:unknown")))
         #expect(position.resumption.from == .ago(.seconds(300)))
+        let mark = "mark:last-3.memory0001.1"
+        position.received(.subscribed(.init(id: 1, topics: [], resumeFrom: mark)))
+        #expect(position.resumption.from.text == mark)
+        position.received(.subscribed(.init(id: 1, topics: [])))
+        #expect(position.resumption.from.text == mark)
     }
 
     @Test func `makes a request that the broker takes`() throws {

@@ -76,35 +76,3 @@ import Testing
         #expect(OutgoingEvent(topic: "a", data: [0x31], attributes: [0x7B, 0x7D]).headers == nil)
     }
 }
-
-@Suite("The settings of a new topic") struct NewTopicTests {
-    @Test func `that are not given are the server's`() throws {
-        #expect(
-            String(decoding: try NewTopic().body(), as: UTF8.self)
-                == #"{"durable":true,"retain":{"age":null,"count":null,"bytes":null},"description":""}"#
-        )
-    }
-
-    @Test func `say that it is ephemeral`() throws {
-        #expect(
-            String(decoding: try NewTopic(isDurable: false).body().prefix(17), as: UTF8.self)
-                == #"{"durable":false,"#)
-    }
-
-    @Test func `are sent as the protocol wants them`() throws {
-        let topic = NewTopic(
-            retainAge: "7d", retainCount: "unlimited", retainBytes: "1GiB", description: "a \"b\"")
-        #expect(
-            String(decoding: try topic.body(), as: UTF8.self)
-                == #"{"durable":true,"retain":{"age":"7d","count":"unlimited","bytes":1073741824},"#
-                + #""description":"a \"b\""}"#)
-    }
-
-    @Test(arguments: [
-        NewTopic(retainAge: "7"), NewTopic(retainCount: "0"), NewTopic(retainCount: "many"),
-        NewTopic(retainBytes: "1GB"),
-    ]) func `that can't be read are refused`(topic: NewTopic) {
-        let error = #expect(throws: SluiceError.self) { try topic.body() }
-        #expect(error?.kind == .invalid)
-    }
-}

@@ -21,6 +21,10 @@ import Testing
             { _ = try await client.publish([event]) },
             { _ = try await client.topic(name) },
             { _ = try await client.createTopic(name) },
+            { _ = try await client.alterTopic(name, TopicOptions()) },
+            { _ = try await client.deleteTopic(name) },
+            { _ = try await client.purgeTopic(name, before: 1) },
+            { _ = try await client.events(of: name, from: "earliest") },
             { _ = try await client.topics(after: name) },
         ]
         for call in calls {

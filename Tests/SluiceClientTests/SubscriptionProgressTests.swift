@@ -70,6 +70,21 @@ import Testing
         #expect(request.text("from") == "time:2026-01-01T00:09:00.000000Z")
     }
 
+    @Test func `begins topics that it never saw at the broker's mark`() throws {
+        var progress = try progress()
+        let mark = "mark:latest.memory0001.hefg7e3rpc"
+        let subscribed = #"{"type":"subscribed","id":1,"topics":{},"resume_from":"\#(mark)"}"#
+        _ = try steps(&progress, welcome, subscribed, event(7))
+        for _ in 1...2 {
+            progress.connected()
+            let request = try JSONFields(
+                Array(try #require(sent(try steps(&progress, welcome)).first).utf8))
+            #expect(request.text("from") == mark)
+            #expect(request.object("cursors")?.text("a.b") == "k3f9-7")
+            _ = try steps(&progress, subscribed)
+        }
+    }
+
     @Test func `goes on in several messages when one does not hold its cursors`() throws {
         var progress = try progress()
         _ = try steps(

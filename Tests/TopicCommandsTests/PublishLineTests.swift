@@ -81,8 +81,9 @@ import Testing
         defer { try? FileManager.default.removeItem(at: file) }
         let address = try BrokerAddress("http://127.0.0.1:1")
         var upload = LineUpload(
-            client: try BrokerClient(ClientConfiguration(address: address)), format: PublishLine(),
-            patience: .zero, idempotencyKey: nil, printsJSON: false)
+            client: try BrokerClient(ClientConfiguration(address: address)), patience: .zero,
+            printsJSON: false
+        ) { line throws(SluiceError) in try PublishLine().event(line) }
         let failure = await #expect(throws: CommandFailure.self) {
             try await upload.run(try InputFile(path: file.path))
         }

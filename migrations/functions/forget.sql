@@ -23,6 +23,9 @@ BEGIN
   END LOOP;
   DELETE FROM sluice.tails l USING sluice.topics t
     WHERE t.topic_id = l.topic_id AND t.deleted_at < clock_timestamp() - topic_age;
+  DELETE FROM sluice.retention r USING sluice.topics t
+    WHERE t.topic_id = r.topic_id AND t.deleted_at < clock_timestamp() - topic_age
+      AND NOT EXISTS (SELECT FROM sluice.events WHERE topic_id = t.topic_id);
   DELETE FROM sluice.topics t WHERE deleted_at < clock_timestamp() - topic_age
     AND NOT EXISTS (SELECT FROM sluice.events WHERE topic_id = t.topic_id);
   RETURN gone;

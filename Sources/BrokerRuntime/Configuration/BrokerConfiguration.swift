@@ -8,7 +8,10 @@ package struct BrokerConfiguration: Sendable {
     /// Holds the managed database, the local certificates and the lock; made with mode 0700.
     package var dataDirectory: String
     package var auth: AuthMode
+    /// Whether a publish may create its topic; what the database says, once it was asked.
     package var createsTopics: Bool
+    /// What is said of the settings that the database keeps.
+    package var serverSettings = ServerSettingsChanges()
     /// This broker's name among several on one database.
     package var node: String
     /// Event loops; each is a thread.
@@ -61,6 +64,22 @@ package struct BrokerConfiguration: Sendable {
         logFormat = .text
         limits = Limits()
         transport = TransportLimits()
+    }
+
+    /// Said, it is also written to the database.
+    var eventBytesMax: Int {
+        get { limits.eventBytesMax }
+        set {
+            limits.eventBytesMax = newValue
+            serverSettings.eventBytesMax = newValue
+        }
+    }
+
+    /// The settings that the database keeps come into force.
+    package mutating func take(_ settings: ServerSettings) throws(ConfigurationError) {
+        createsTopics = settings.createsTopics
+        limits.eventBytesMax = settings.topics.eventBytesMax
+        try validate()
     }
 
     /// Checks what depends on more than one key.

@@ -184,6 +184,36 @@ extension ConfigurationKey {
     }
 }
 
+// What the database keeps is shown only when it is said here.
+extension ConfigurationKey {
+    /// A setting that the database keeps for all brokers and SQL publishers.
+    static func shared<Value>(
+        _ name: String, _ path: Path<Value?>, _ form: String, _ summary: String,
+        read: @escaping @Sendable (String) -> Value?, show: @escaping @Sendable (Value) -> String
+    ) -> ConfigurationKey {
+        ConfigurationKey(
+            name: name, form: form, summary: summary, isSecret: false, isList: false,
+            apply: { text, configuration throws(InvalidValue) in
+                guard let value = read(text) else { throw InvalidValue() }
+                configuration[keyPath: path] = value
+            },
+            show: { $0[keyPath: path].map(show) ?? "" })
+    }
+
+    /// The same, where there may be no bound.
+    static func sharedBound<Value>(
+        _ name: String, _ path: Path<Retention<Value>?>, _ form: String, _ summary: String,
+        read: @escaping @Sendable (String) -> Value?, show: @escaping @Sendable (Value) -> String
+    ) -> ConfigurationKey {
+        shared(
+            name, path, "\(form) or unlimited", summary,
+            read: { text in text == "unlimited" ? .unlimited : read(text).map { .limited($0) } },
+            show: { bound in
+                if case .limited(let value) = bound { show(value) } else { "unlimited" }
+            })
+    }
+}
+
 /// The items of a comma-separated list, without the white space around them.
 private func listItems(_ text: String) -> [String] {
     text.split(separator: ",").map { String(trimmed($0)) }.filter { !$0.isEmpty }

@@ -4,7 +4,7 @@ internal import Transport
 
 extension ConfigurationKey {
     /// Every key there is, in the order in which they are shown.
-    package static let all = broker + database + security + output + limits
+    package static let all = broker + topics + database + security + output + limits
 
     private static let broker: [ConfigurationKey] = [
         .addresses(
@@ -13,9 +13,10 @@ extension ConfigurationKey {
         .text(
             "data_dir", \.dataDirectory, "directory",
             "Holds the managed database and the local certificates."),
-        .flag(
-            "create_topics", \.createsTopics,
-            "Does publishing to a new topic create it?"),
+        .shared(
+            "create_topics", \.serverSettings.createsTopics, "true|false",
+            "Does publishing to a new topic create it? Kept in the database; true in a new one.",
+            read: { Bool($0) }, show: { String($0) }),
         .text(
             "node", \.node, "name",
             "This broker's name among several on one database."),

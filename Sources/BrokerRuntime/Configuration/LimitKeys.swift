@@ -8,8 +8,8 @@ extension ConfigurationKey {
 
     private static let requests: [ConfigurationKey] = [
         .size(
-            "limits.event_bytes", \.limits.eventBytesMax, 1...(64 << 20),
-            "One event's data."),
+            "limits.event_bytes", \.eventBytesMax, 1...(64 << 20),
+            "One event's data; kept in the database, for all brokers and SQL publishers."),
         .size(
             "limits.body_bytes", \.limits.bodyBytesMax, (1 << 10)...(1 << 30),
             "One HTTP request body."),

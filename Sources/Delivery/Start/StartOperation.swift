@@ -138,9 +138,7 @@ package final class StartOperation {
         for (topic, cursor) in plan.cursors { start(topic, after: cursor, reset: nil) }
         openCount = 1
         if !plan.toResume.isEmpty { resume(plan.toResume, now) }
-        if !plan.toSearch.isEmpty, let time = question.from.time(now: now) {
-            search(plan.toSearch, time, now)
-        }
+        if !plan.toSearch.isEmpty { search(plan.toSearch, now) }
         if let (topic, offset) = plan.toCheck { check(topic, offset, now) }
         answered(now: now)
     }
@@ -174,14 +172,28 @@ package final class StartOperation {
         }
     }
 
-    private func search(_ topics: [TopicName], _ time: Timestamp, _ now: Timestamp) {
-        log.offsets(
-            of: topics, at: time,
-            completion: answer(now) { operation, offsets in
-                for (topic, offset) in offsets {
-                    operation.start(topic, after: offset - 1, reset: nil)
-                }
-            })
+    private func search(_ topics: [TopicName], _ now: Timestamp) {
+        if case .mark(let mark) = question.from {
+            log.offsets(
+                of: topics, asOf: mark.mark,
+                completion: answer(now) { operation, offsets in
+                    for (topic, first) in offsets { operation.start(topic, first: first, mark) }
+                })
+        } else if let time = question.from.time(now: now) {
+            log.offsets(
+                of: topics, at: time,
+                completion: answer(now) { operation, offsets in
+                    for (topic, offset) in offsets {
+                        operation.start(topic, after: offset - 1, reset: nil)
+                    }
+                })
+        }
+    }
+
+    private func start(_ topic: TopicName, first: Offset, _ mark: ResumeMark) {
+        guard let feed = loop.shard.feed(of: topic) else { return }
+        let cursor = mark.cursor(first: first, earliest: feed.position.earliest)
+        start(topic, after: cursor, reset: nil)
     }
 
     private func check(_ topic: TopicName, _ offset: Offset, _ now: Timestamp) {

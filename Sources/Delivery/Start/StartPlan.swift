@@ -11,7 +11,7 @@ struct StartPlan: Equatable {
     private(set) var cursors: [TopicName: Offset] = [:]
     /// Cursors of another epoch or beyond the head.
     private(set) var toResume: [TopicName: Cursor] = [:]
-    /// Topics that begin at a time.
+    /// Topics that begin at a time, or as of a mark.
     private(set) var toSearch: [TopicName] = []
     /// An offset beyond the known head, of the one topic that the subscription has.
     private(set) var toCheck: (topic: TopicName, offset: Offset)?
@@ -46,7 +46,8 @@ struct StartPlan: Equatable {
         switch start {
         case .after(let cursor): begin(position, after: cursor)
         case .offset(let offset): cursors[position.topic] = min(offset - 1, position.latest)
-        case .latest, .earliest, .last, .time, .ago: cursors[position.topic] = position.latest
+        case .latest, .earliest, .last, .time, .ago, .mark:
+            cursors[position.topic] = position.latest
         }
     }
 
@@ -60,7 +61,7 @@ struct StartPlan: Equatable {
             cursors[position.topic] = offset - 1
         case .offset(let offset): toCheck = (position.topic, offset)
         case .after(let cursor): begin(position, after: cursor)
-        case .time, .ago: toSearch.append(position.topic)
+        case .time, .ago, .mark: toSearch.append(position.topic)
         }
     }
 
@@ -77,7 +78,7 @@ extension StartPosition {
         switch self {
         case .time(let time): time
         case .ago(let duration): now.advanced(by: .zero - duration)
-        case .latest, .earliest, .last, .offset, .after: nil
+        case .latest, .earliest, .last, .offset, .after, .mark: nil
         }
     }
 }

@@ -84,12 +84,8 @@ final class Announcer: Sendable {
                 kind: .connectionLost, message: "the log is in another incarnation")
         }
         for payload in announce.payloads() {
-            // Nobody needs it after a crash, so its commit waits for no disk and no standby.
             _ = try connection.query(
-                """
-                SELECT set_config('synchronous_commit', 'off', true),
-                  pg_notify('\(JournalAnnounce.channel)', $1::text)
-                """, [.text(payload)], timeout: context.limits.lockTimeout)
+                JournalAnnounce.notify, [.text(payload)], timeout: context.limits.lockTimeout)
         }
     }
 

@@ -34,6 +34,7 @@ package struct AppendFlow: Sendable {
     private let limits: Limits
     private var queue: AppendQueue
     private var obstacles = AppendObstacles()
+    private var pace = AppendPace()
     package private(set) var open: Open?
     /// Of the next batch: halved when one is refused, until the request that is to blame stands
     /// alone.
@@ -42,6 +43,8 @@ package struct AppendFlow: Sendable {
     private var isDown = true
     /// When the connection was lost.
     private var downSince: ContinuousClock.Instant?
+    /// What is answered while it is.
+    private var unreachable = LogContext.unreachable
     package var isDraining = false
     /// Something may be taken that could not be taken before.
     package private(set) var hasNews = false
@@ -70,12 +73,14 @@ package struct AppendFlow: Sendable {
     /// Queues the request, or says why not.
     package mutating func admit(_ pending: PendingAppend) -> BrokerError? {
         if isDraining { return BrokerError(.draining, "This node takes no new events.") }
-        if isDown { return LogContext.unreachable }
+        if isDown { return unreachable }
         do throws(BrokerError) {
             try queue.enqueue(pending)
             hasNews = true
             return nil
         } catch {
+            var error = error
+            error.retryAfter = pace.retryAfter(waiting: queue.eventCount)
             return error
         }
     }
@@ -131,8 +136,12 @@ package struct AppendFlow: Sendable {
     }
 
     /// The open batch is in the log.
-    package mutating func settled(_ deal: AppendDeal, into replies: inout [AppendReply]) {
+    package mutating func settled(
+        _ deal: AppendDeal, now: ContinuousClock.Instant, into replies: inout [AppendReply]
+    ) {
         guard let settled = close() else { return }
+        pace.committed(
+            settled.batch.requests.reduce(0) { $0 + $1.eventCount }, after: now - settled.sentAt)
         requestsMax = min(requestsMax * 2, AppendQueue.batchEventsMax)
         guard !settled.isAnswered else { return }
         var again: [PendingAppend] = []
@@ -226,6 +235,7 @@ package struct AppendFlow: Sendable {
     package mutating func goUp() {
         isDown = false
         downSince = nil
+        unreachable = LogContext.unreachable
         hasNews = true
     }
 
@@ -242,9 +252,12 @@ package struct AppendFlow: Sendable {
                     AppendReply(pending: pending, result: .failure(AppendRefusal.outcomeUnknown)))
             }
         }
+        if let downSince {
+            unreachable.retryAfter = AppendPace.retryAfter(awayFor: now - downSince)
+        }
         let isStalled = open?.isAnswered ?? false
         let isAway = downSince.map { now >= $0 + limits.reconnectTimeout } ?? false
-        if isStalled || isAway { refuseWaiting(LogContext.unreachable, into: &replies) }
+        if isStalled || isAway { refuseWaiting(unreachable, into: &replies) }
     }
 
     /// Refuses what waits, and what comes until the log is up again.

@@ -135,7 +135,7 @@ final class AppendThread {
             context.catalog.forget(name, id: open.batch.topicID(of: name))
         }
         var replies: [AppendReply] = []
-        inbox.flow { $0.settled(deal, into: &replies) }
+        inbox.flow { $0.settled(deal, now: .now, into: &replies) }
         finished = Finished(
             replies: replies, appended: deal.appended, incarnation: open.batch.incarnation,
             seq: open.seq)
@@ -150,6 +150,7 @@ final class AppendThread {
         for reply in finished.replies { reply.send() }
         // Ephemeral events come to this node, too, over LISTEN.
         guard inbox.way == .log else { return }
+        context.appendedTopics.insert(finished.appended.map(\.topicID))
         let hasHole = inbox.followed.appended(
             finished.appended, in: finished.incarnation, writer: writerID, seq: finished.seq)
         if hasHole { inbox.follows.wakeup.signal() }

@@ -6,6 +6,12 @@ package struct JournalAnnounce: Hashable, Sendable {
     package static let channel = "sluice_announce"
     /// PostgreSQL takes payloads of fewer than 8000 bytes (async.c, NOTIFY_PAYLOAD_MAX_LENGTH).
     package static let payloadBytesMax = 7999
+    /// Sends a payload, `$1`.
+    ///
+    /// Nobody needs it after a crash, so its commit waits for no disk and no standby.
+    static let notify = """
+        SELECT set_config('synchronous_commit', 'off', true), pg_notify('\(channel)', $1::text)
+        """
 
     package var incarnation: String
     package var writer: Int64

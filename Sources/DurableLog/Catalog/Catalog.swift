@@ -36,8 +36,9 @@ final class Catalog: Sendable {
         state.withLock { $0.apply(rows, in: incarnation) }
     }
 
+    /// Costs a look at every name, so it holds nobody up: the state is copied on write.
     func topics(matching pattern: TopicPattern) -> [TopicName] {
-        state.withLock { $0.topics(matching: pattern) }
+        state.withLock { $0 }.topics(matching: pattern)
     }
 }
 

@@ -12,7 +12,9 @@ enum TopicDescribing {
         coalesce((SELECT cum FROM sluice.head(t.topic_id)), 0) - coalesce(
           (SELECT cum FROM sluice.events v
            WHERE v.topic_id = t.topic_id AND v.off = e.earliest - 1),
-          (SELECT cum FROM sluice.tail(t.topic_id)), 0)
+          (SELECT cum FROM sluice.tail(t.topic_id)), 0),
+        t.overflow[1], (extract(epoch FROM s.default_retain_age) * 1000000)::bigint,
+        s.default_retain_count, s.default_retain_bytes, s.event_bytes
         """
 
     /// At most `count` topics whose names match a regular expression, by name, behind another name.
@@ -27,7 +29,8 @@ enum TopicDescribing {
               WHERE deleted_at IS NULL AND name > $2::text AND name ~ $3::text
                 AND ($4::boolean OR name !~ '^sluice\\.')
               ORDER BY name LIMIT $5::int) t
-            CROSS JOIN LATERAL sluice.ends($1::text, t.topic_id) e ORDER BY t.name
+            CROSS JOIN LATERAL sluice.ends($1::text, t.topic_id) e CROSS JOIN sluice.settings s
+            ORDER BY t.name
             """,
             [
                 .text(incarnation), .text(after?.text ?? ""),
@@ -43,7 +46,7 @@ enum TopicDescribing {
         let result = try connection.query(
             """
             SELECT \(columns) FROM sluice.topics t
-            CROSS JOIN LATERAL sluice.ends($1::text, t.topic_id) e
+            CROSS JOIN LATERAL sluice.ends($1::text, t.topic_id) e CROSS JOIN sluice.settings s
             WHERE t.deleted_at IS NULL AND t.name = $2::text
             """, [.text(incarnation), .text(name.text)], timeout: LogContext.controlTimeout)
         return result.rowCount == 0 ? nil : topic(in: result, 0, incarnation)
@@ -74,13 +77,20 @@ enum TopicDescribing {
         settings.retainCount = retention(result, row, 4, unlimited: -1) { $0 }
         settings.retainBytes = retention(result, row, 5, unlimited: -1) { $0 }
         settings.eventBytesMax = result.isNull(row, 6) ? nil : Int(result.int8(row, 6))
+        settings.overflow =
+            result.isNull(row, 13) ? nil : OverflowPolicy(rawValue: result.text(row, 13))
         settings.description = result.text(row, 7)
+        var defaults = TopicDefaults()
+        defaults.retainAge = result.isNull(row, 14) ? nil : .microseconds(result.int8(row, 14))
+        defaults.retainCount = result.isNull(row, 15) ? nil : result.int8(row, 15)
+        defaults.retainBytes = result.isNull(row, 16) ? nil : result.int8(row, 16)
+        defaults.eventBytesMax = Int(result.int8(row, 17))
         let epoch = Epoch(incarnation: incarnation, topicID: result.int4(row, 0))
         return TopicDescription(
             position: TopicPosition(
                 topic: name, epoch: epoch, earliest: result.int8(row, 10),
                 latest: result.int8(row, 11), isEphemeral: !settings.isDurable),
-            settings: settings, revision: Int(result.int4(row, 8)),
+            settings: settings, defaults: defaults, revision: Int(result.int4(row, 8)),
             bytes: max(0, result.int8(row, 12)),
             created: Timestamp(microseconds: result.timestamp(row, 9)))
     }

@@ -36,12 +36,34 @@ extension ReadInbox {
     func create(
         _ topic: TopicName, settings: TopicSettings
     ) async throws(BrokerError) -> TopicDescription {
-        let created = try await answer { connection, incarnation throws(PostgresError) in
-            try TopicCreation.create(topic, settings, in: incarnation, on: connection)
-        }
-        guard let created else {
-            throw BrokerError(.topicExists, "There is a topic \(quoted(topic.text)) already.")
-        }
-        return created
+        try await answer { connection, incarnation throws(PostgresError) in
+            try TopicManagement(topic, incarnation, connection).create(settings)
+        }.get()
+    }
+
+    func alter(
+        _ topic: TopicName, _ changes: TopicChanges, ifRevision: Int?
+    ) async throws(BrokerError) -> TopicDescription {
+        try await answer { connection, incarnation throws(PostgresError) in
+            try TopicManagement(topic, incarnation, connection)
+                .alter(changes, ifRevision: ifRevision)
+        }.get()
+    }
+
+    func delete(
+        _ topic: TopicName, ifRevision: Int?
+    ) async throws(BrokerError) -> TopicDescription {
+        try await answer { connection, incarnation throws(PostgresError) in
+            try TopicManagement(topic, incarnation, connection).delete(ifRevision: ifRevision)
+        }.get()
+    }
+
+    func purge(
+        _ topic: TopicName, before: Offset, ifRevision: Int?
+    ) async throws(BrokerError) -> TopicPurge {
+        try await answer { connection, incarnation throws(PostgresError) in
+            try TopicManagement(topic, incarnation, connection)
+                .purge(before: before, ifRevision: ifRevision)
+        }.get()
     }
 }

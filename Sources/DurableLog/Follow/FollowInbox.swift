@@ -21,13 +21,16 @@ final class FollowInbox: Sendable {
 
     let context: LogContext
     let followed: FollowedTopics
+    /// Hears of SQL publishers that wake the drain: only this connection can LISTEN.
+    let housekeeper: Housekeeper
     let wakeup = PostgresWakeup()
     private let state = Mutex(State())
     private let thread = Mutex<PostgresThread?>(nil)
 
-    init(_ context: LogContext, _ followed: FollowedTopics) {
+    init(_ context: LogContext, _ followed: FollowedTopics, _ housekeeper: Housekeeper) {
         self.context = context
         self.followed = followed
+        self.housekeeper = housekeeper
     }
 
     func start() {

@@ -66,6 +66,7 @@ final class FollowThread {
             try Migrator.requireCurrentSchema(on: connection)
             try PageReading.prepare(on: connection)
             _ = try connection.query("LISTEN \(JournalAnnounce.channel)")
+            _ = try connection.query("LISTEN \(OutboxDrain.wakeChannel)")
             _ = try connection.query("LISTEN \(selfTestChannel(connection))")
         }
     }
@@ -111,6 +112,7 @@ final class FollowThread {
         try journal.readCatalog(on: connection)
         try refreshHeads(connection, entered)
         try readHoles(connection, entered)
+        try testNotifications(connection)
         pause.reset()
         inbox.isListening = true
         context.logger.info("follower listens", metadata: ["incarnation": "\(entered)"])
@@ -123,7 +125,7 @@ final class FollowThread {
         var polls = 0
         var nextPoll = ContinuousClock.now
         var nextHeads = nextPoll + Self.headsInterval
-        var nextTest = nextPoll
+        var nextTest = nextPoll + Self.selfTestInterval
         while !inbox.isStopped {
             try hear(connection.notifications(), on: connection)
             try obeyNotes(connection, entered)
@@ -166,6 +168,7 @@ final class FollowThread {
                 if let notice = EphemeralNotice(payload: notification.payload) {
                     notices.append(notice)
                 }
+            case OutboxDrain.wakeChannel: inbox.housekeeper.drainSoon()
             default: break
             }
         }

@@ -23,6 +23,7 @@ struct Chores {
         chores = [
             chore("fade", every: .seconds(10)),
             chore("forget", every: .seconds(60)),
+            chore("review_retention", every: .seconds(3600)),
             // Several times per window of the keys, which is a day unless it was shortened.
             chore("forget_keys", every: .seconds(600)),
         ]

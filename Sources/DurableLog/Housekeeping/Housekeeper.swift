@@ -28,18 +28,22 @@ final class Housekeeper: Sendable {
         thread.withLock { $0 }?.join()
     }
 
+    /// A SQL publisher asked for its events to be told at once (`publish(…, wake => true)`).
+    func drainSoon() { wakeup.signal() }
+
     private var isStopped: Bool { isStopping.withLock { $0 } }
 
     private func run() {
         var pause = ReconnectPause()
+        var clock = ClockCheck(context)
         while !isStopped {
             do throws(PostgresError) {
                 let (connection, entered) = try context.connect(
                     role: "housekeeper", settings: ConnectionSettings.housekeeper(context.limits),
-                    while: { [self] in !isStopped })
+                    while: { [self] in !isStopped }, setUp: OutboxDrain.prepare)
                 defer { connection.close() }
                 pause.reset()
-                try keep(connection, entered)
+                try keep(connection, entered, &clock)
             } catch {
                 if !isStopped {
                     context.logger.warning(
@@ -51,19 +55,17 @@ final class Housekeeper: Sendable {
     }
 
     private func keep(
-        _ connection: PostgresConnection, _ incarnation: String
+        _ connection: PostgresConnection, _ incarnation: String, _ clock: inout ClockCheck
     ) throws(PostgresError) {
         var outbox = OutboxDrain(incarnation: incarnation, context)
         var retention = RetentionRound(context)
         var chores = Chores(context)
-        try outbox.listen(on: connection)
         while !isStopped {
             try outbox.step(on: connection)
             try retention.step(on: connection)
             try chores.step(on: connection)
-            let outcome = try connection.wait(wakeup, timeout: outbox.pause)
-            // `publish(…, wake => true)` notifies.
-            if outcome == .socket, !(try connection.notifications().isEmpty) { outbox.woken() }
+            try clock.step(in: incarnation, on: connection)
+            _ = wakeup.wait(timeout: outbox.pause)
         }
     }
 }

@@ -3,8 +3,15 @@ internal import PostgresBridge
 
 /// Deletes what retention, a purge or a topic's deletion has released, in bounded steps with
 /// pauses.
+///
+/// A round looks at the topics that are due (`sluice.retention`), so its cost follows what there is
+/// to let go and not how many topics have a limit.
 struct RetentionRound {
+    /// Topics of one round; the rest comes in the next.
+    private static let topicsMax = 10_000
+
     private let context: LogContext
+    /// The one that has waited longest comes last.
     private var due: [Int32] = []
     private var nextRound = ContinuousClock.now
 
@@ -15,7 +22,10 @@ struct RetentionRound {
         if due.isEmpty {
             guard now >= nextRound else { return }
             nextRound = now + context.limits.retentionInterval
-            due = try candidates(on: connection)
+            try tellAppended(on: connection)
+            due = try dueTopics(on: connection)
+            // A round that found all it may find goes on when it is done.
+            if due.count == Self.topicsMax { nextRound = now }
         }
         while let topicID = due.last, ContinuousClock.now < now + context.limits.retentionTurn {
             let gone = try keeping("retain", context) { () throws(PostgresError) in
@@ -27,23 +37,24 @@ struct RetentionRound {
         }
     }
 
-    /// Topics that may hold something to delete: with a limit, purged, or deleted with events.
-    private func candidates(on connection: PostgresConnection) throws(PostgresError) -> [Int32] {
+    private func tellAppended(on connection: PostgresConnection) throws(PostgresError) {
+        let topicIDs = context.appendedTopics.take()
+        guard !topicIDs.isEmpty else { return }
+        let told = try keeping("make_due", context) { () throws(PostgresError) in
+            try connection.query("SELECT sluice.make_due($1::int[])", [.int4Array(Array(topicIDs))])
+        }
+        if told == nil { context.appendedTopics.insert(topicIDs) }
+    }
+
+    private func dueTopics(on connection: PostgresConnection) throws(PostgresError) -> [Int32] {
         let result = try keeping("retention", context) { () throws(PostgresError) in
             try connection.query(
                 """
-                SELECT t.topic_id FROM sluice.topics t CROSS JOIN sluice.settings s
-                WHERE NOT t.ephemeral AND CASE
-                  WHEN t.deleted_at IS NOT NULL
-                    THEN EXISTS (SELECT FROM sluice.events v WHERE v.topic_id = t.topic_id)
-                  ELSE coalesce(t.retain_age, s.default_retain_age, '-1 s') <> '-1 s'
-                    OR coalesce(t.retain_count, s.default_retain_count, -1) <> -1
-                    OR coalesce(t.retain_bytes, s.default_retain_bytes, -1) <> -1
-                    OR t.purged_below > coalesce(
-                      (SELECT first_off FROM sluice.tail(t.topic_id)), 1) END
+                SELECT topic_id FROM sluice.retention WHERE due <= now() ORDER BY due
+                LIMIT \(Self.topicsMax)
                 """)
         }
         guard let result else { return [] }
-        return (0..<result.rowCount).map { result.int4($0, 0) }
+        return (0..<result.rowCount).reversed().map { result.int4($0, 0) }
     }
 }

@@ -18,6 +18,9 @@ package struct Migration: Sendable {
         Migration(1, "create_log", PackageResources._001_create_log_sql),
         Migration(2, "create_tokens", PackageResources._002_create_tokens_sql),
         Migration(3, "bound_durations", PackageResources._003_bound_durations_sql),
+        Migration(
+            4, "note_when_retention_is_due",
+            PackageResources._004_note_when_retention_is_due_sql),
     ]
 
     /// The schema that this program works with.

@@ -118,7 +118,7 @@ struct MigrationRecord {
     ///
     /// - Returns: The files, in order.
     static func apply(
-        on connection: PostgresConnection
+        on connection: PostgresConnection, again: Bool = false
     ) throws(PostgresError) -> Result<[String], BrokerError> {
         _ = try connection.query("BEGIN")
         var current = ""
@@ -149,6 +149,9 @@ struct MigrationRecord {
         } catch {
             guard error.kind == .query else { throw error }
             _ = try connection.query("ROLLBACK")
+            // Roles belong to all databases of a cluster: another one's migration created the same
+            // role at the same time, and now it is there.
+            if error.sqlState == "23505", !again { return try apply(on: connection, again: true) }
             return .failure(
                 refusal(
                     "Migration \(current) failed: \(error).",

@@ -1,7 +1,6 @@
 package import EventModel
 package import Logging
 package import PostgresBridge
-internal import Synchronization
 
 /// Brings a database's schema to this program's.
 ///
@@ -52,44 +51,31 @@ package struct Migrator: Sendable {
         }
     }
 
-    /// libpq blocks, so it gets a thread of its own; the task's cancellation ends it.
+    /// Sees to the role of SQL publishers, which a migration may not be allowed to create (doc:SQL).
+    ///
+    /// - Returns: The statement that somebody with more rights has to run first; `nil` when all is
+    ///   well.
+    /// - Throws: `database_unavailable`.
+    package func ensurePublisher() async throws(BrokerError) -> String? {
+        try await onThread { connection throws(PostgresError) in
+            let result = try connection.query("SELECT sluice.ensure_publisher()")
+            return .success(result.isNull(0, 0) ? nil : result.text(0, 0))
+        }
+    }
+
     private func onThread<Value: Sendable>(
         _ body:
             @escaping @Sendable (PostgresConnection) throws(PostgresError) -> Result<
                 Value, BrokerError
             >
     ) async throws(BrokerError) -> Value {
-        let configuration = configuration
-        let wish = Wish()
-        let result: Result<Value, BrokerError> = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                _ = PostgresThread(name: "sluice-migrate") {
-                    continuation.resume(returning: Self.run(configuration, wish, body))
-                }
-            }
-        } onCancel: {
-            wish.isCancelled.withLock { $0 = true }
+        let result: Result<Value, BrokerError>
+        do throws(PostgresError) {
+            result = try await OneConnection.run(configuration, thread: "sluice-migrate", body)
+        } catch {
+            throw BrokerError(.databaseUnavailable, "The schema cannot be read: \(error).")
         }
         return try result.get()
-    }
-
-    private final class Wish: Sendable {
-        let isCancelled = Mutex(false)
-    }
-
-    private static func run<Value>(
-        _ configuration: PostgresConfiguration, _ wish: Wish,
-        _ body: (PostgresConnection) throws(PostgresError) -> Result<Value, BrokerError>
-    ) -> Result<Value, BrokerError> {
-        do throws(PostgresError) {
-            let connection = try PostgresConnection(
-                configuration, while: { !wish.isCancelled.withLock { $0 } })
-            defer { connection.close() }
-            return try body(connection)
-        } catch {
-            return .failure(
-                BrokerError(.databaseUnavailable, "The schema cannot be read: \(error)."))
-        }
     }
 
     /// A log does not work on another schema than its own.

@@ -14,7 +14,7 @@ package struct SchemaFunction: Sendable {
 
     /// Raised by whoever changes a function, so that an older program tells a newer database from
     /// an older one.
-    package static let revision = 1
+    package static let revision = 2
 
     /// Every function, each behind those that it calls: SQL functions are resolved when they are
     /// made.
@@ -41,13 +41,22 @@ package struct SchemaFunction: Sendable {
         SchemaFunction("offset_at", PackageResources.offset_at_sql),
         SchemaFunction("mark", PackageResources.mark_sql),
         SchemaFunction("purge", PackageResources.purge_sql),
+        SchemaFunction("put_off", PackageResources.put_off_sql),
         SchemaFunction("retain", PackageResources.retain_sql),
+        SchemaFunction("make_due", PackageResources.make_due_sql),
+        SchemaFunction("limits_changed", PackageResources.limits_changed_sql),
+        SchemaFunction("review_retention", PackageResources.review_retention_sql),
         SchemaFunction("forget", PackageResources.forget_sql),
         SchemaFunction("forget_keys", PackageResources.forget_keys_sql),
         SchemaFunction("incarnation", PackageResources.incarnation_sql),
+        SchemaFunction("clock", PackageResources.clock_sql),
+        SchemaFunction("end_incarnation", PackageResources.end_incarnation_sql),
         SchemaFunction("resume", PackageResources.resume_sql),
         SchemaFunction("offset_as_of", PackageResources.offset_as_of_sql),
         SchemaFunction("publish", PackageResources.publish_sql),
+        SchemaFunction("ensure_publisher", PackageResources.ensure_publisher_sql),
+        SchemaFunction("outbox_retry", PackageResources.outbox_retry_sql),
+        SchemaFunction("outbox_discard", PackageResources.outbox_discard_sql),
         SchemaFunction("too_deep", PackageResources.too_deep_sql),
         SchemaFunction("drain", PackageResources.drain_sql),
         SchemaFunction("watched", PackageResources.watched_sql),

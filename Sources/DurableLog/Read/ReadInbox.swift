@@ -34,6 +34,11 @@ final class ReadInbox: Sendable {
     private let semaphore = DispatchSemaphore(value: 0)
     private let threads = Mutex<[PostgresThread]>([])
     let pages = SharedQuestions<PageKey, PageCompletion>()
+    let resumptions = SharedQuestions<Everybody, ResumptionAsker>()
+    let marks = SharedQuestions<Everybody, MarkCompletion>()
+    let starts = SharedQuestions<Everybody, StartAsker>()
+    /// The database refused the last mark, which was said in the log.
+    let hasRefusedMark = Mutex(false)
 
     init(_ context: LogContext, role: String, threadCount: Int) {
         self.context = context

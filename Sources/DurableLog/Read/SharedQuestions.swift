@@ -1,5 +1,10 @@
 internal import Synchronization
 
+/// The key of a question that is asked once for everybody who waits.
+enum Everybody: Hashable, Sendable {
+    case together
+}
+
 /// Equal questions share one answer, as long as the question has not been sent
 /// (doc:AppendAndFollow, "FollowedTopics cache").
 ///

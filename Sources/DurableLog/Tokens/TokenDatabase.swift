@@ -4,17 +4,17 @@ package import PostgresBridge
 
 /// The tokens of a database, for whoever manages them and needs nothing else of the log.
 ///
-/// One plain connection a question, on a thread of its own, as libpq blocks. Every method throws
-/// `database_unavailable` (retry) when there is no connection or no table of tokens yet.
+/// Every method throws `database_unavailable` (retry) when there is no connection or no table of
+/// tokens yet.
 package struct TokenDatabase: Sendable {
     /// Enough to say whose it is; a list of tokens stays readable.
     private static let nameBytesMax = 200
 
-    private let configuration: PostgresConfiguration
+    private let database: PlainDatabase
 
     /// Connects when it is asked something.
     package init(_ configuration: PostgresConfiguration) {
-        self.configuration = configuration.connection()
+        database = PlainDatabase(configuration, lacking: "table of tokens")
     }
 
     /// Stores a new token; the same again is no error, as its answer may have been lost.
@@ -32,7 +32,7 @@ package struct TokenDatabase: Sendable {
             throw BrokerError(
                 .invalidRequest, "A token's name has 1 to \(Self.nameBytesMax) bytes without NUL.")
         }
-        try await answer { connection throws(PostgresError) in
+        try await database.answer { connection throws(PostgresError) in
             _ = try connection.query(
                 """
                 INSERT INTO sluice.tokens(id, name, hash, expires_at)
@@ -52,7 +52,7 @@ package struct TokenDatabase: Sendable {
     package func createFirst(id: String, name: String, hash: [UInt8]) async throws(BrokerError)
         -> Bool
     {
-        try await answer { connection throws(PostgresError) in
+        try await database.answer { connection throws(PostgresError) in
             _ = try connection.query("BEGIN")
             _ = try connection.query(
                 "LOCK TABLE sluice.tokens IN SHARE ROW EXCLUSIVE MODE",
@@ -69,7 +69,7 @@ package struct TokenDatabase: Sendable {
 
     /// Removes a token that nobody was told of, as if it had never been.
     package func forget(id: String) async throws(BrokerError) {
-        try await answer { connection throws(PostgresError) in
+        try await database.answer { connection throws(PostgresError) in
             _ = try connection.query(
                 "DELETE FROM sluice.tokens WHERE id = $1::text", [.text(id)],
                 timeout: LogContext.controlTimeout)
@@ -78,7 +78,7 @@ package struct TokenDatabase: Sendable {
 
     /// Every token, the newest first; also those that were revoked or have expired.
     package func list() async throws(BrokerError) -> [TokenRecord] {
-        try await answer { connection throws(PostgresError) in
+        try await database.answer { connection throws(PostgresError) in
             let result = try connection.query(
                 "SELECT \(TokenRecord.columns) FROM sluice.tokens ORDER BY created_at DESC, id",
                 timeout: LogContext.controlTimeout)
@@ -90,7 +90,7 @@ package struct TokenDatabase: Sendable {
     ///
     /// - Returns: `false`: there is none of this id, or it was revoked before.
     package func revoke(id: String) async throws(BrokerError) -> Bool {
-        try await answer { connection throws(PostgresError) in
+        try await database.answer { connection throws(PostgresError) in
             try connection.query(
                 """
                 UPDATE sluice.tokens SET revoked_at = clock_timestamp()
@@ -98,35 +98,6 @@ package struct TokenDatabase: Sendable {
                 """, [.text(id)], timeout: LogContext.controlTimeout
             ).rowCount > 0
         }
-    }
-
-    private func answer<Value: Sendable>(
-        _ question: @escaping @Sendable (PostgresConnection) throws(PostgresError) -> Value
-    ) async throws(BrokerError) -> Value {
-        let configuration = configuration
-        let result: Result<Value, PostgresError> = await withCheckedContinuation { continuation in
-            _ = PostgresThread(name: "sluice-tokens") {
-                do throws(PostgresError) {
-                    let connection = try PostgresConnection(configuration)
-                    // An open transaction ends with it.
-                    defer { connection.close() }
-                    continuation.resume(returning: .success(try question(connection)))
-                } catch {
-                    continuation.resume(returning: .failure(error))
-                }
-            }
-        }
-        do throws(PostgresError) { return try result.get() } catch { throw Self.refusal(error) }
-    }
-
-    private static func refusal(_ error: PostgresError) -> BrokerError {
-        // No such table, or no such schema.
-        if ["42P01", "3F000"].contains(error.sqlState) {
-            return BrokerError(
-                .databaseUnavailable, "The database has no table of tokens yet.",
-                remedy: "Run 'sluice migrate', or start the broker, which does the same.")
-        }
-        return BrokerError(.databaseUnavailable, "The database does not answer: \(error).")
     }
 }
 

@@ -22,6 +22,7 @@ package enum ErrorCode: String, CaseIterable, Sendable {
     case overlap
     case offsetExpired = "offset_expired"
     case headMoved = "head_moved"
+    case revisionMoved = "revision_moved"
     case eventTooLarge = "event_too_large"
     case bodyTooLarge = "body_too_large"
     case unsupportedMediaType = "unsupported_media_type"
@@ -55,7 +56,7 @@ package enum ErrorCode: String, CaseIterable, Sendable {
         case .requestTimeout: 408
         case .topicExists, .overlap: 409
         case .offsetExpired: 410
-        case .headMoved: 412
+        case .headMoved, .revisionMoved: 412
         case .eventTooLarge, .bodyTooLarge, .messageTooLarge: 413
         case .unsupportedMediaType: 415
         case .idempotencyConflict: 422
@@ -90,6 +91,7 @@ package enum ErrorCode: String, CaseIterable, Sendable {
         case .overlap: "Another subscription of the session covers the topic"
         case .offsetExpired: "The event is not kept any more"
         case .headMoved: "The topic's head is not where the condition expects it"
+        case .revisionMoved: "Somebody changed the topic's settings meanwhile"
         case .eventTooLarge: "The event is too large"
         case .bodyTooLarge: "The request body is too large"
         case .unsupportedMediaType: "The media type is not supported"
@@ -100,7 +102,7 @@ package enum ErrorCode: String, CaseIterable, Sendable {
         case .headersTooLarge: "The request headers are too large"
         case .internal: "The broker failed"
         case .databaseUnavailable: "The database is not reachable"
-        case .outcomeUnknown: "It is not known whether the events were appended"
+        case .outcomeUnknown: "It is not known whether the request took effect"
         case .draining: "The broker is shutting down"
         case .brokerFull: "The broker has no room for another connection"
         case .grantRevoked: "The right to this subscription was revoked"
@@ -136,6 +138,7 @@ package enum ErrorCode: String, CaseIterable, Sendable {
         case .overlap: "Unsubscribe the other one first, or open a second session."
         case .offsetExpired: "Read from 'earliest'."
         case .headMoved: "Read the topic up to its head, then decide again."
+        case .revisionMoved: "Read the topic's settings, then decide again."
         case .eventTooLarge: "Send less, or raise the limit in the broker's configuration."
         case .bodyTooLarge: "Split the request, or raise the limit in the broker's configuration."
         case .unsupportedMediaType:

@@ -35,7 +35,7 @@ extension StartPosition {
     private var needsLog: Bool {
         switch self {
         case .earliest, .last, .offset, .time, .ago: true
-        case .latest, .after: false
+        case .latest, .after, .mark: false
         }
     }
 

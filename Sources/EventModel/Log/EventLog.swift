@@ -53,6 +53,21 @@ package protocol EventLog: Sendable {
         _ cursors: [TopicName: Cursor],
         completion: @escaping @Sendable (Result<[TopicName: Resumption], BrokerError>) -> Void)
 
+    /// A time below which nothing can commit any more in the incarnation that is in force.
+    ///
+    /// Everybody who asks at the same time shares one question. Errors: `database_unavailable`
+    /// (retry).
+    func mark(completion: @escaping @Sendable (Result<LogMark, BrokerError>) -> Void)
+
+    /// The first offset of each topic that is new since a mark; `latest + 1` if none is, and below
+    /// `earliest` where it is known that what was new first is gone.
+    ///
+    /// What later incarnations appended is new whatever its time, and everything is that is kept
+    /// when the log does not know the mark's incarnation. An ephemeral topic has nothing new.
+    func offsets(
+        of topics: [TopicName], asOf mark: LogMark,
+        completion: @escaping @Sendable (Result<[TopicName: Offset], BrokerError>) -> Void)
+
     /// One topic with its settings; `nil` if there is none.
     func describe(_ topic: TopicName) async throws(BrokerError) -> TopicDescription?
 
@@ -61,12 +76,36 @@ package protocol EventLog: Sendable {
         matching pattern: TopicPattern, after: TopicName?, count: Int
     ) async throws(BrokerError) -> [TopicDescription]
 
+    // What changes topics acts on every node within 2 s, on this one at once. It throws
+    // `database_unavailable` when nothing was changed (retry), and `outcome_unknown` when the
+    // database was lost at the commit. With `ifRevision`, settings of another revision are
+    // `revision_moved`; what is done to a topic that does not exist is `topic_not_found`.
+
     /// Creates a topic.
     ///
-    /// - Throws: `topic_exists` when there is one of the name; `database_unavailable`.
+    /// - Throws: Also `topic_exists` when there is one of the name.
     func create(
         _ topic: TopicName, settings: TopicSettings
     ) async throws(BrokerError) -> TopicDescription
+
+    /// Changes settings of a topic; changes that change nothing leave the revision.
+    ///
+    /// - Returns: The topic as it is now.
+    func alter(
+        _ topic: TopicName, _ changes: TopicChanges, ifRevision: Int?
+    ) async throws(BrokerError) -> TopicDescription
+
+    /// Deletes a topic with its events; the name is free at once.
+    ///
+    /// - Returns: The topic as it was.
+    func delete(
+        _ topic: TopicName, ifRevision: Int?
+    ) async throws(BrokerError) -> TopicDescription
+
+    /// Takes away the events below an offset, or all when it is beyond the head.
+    func purge(
+        _ topic: TopicName, before: Offset, ifRevision: Int?
+    ) async throws(BrokerError) -> TopicPurge
 
     /// Can events be appended and read now?
     var isReady: Bool { get }
@@ -172,55 +211,4 @@ package enum GapReason: String, Sendable {
     case overflow
     case conflated
     case ephemeral
-}
-
-/// What can be set for a topic.
-package struct TopicSettings: Hashable, Sendable {
-    /// Whether there is a log of its events; fixed when the topic is created.
-    package var isDurable = true
-    package var retainAge: Retention<Duration> = .default
-    package var retainCount: Retention<Int64> = .default
-    package var retainBytes: Retention<Int64> = .default
-    /// The most bytes of one event; `nil` for the broker's limit.
-    package var eventBytesMax: Int?
-    package var description = ""
-
-    package init() {}
-
-    /// Whether a limit of what is kept is set for this topic.
-    package var isRetentionLimited: Bool {
-        switch (retainAge, retainCount, retainBytes) {
-        case (.limited, _, _), (_, .limited, _), (_, _, .limited): true
-        default: false
-        }
-    }
-}
-
-/// A bound of retention: the server's default, none for this topic, or a value.
-package enum Retention<Value: Hashable & Sendable>: Hashable, Sendable {
-    case `default`
-    case unlimited
-    case limited(Value)
-}
-
-/// A topic as it is described to users.
-package struct TopicDescription: Sendable {
-    package var position: TopicPosition
-    package var settings: TopicSettings
-    /// Counts changes of the settings.
-    package var revision: Int
-    /// Bytes of the events still kept.
-    package var bytes: Int64
-    package var created: Timestamp
-
-    package init(
-        position: TopicPosition, settings: TopicSettings, revision: Int, bytes: Int64,
-        created: Timestamp
-    ) {
-        self.position = position
-        self.settings = settings
-        self.revision = revision
-        self.bytes = bytes
-        self.created = created
-    }
 }

@@ -13,6 +13,8 @@ package enum StartPosition: Hashable, Sendable {
     case time(Timestamp)
     /// The same, counted back from the broker's clock.
     case ago(Duration)
+    /// Where a subscription resumes in topics that it never saw; issued by the broker.
+    case mark(ResumeMark)
 
     /// Parses the wire form, like `last:10` or `time:2026-01-01T00:00:00Z`.
     ///
@@ -43,9 +45,10 @@ package enum StartPosition: Hashable, Sendable {
         case "ago":
             if let duration = parseDuration(String(argument)) { return .ago(duration) }
         case "mark":
+            if let mark = ResumeMark(argument) { return .mark(mark) }
             throw BrokerError(
-                .invalidStart, "This broker does not issue marks yet.",
-                remedy: "Resume with 'cursors' for the topics you saw and 'time:…' for the others.")
+                .invalidStart, "\(quoted(whole)) is not a mark that a broker issued.",
+                remedy: "Send 'resume_from' of the last 'subscribed' exactly as it came.")
         default: break
         }
         throw refused(whole)
@@ -59,7 +62,7 @@ package enum StartPosition: Hashable, Sendable {
     package var fitsOneTopicOnly: Bool {
         switch self {
         case .offset, .after: true
-        case .latest, .earliest, .last, .time, .ago: false
+        case .latest, .earliest, .last, .time, .ago, .mark: false
         }
     }
 
@@ -73,6 +76,7 @@ package enum StartPosition: Hashable, Sendable {
         case .after(let cursor): "after:\(cursor)"
         case .time(let time): "time:\(time)"
         case .ago(let duration): "ago:\(Self.agoText(duration))"
+        case .mark(let mark): "mark:\(mark.text)"
         }
     }
 

@@ -105,6 +105,13 @@ struct EventRoutes: Sendable {
         case .ago(let duration):
             let time = now().advanced(by: .zero - duration)
             return PageStart(after: try await first(of: topic, at: time) - 1)
+        case .mark(let mark):
+            let offsets = try await called {
+                log.offsets(of: [topic], asOf: mark.mark, completion: $0)
+            }
+            guard let first = offsets[topic] else { throw Self.unknown(topic) }
+            let earliest = try await read(topic, after: 0, events: 1).position.earliest
+            return PageStart(after: mark.cursor(first: first, earliest: earliest))
         case .earliest, .latest, .last, .offset:
             let position = try await read(topic, after: 0, events: 1).position
             try from.checkFits(position)

@@ -31,7 +31,7 @@ struct PageStart: Sendable {
                     remedy: "Start at \(position.latest + 1) or below, or at 'latest'.")
             }
             self.init(after: offset - 1)
-        case .after, .time, .ago: return nil
+        case .after, .time, .ago, .mark: return nil
         }
     }
 

@@ -5,6 +5,8 @@ enum MediaType: String, Sendable {
     case json = "application/json"
     /// One bare JSON value per line.
     case ndjson = "application/x-ndjson"
+    /// RFC 7396.
+    case mergePatch = "application/merge-patch+json"
 
     /// - Parameters:
     ///   - text: The Content-Type header.
@@ -46,6 +48,7 @@ enum MediaType: String, Sendable {
             switch $0 {
             case .json: "application/json (one JSON text)"
             case .ndjson: "application/x-ndjson (one JSON text per line)"
+            case .mergePatch: "application/merge-patch+json (what changes; null for the default)"
             }
         }
         return "Send Content-Type: \(names.joined(separator: " or ")), in UTF-8."

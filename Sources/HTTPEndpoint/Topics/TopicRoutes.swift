@@ -3,7 +3,7 @@ internal import NIOCore
 internal import NIOHTTP1
 internal import Transport
 
-/// `/v1/topics`: list, describe, create.
+/// `/v1/topics`: list, describe, create, alter, delete, purge.
 struct TopicRoutes: Sendable {
     let log: any EventLog
     let limits: Limits
@@ -21,8 +21,21 @@ struct TopicRoutes: Sendable {
                 summary: "Describes a topic: settings, ends, size.", access: .reader,
                 action: .answer(describe)),
             Route(
-                method: .PUT, path: "/v1/topics/{topic}", summary: "Creates a topic.",
-                access: .manager, bodies: [.json], action: .answer(create)),
+                method: .PUT, path: "/v1/topics/{topic}",
+                summary: "Creates a topic, or replaces all of its settings.",
+                access: .manager, bodies: [.json], action: .answer(put)),
+            Route(
+                method: .PATCH, path: "/v1/topics/{topic}",
+                summary: "Changes some of a topic's settings.",
+                access: .manager, bodies: [.mergePatch], action: .answer(patch)),
+            Route(
+                method: .DELETE, path: "/v1/topics/{topic}",
+                summary: "Deletes a topic with its events.", access: .manager,
+                action: .answer(delete)),
+            Route(
+                method: .DELETE, path: "/v1/topics/{topic}/events",
+                summary: "Purges a topic's events before an offset.",
+                access: .manager, query: ["before"], action: .answer(purge)),
         ]
     }
 
@@ -58,56 +71,62 @@ struct TopicRoutes: Sendable {
         return Self.answer(.ok, description)
     }
 
-    /// Creates; settings that the topic has already are a success, so that a script can say them
-    /// again.
-    @Sendable private func create(
-        _ request: RouteRequest
-    ) async throws -> HTTPAnswer {
+    /// Creates, or replaces all settings.
+    @Sendable private func put(_ request: RouteRequest) async throws -> HTTPAnswer {
         let topic = try request.topic()
-        let mustBeNew = try Self.mustBeNew(request)
-        let settings = try TopicSettingsDocument.decode(
-            Array(request.incoming.body.readableBytesView), topic: topic, limits: limits)
-        do throws(BrokerError) {
-            var answer = Self.answer(.created, try await log.create(topic, settings: settings))
-            answer.headers.add(name: "location", value: "/v1/topics/\(topic.text)")
-            return answer
-        } catch {
-            guard error.code == .topicExists, !mustBeNew else { throw error }
-            return try await repeated(topic, settings, conflict: error)
+        let condition = try TopicCondition(request.headers)
+        let changes = try changes(request, topic, onto: TopicChanges(TopicSettings()))
+        if !condition.mustExist {
+            do throws(BrokerError) {
+                let settings = changes.applied(to: TopicSettings())
+                let created = try await log.create(topic, settings: settings)
+                var answer = Self.answer(.created, created)
+                answer.headers.add(name: "location", value: "/v1/topics/\(topic.text)")
+                return answer
+            } catch {
+                guard error.code == .topicExists, !condition.mustBeNew else { throw error }
+            }
         }
+        return Self.answer(
+            .ok, try await log.alter(topic, changes, ifRevision: condition.revision))
     }
 
-    private func repeated(
-        _ topic: TopicName, _ settings: TopicSettings, conflict: BrokerError
-    ) async throws(BrokerError) -> HTTPAnswer {
-        // Deleted again meanwhile: the conflict is what the client was told to expect.
-        guard let description = try await log.describe(topic) else { throw conflict }
-        guard description.settings == settings else {
-            throw BrokerError(
-                .topicExists,
-                "The topic \(topic) exists with other settings; "
-                    + "altering them is not offered by this version.",
-                remedy: "Use the topic as it is, or choose another name.")
-        }
-        return Self.answer(.ok, description)
+    @Sendable private func patch(_ request: RouteRequest) async throws -> HTTPAnswer {
+        let topic = try request.topic()
+        let revision = try TopicCondition.revision(request.headers)
+        let changes = try changes(request, topic, onto: TopicChanges())
+        return Self.answer(.ok, try await log.alter(topic, changes, ifRevision: revision))
     }
 
-    /// - Throws: `invalid_request` for conditions on a change, which there is none of.
-    private static func mustBeNew(_ request: RouteRequest) throws(BrokerError) -> Bool {
-        guard !request.headers.contains(name: "if-match") else {
+    /// Answers the topic as it was.
+    @Sendable private func delete(_ request: RouteRequest) async throws -> HTTPAnswer {
+        let topic = try request.topic()
+        let revision = try TopicCondition.revision(request.headers)
+        let gone = try await log.delete(topic, ifRevision: revision)
+        return .json(.ok, TopicDocument.encode(gone))
+    }
+
+    @Sendable private func purge(_ request: RouteRequest) async throws -> HTTPAnswer {
+        let topic = try request.topic()
+        let revision = try TopicCondition.revision(request.headers)
+        guard let text = request.query["before"], let before = Cursor.offset(text), before >= 1
+        else {
             throw BrokerError(
-                .invalidRequest, "If-Match does not fit: altering is not offered by this version.",
-                remedy: "Send If-None-Match: * to create the topic.",
-                at: InputPlace(field: "If-Match"))
+                .invalidRequest, "The query has no 'before' with the first offset to keep.",
+                remedy: "Send ?before=N; one beyond the latest offset purges all.",
+                at: InputPlace(field: "before"))
         }
-        switch request.headers.first(name: "if-none-match") {
-        case nil: return false
-        case "*": return true
-        case .some(let other):
-            throw BrokerError(
-                .invalidRequest, "If-None-Match is \(quoted(other)), not '*'.",
-                at: InputPlace(field: "If-None-Match"))
-        }
+        let purge = try await log.purge(topic, before: before, ifRevision: revision)
+        return .json(
+            .ok, TopicDocument.encode(purge), headers: ["etag": "\"\(purge.topic.revision)\""])
+    }
+
+    private func changes(
+        _ request: RouteRequest, _ topic: TopicName, onto base: TopicChanges
+    ) throws(BrokerError) -> TopicChanges {
+        try TopicSettingsDocument.decode(
+            Array(request.incoming.body.readableBytesView), topic: topic, limits: limits,
+            onto: base)
     }
 
     private static func answer(

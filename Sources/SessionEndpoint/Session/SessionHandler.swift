@@ -144,25 +144,31 @@ final class SessionHandler: MessageHandler {
         else { return }
         let shard = connection.loop.shard
         shard.register(subscription)
-        let operation = StartOperation(
-            question, loop: connection.loop, log: services.log
-        ) { [self] result in
-            switch result {
-            case .success(let starts):
-                subscribed(request.id, subscription, starts, question)
-            case .failure(let error):
-                shard.remove(subscription)
-                decide { $0.subscribeRefused(id: request.id, error, now: $1, into: &$2) }
+        let now = Moment.now
+        ResumePoint.find(
+            for: request.from, now: now, on: connection.loop, log: services.log
+        ) { [self] resumeFrom in
+            let operation = StartOperation(
+                question, loop: connection.loop, log: services.log
+            ) { [self] result in
+                switch result {
+                case .success(let starts):
+                    let message = BrokerMessage.Subscribed(
+                        id: request.id, question, starts: starts, resumeFrom: resumeFrom)
+                    subscribed(message, subscription, starts, question)
+                case .failure(let error):
+                    shard.remove(subscription)
+                    decide { $0.subscribeRefused(id: request.id, error, now: $1, into: &$2) }
+                }
             }
+            operation.run(now: now)
         }
-        operation.run(now: .now)
     }
 
     private func subscribed(
-        _ id: Int64, _ subscription: Subscription, _ starts: [ReaderStart],
-        _ question: StartOperation.Question
+        _ message: BrokerMessage.Subscribed, _ subscription: Subscription,
+        _ starts: [ReaderStart], _ question: StartOperation.Question
     ) {
-        let message = BrokerMessage.Subscribed(id: id, question, starts: starts)
         decide { $0.subscribed(message, now: $1, into: &$2) }
         // The client may have unsubscribed meanwhile, or gone.
         guard let connection, conversation.isOpen, connection.outlet.has(subscription) else {
@@ -204,7 +210,10 @@ final class SessionHandler: MessageHandler {
 extension BrokerMessage.Subscribed {
     /// Where the client stands in each exact topic: at its own cursor, verbatim, or before its
     /// start (doc:Session).
-    init(id: Int64, _ question: StartOperation.Question, starts: [ReaderStart]) {
+    init(
+        id: Int64, _ question: StartOperation.Question, starts: [ReaderStart],
+        resumeFrom: StartPosition?
+    ) {
         let found = Dictionary(starts.map { ($0.feed.topic, $0) }) { first, _ in first }
         let topics = question.patterns.compactMap(\.exactName).map { name in
             let start = found[name]
@@ -216,6 +225,6 @@ extension BrokerMessage.Subscribed {
                 topic: name, cursor: start == nil && own == nil ? nil : cursor,
                 earliest: position?.earliest ?? 1, latest: position?.latest ?? 0)
         }
-        self.init(id: id, topics: topics)
+        self.init(id: id, topics: topics, resumeFrom: resumeFrom?.text)
     }
 }

@@ -86,14 +86,6 @@ package struct PublishMessage: Hashable, Sendable {
     }
 }
 
-/// What happens to a subscription that reads too slowly (doc:Subscriptions).
-package enum OverflowPolicy: String, CaseIterable, Sendable {
-    case replay
-    case conflate
-    case dropOldest = "drop_oldest"
-    case disconnect
-}
-
 /// A message that could not be read, and what its answer can name.
 package struct ClientMessageRefusal: Error, Equatable, Sendable {
     package var error: BrokerError

@@ -10,10 +10,6 @@ package struct SubscriberPosition: Sendable {
     /// The last cursor seen of each topic.
     package private(set) var cursors: [TopicName: Cursor]
 
-    /// Events that commit while clocks differ and transactions are open must not fall below a start
-    /// that is a time.
-    package static let margin = Duration.seconds(60)
-
     /// - Parameters:
     ///   - request: The first one.
     ///   - began: `time` of the first welcome: the broker's clock, not ours.
@@ -63,14 +59,14 @@ package struct SubscriberPosition: Sendable {
             cursorsMax: welcome.topicsPerSubscribe, bytesMax: welcome.messageBytes)
     }
 
-    /// Nothing that commits after the first start may be missing; a few events from before it may
-    /// come.
+    /// Of a broker that could not ask its database for a mark: nothing that commits after the first
+    /// start may be missing; a few events from before it may come.
     private var startOfUnseenTopics: StartPosition {
         switch request.from {
         // These name the same place whenever they are said.
-        case .earliest, .offset, .after, .time: request.from
-        case .latest, .last: .time(began.advanced(by: .zero - Self.margin))
-        case .ago(let duration): .time(began.advanced(by: .zero - max(duration, Self.margin)))
+        case .earliest, .offset, .after, .time, .mark: request.from
+        case .latest, .last: .time(began.advanced(by: .zero - ResumeMark.margin))
+        case .ago(let duration): .time(began.advanced(by: .zero - max(duration, ResumeMark.margin)))
         }
     }
 }

@@ -19,6 +19,18 @@ struct RequestTarget: Sendable {
         RequestTarget("/v1/topics/\(topic)/events")
     }
 
+    /// `/v1/topics/{topic}/events?before=…`.
+    static func events(of topic: TopicName, before offset: Int64) -> RequestTarget {
+        RequestTarget("/v1/topics/\(topic)/events?before=\(offset)")
+    }
+
+    /// `/v1/topics/{topic}/events?from=…&limit=…`; a start position needs no escapes either.
+    static func events(
+        of topic: TopicName, from start: StartPosition, limit: Int
+    ) -> RequestTarget {
+        RequestTarget("/v1/topics/\(topic)/events?from=\(start.text)&limit=\(limit)")
+    }
+
     /// `/v1/topics/{topic}`.
     static func topic(_ topic: TopicName) -> RequestTarget { RequestTarget("/v1/topics/\(topic)") }
 

@@ -11,6 +11,12 @@ public struct TopicInfo: Equatable, Sendable {
     public var retainCount: String?
     /// The same, in bytes.
     public var retainBytes: String?
+    /// The most bytes of one event; `nil` for the server's default.
+    public var eventBytes: Int64?
+    /// What a subscription does that reads too slowly; `nil` for the server's default.
+    public var overflow: String?
+    /// What holds for the topic: its own settings, else the server's defaults.
+    public var effective: Effective
     /// What it is for.
     public var description: String
     /// Offset of the oldest event that is kept.
@@ -23,10 +29,27 @@ public struct TopicInfo: Equatable, Sendable {
     public var created: String
     /// Counts changes of the settings.
     public var revision: Int64
+    /// Events that a purge took away; `nil` in other answers.
+    public var purged: Int64?
     /// The broker's answer as JSON.
     public var json: [UInt8]
 
-    init?(_ json: [UInt8]) {
+    /// Events that are kept.
+    public var eventCount: Int64 { max(0, latest - earliest + 1) }
+
+    /// Bounds that hold, like `7d` or `unlimited`; `nil` if the broker does not tell.
+    public struct Effective: Equatable, Sendable {
+        /// How long events are kept.
+        public var retainAge: String?
+        /// How many events are kept.
+        public var retainCount: String?
+        /// How many bytes of events are kept.
+        public var retainBytes: String?
+        /// The most bytes of one event.
+        public var eventBytes: Int64?
+    }
+
+    package init?(_ json: [UInt8]) {
         guard let fields = try? JSONFields(json), let name = fields.text("topic") else {
             return nil
         }
@@ -36,12 +59,20 @@ public struct TopicInfo: Equatable, Sendable {
         retainAge = retain?.textOrNumber("age")
         retainCount = retain?.textOrNumber("count")
         retainBytes = retain?.textOrNumber("bytes")
+        eventBytes = fields.integer("event_bytes")
+        overflow = fields.text("overflow")
+        let effective = fields.object("effective")
+        let kept = effective?.object("retain")
+        self.effective = Effective(
+            retainAge: kept?.textOrNumber("age"), retainCount: kept?.textOrNumber("count"),
+            retainBytes: kept?.textOrNumber("bytes"), eventBytes: effective?.integer("event_bytes"))
         description = fields.text("description") ?? ""
         earliest = fields.integer("earliest") ?? 1
         latest = fields.integer("latest") ?? 0
         bytes = fields.integer("bytes") ?? 0
         created = fields.text("created") ?? ""
         revision = fields.integer("revision") ?? 0
+        purged = fields.integer("purged")
         self.json = json
     }
 }

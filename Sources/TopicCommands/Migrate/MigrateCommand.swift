@@ -37,6 +37,10 @@ struct MigrateCommand: AsyncParsableCommand {
         let applied = try await migrator.apply()
         for file in applied { Output.standard.line("applied \(file)") }
         if applied.isEmpty { Output.standard.line("the schema is up to date") }
+        guard let missing = try await migrator.ensurePublisher() else { return }
+        Output.error.line("note: SQL publishers have no role, and this user may not create it")
+        Output.error.line(
+            "remedy: Let a superuser run '\(missing)', then run 'sluice migrate' again.")
     }
 
     static func table(_ steps: [Migrator.Status]) -> Table {

@@ -5,13 +5,16 @@ internal import SluiceClient
 /// One request is under way at a time: with several, a refused one that is sent again would come
 /// behind the next.
 struct LineUpload {
-    let client: BrokerClient
-    let format: PublishLine
-    let patience: Duration
+    private let client: BrokerClient
+    /// What was done to the events, for the summary.
+    private let verb: String
+    private let patience: Duration
     /// The user's: requests are then cut by content alone, so that a second run sends the same
     /// ones.
-    let idempotencyKey: String?
-    let printsJSON: Bool
+    private let idempotencyKey: String?
+    private let printsJSON: Bool
+    /// Reads a line; `nil` if it holds no event.
+    private let read: ([UInt8]) throws(SluiceError) -> OutgoingEvent?
 
     private var batch = PublishBatch()
     private var requests = 0
@@ -22,14 +25,16 @@ struct LineUpload {
     private let began = ContinuousClock.now
 
     init(
-        client: BrokerClient, format: PublishLine, patience: Duration, idempotencyKey: String?,
-        printsJSON: Bool
+        client: BrokerClient, verb: String = "published", patience: Duration,
+        idempotencyKey: String? = nil, printsJSON: Bool,
+        read: @escaping ([UInt8]) throws(SluiceError) -> OutgoingEvent?
     ) {
         self.client = client
-        self.format = format
+        self.verb = verb
         self.patience = patience
         self.idempotencyKey = idempotencyKey
         self.printsJSON = printsJSON
+        self.read = read
     }
 
     /// Publishes all lines, and tells a summary on standard error.
@@ -58,7 +63,7 @@ struct LineUpload {
     private mutating func add(_ text: [UInt8], line: Int) async throws {
         let event: OutgoingEvent?
         do throws(SluiceError) {
-            event = try format.event(text)
+            event = try read(text)
         } catch {
             try await send()
             progress.clear()
@@ -100,12 +105,12 @@ struct LineUpload {
         progress.show(text)
     }
 
-    private var sofar: String { "Before it, \(published) events were published." }
+    private var sofar: String { "Before it, \(published) events were \(verb)." }
 
     private var summary: String {
         let seconds = Double((ContinuousClock.now - began).milliseconds) / 1000
-        let repeats = repeated == 0 ? "" : ", \(repeated) of them published before"
-        return "published \(published) \(published == 1 ? "event" : "events") to "
+        let repeats = repeated == 0 ? "" : ", \(repeated) of them \(verb) before"
+        return "\(verb) \(published) \(published == 1 ? "event" : "events") to "
             + "\(topics.count) \(topics.count == 1 ? "topic" : "topics") in \(seconds) s\(repeats)"
     }
 }

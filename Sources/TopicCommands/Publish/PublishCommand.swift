@@ -82,9 +82,11 @@ struct PublishCommand: AsyncParsableCommand {
         if ndjson {
             let input = try input()
             let client = try connection.client()
+            let format = PublishLine(topic: topic, key: key)
             var upload = LineUpload(
-                client: client, format: PublishLine(topic: topic, key: key), patience: patience,
-                idempotencyKey: idempotencyKey, printsJSON: json)
+                client: client, patience: patience, idempotencyKey: idempotencyKey,
+                printsJSON: json
+            ) { line throws(SluiceError) in try format.event(line) }
             return try await upload.run(input)
         }
         guard let topic else { return }

@@ -8,8 +8,11 @@ internal import SluiceClient
 /// --json` printed are such objects; what they tell besides (`type`, `offset`, `cursor`, `time`) is
 /// left out, and so are its lines that hold no event.
 struct PublishLine {
-    /// The topic of every line; `nil` if each names its own.
+    /// The topic of every line, which is a bare value; `nil` if each is an object.
     var topic: String?
+    /// Where the events of objects go, whatever topic they name; those without an id get the cursor
+    /// as one that they had in their old topic.
+    var target: String?
     /// The key of every event that names none itself.
     var key: String?
 
@@ -33,11 +36,14 @@ struct PublishLine {
         if fields.value("data") != nil, let event = fields.value("event") {
             throw fields.wrong("data", "and 'event' are both there", at: event)
         }
-        let topic = try fields.required(try fields.string("topic"), "topic")
+        let named = try fields.string("topic")
+        let topic = try fields.required(target ?? named, "topic")
         let data = try fields.required(fields.text("data") ?? fields.text("event"), "data")
+        let id = try fields.string("event_id")
+        let cursor = target == nil ? nil : try fields.string("cursor")
         return OutgoingEvent(
             topic: topic, data: data, key: try fields.string("key") ?? key,
-            eventID: try fields.string("event_id"),
+            eventID: id ?? cursor,
             attributes: fields.isNull("attributes") ? nil : fields.text("attributes"))
     }
 

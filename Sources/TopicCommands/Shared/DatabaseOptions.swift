@@ -53,6 +53,12 @@ struct DatabaseOptions: ParsableArguments {
         return TokenDatabase(.broker(conninfo: conninfo, node: node))
     }
 
+    /// The refused events of the database's SQL publishers.
+    func outbox() throws -> OutboxDatabase {
+        let (conninfo, node) = try location()
+        return OutboxDatabase(.broker(conninfo: conninfo, node: node))
+    }
+
     /// Says nothing that the command's own errors do not say.
     static func logger() -> Logger {
         var logger = Logger(label: "sluice", factory: { StreamLogHandler.standardError(label: $0) })

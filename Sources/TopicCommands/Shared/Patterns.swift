@@ -24,7 +24,7 @@ func checkedTopic(_ text: String) throws(CommandFailure) -> String {
         throw CommandFailure(
             .usage, "\(quoted(text)) ends with a dot: the shell took the '>' for a redirection.",
             remedy:
-                "Name one topic here; patterns are for 'subscribe' and 'topic list', in quotes: "
+                "Name one topic here. A pattern, where one is taken, stands in quotes: "
                 + "quote the pattern '\(text)>'.")
     }
     do throws(BrokerError) {

@@ -22,20 +22,10 @@ struct TopicCreateCommand: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("The topic, like orders.eu.", valueName: "topic"))
     var topic: String
 
-    @Option(help: ArgumentHelp("Keep events this long, or 'unlimited'.", valueName: "duration"))
-    var retainAge: String?
-
-    @Option(help: ArgumentHelp("Keep this many events, or 'unlimited'.", valueName: "number"))
-    var retainCount: String?
-
-    @Option(help: ArgumentHelp("Keep this many bytes, or 'unlimited'.", valueName: "size"))
-    var retainBytes: String?
-
     @Flag(help: "Keep no events: who listens gets them, and nobody else.")
     var ephemeral = false
 
-    @Option(help: ArgumentHelp("What the topic is for.", valueName: "text"))
-    var description = ""
+    @OptionGroup(title: "Settings") var settings: TopicSettingOptions
 
     @Flag(help: "Print the topic as JSON.")
     var json = false
@@ -43,11 +33,9 @@ struct TopicCreateCommand: AsyncParsableCommand {
     func run() async throws {
         CommandLineProgram.exitOnInterrupt()
         let topic = try checkedTopic(topic)
-        let settings = NewTopic(
-            isDurable: !ephemeral, retainAge: retainAge, retainCount: retainCount,
-            retainBytes: retainBytes,
-            description: description)
-        let info = try await connection.client().createTopic(topic, settings)
+        var options = settings.options
+        if ephemeral { options.isDurable = false }
+        let info = try await connection.client().createTopic(topic, options)
         if json {
             Output.standard.write(info.json + [0x0A])
         } else {

@@ -34,16 +34,35 @@ struct TopicDescribeCommand: AsyncParsableCommand {
         var table = Table([("TOPIC", .left), (topic.name, .left)])
         table.add(["offsets", isEmpty ? "none" : "\(topic.earliest) to \(topic.latest)"])
         table.add(["latest", String(topic.latest)])
+        let effective = topic.effective
         if topic.isDurable {
             table.add(["size", roundedSize(topic.bytes)])
-            table.add(["kept for", topic.retainAge ?? "server's default"])
-            table.add(["kept events", topic.retainCount ?? "server's default"])
-            table.add(["kept bytes", topic.retainBytes ?? "server's default"])
+            table.add(["kept for", setting(topic.retainAge, effective.retainAge)])
+            table.add(["kept events", setting(topic.retainCount, effective.retainCount)])
+            table.add([
+                "kept bytes",
+                setting(topic.retainBytes.map(shownBytes), effective.retainBytes.map(shownBytes)),
+            ])
         }
+        table.add([
+            "event size",
+            setting(topic.eventBytes.map(roundedSize), effective.eventBytes.map(roundedSize)),
+        ])
+        table.add(["overflow", topic.overflow ?? "default"])
         table.add(["durable", topic.isDurable ? "yes" : "no, ephemeral"])
         table.add(["created", shortTime(topic.created)])
         table.add(["revision", String(topic.revision)])
         if !topic.description.isEmpty { table.add(["description", topic.description]) }
         return table
+    }
+
+    /// A setting, or the default with what it comes to.
+    private static func setting(_ own: String?, _ effective: String?) -> String {
+        own ?? effective.map { "default (\($0))" } ?? "default"
+    }
+
+    /// `1073741824` as `1.0 GiB`; `unlimited` as it is.
+    private static func shownBytes(_ bound: String) -> String {
+        Int64(bound).map(roundedSize) ?? bound
     }
 }

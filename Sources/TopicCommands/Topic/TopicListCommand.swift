@@ -25,13 +25,7 @@ struct TopicListCommand: AsyncParsableCommand {
         CommandLineProgram.exitOnInterrupt()
         let pattern = try checkedPatterns([pattern])[0]
         let client = try connection.client()
-        var topics: [TopicInfo] = []
-        var next: String?
-        repeat {
-            let page = try await client.topics(matching: pattern, after: next)
-            topics += page.topics
-            next = page.next
-        } while next != nil
+        let topics = try await client.allTopics(matching: pattern)
         if json {
             Output.standard.write(topics.flatMap { $0.json + [0x0A] })
         } else if topics.isEmpty {
@@ -50,7 +44,7 @@ struct TopicListCommand: AsyncParsableCommand {
         ])
         for topic in topics {
             table.add([
-                topic.name, String(max(0, topic.latest - topic.earliest + 1)),
+                topic.name, String(topic.eventCount),
                 String(topic.latest), topic.isDurable ? roundedSize(topic.bytes) : "ephemeral",
                 shortTime(topic.created), topic.description,
             ])

@@ -63,7 +63,7 @@ struct FlowFixture {
         }
         let answer = AppendAnswer(time: Timestamp(microseconds: 5), parts: parts)
         let deal = AppendDeal(batch, answer)
-        reply { flow, replies, _ in flow.settled(deal, into: &replies) }
+        reply { flow, replies, now in flow.settled(deal, now: now, into: &replies) }
     }
 
     mutating func refuse(_ sqlState: String) {

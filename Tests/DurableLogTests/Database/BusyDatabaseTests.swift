@@ -1,7 +1,9 @@
 import DurableLog
 import EventLogContract
 import EventModel
+import PostgresBridge
 import PostgresCluster
+import Synchronization
 import Testing
 
 @Suite("Reads of a database that is busy") struct BusyDatabaseTests {
@@ -108,6 +110,46 @@ import Testing
         #expect(codes == [.databaseUnavailable])
         #expect(ContinuousClock.now - start < .seconds(30))
         try session.ask("ROLLBACK")
+        await node.stop()
+    }
+
+    @Test func `are one question for all who come back at once`() async throws {
+        var limits = Limits()
+        limits.readerCount = 1
+        limits.readsWaitingMax = 4
+        limits.lockTimeout = .seconds(30)
+        let node = try await LogNode.withFreshDatabase(limits: limits)
+        let epoch = try await node.log.append(["1"], to: topic).get()[0].epoch
+        let mark = try await node.log.mark()
+        let session = try Session(node.conninfo)
+        try session.ask("BEGIN")
+        try session.ask("LOCK TABLE sluice.marker IN ACCESS EXCLUSIVE MODE")
+        // The only reader waits for the lock; more than four questions would be refused.
+        async let first = node.log.mark()
+        try await eventually("a reader that waits") {
+            try Session(node.conninfo).ask(
+                "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation IS NOT NULL"
+            ).int8(0, 0) > 0
+        }
+        let answers = Mutex<[String]>([])
+        for number in 0..<200 {
+            let cursor = Cursor(epoch: epoch, offset: Offset(number % 2))
+            node.log.resume([topic: cursor]) { result in
+                answers.withLock { $0.append("\((try? result.get()) == [topic: .goesOn])") }
+            }
+            node.log.offsets(of: [topic], asOf: mark) { result in
+                answers.withLock { $0.append("\((try? result.get()) == [topic: 2])") }
+            }
+            node.log.mark { result in
+                answers.withLock {
+                    $0.append("\((try? result.get())?.incarnation == mark.incarnation)")
+                }
+            }
+        }
+        try session.ask("ROLLBACK")
+        _ = try await first
+        try await eventually("all answers") { answers.withLock { $0.count } == 600 }
+        #expect(answers.withLock { Set($0) } == ["true"])
         await node.stop()
     }
 

@@ -92,6 +92,31 @@ import Testing
         await node.stop()
     }
 
+    @Test func `does so when the clock is set back, and marks of before hold`() async throws {
+        let node = try await LogNode.withFreshDatabase()
+        let topic = try TopicName("fork.clock")
+        let before = try await node.log.append(["1", "2"], to: topic).get()[0]
+        let mark = try await node.log.mark()
+        // A clock that falls all the while, whenever the node looks first.
+        let session = try Session(node.conninfo)
+        try session.ask(
+            """
+            CREATE OR REPLACE FUNCTION sluice.clock(expected text) RETURNS timestamptz
+            LANGUAGE sql AS 'SELECT clock_timestamp() - 100 * (clock_timestamp() - date ''today'')'
+            """)
+        try await eventually("another incarnation") {
+            try await node.log.mark().incarnation != mark.incarnation
+        }
+        let after = try await node.log.append(["3"], to: topic).get()[0]
+        #expect(after.epoch != before.epoch)
+        let resumption = try await node.log.resume([topic: Cursor(epoch: before.epoch, offset: 2)])
+        #expect(resumption == [topic: .goesOn])
+        try session.ask(
+            "UPDATE sluice.events SET ts = ts - interval '1 hour' WHERE off = 3")
+        #expect(try await node.log.offsets(of: [topic], asOf: mark) == [topic: 3])
+        await node.stop()
+    }
+
     @Test func `is not joined on a server that does not know what was seen`() async throws {
         let node = try await LogNode.withFreshDatabase()
         let topic = try TopicName("fork.stale")

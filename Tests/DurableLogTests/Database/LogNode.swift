@@ -16,15 +16,15 @@ final class LogNode: Sendable {
 
     /// Migrates, starts, and waits until events can be appended and read.
     init(
-        _ conninfo: String, name: String = "node", limits: Limits = Limits(),
-        announces: Bool = true
+        _ conninfo: String, listening: String? = nil, name: String = "node",
+        limits: Limits = Limits(), announces: Bool = true
     ) async throws {
         self.conninfo = conninfo
         let configuration = PostgresConfiguration(conninfo: conninfo, applicationName: name)
         _ = try await Migrator(configuration, logger: Self.logger).apply()
         log = PostgresLog(
-            configuration: configuration, limits: limits, announces: announces,
-            logger: Self.logger)
+            configuration: configuration, listenConninfo: listening, limits: limits,
+            announces: announces, logger: Self.logger)
         log.start(sink: sink)
         try await eventually("ready") { self.log.isReady }
     }

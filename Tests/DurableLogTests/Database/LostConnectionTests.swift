@@ -55,6 +55,46 @@ import Testing
         await node.stop()
     }
 
+    @Test func `does not know what became of a change when it was lost at the commit`()
+        async throws
+    {
+        let node = try await LogNode.withFreshDatabase()
+        let topic = try TopicName("lost.commit")
+        await node.log.append(["1"], to: topic)
+        let session = try Session(node.conninfo)
+        try session.ask(
+            """
+            CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS
+              'BEGIN PERFORM pg_catalog.pg_sleep(60); RETURN NULL; END'
+            """)
+        try session.ask(
+            """
+            CREATE CONSTRAINT TRIGGER linger AFTER UPDATE ON sluice.topics
+              DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION linger()
+            """)
+        async let deletion = node.log.delete(topic, ifRevision: nil)
+        try await eventually("at the commit") {
+            try session.ask(
+                """
+                SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                WHERE application_name = 'node reader' AND wait_event = 'PgSleep'
+                  AND datname = current_database()
+                """
+            ).rowCount == 1
+        }
+        do {
+            _ = try await deletion
+            Issue.record("a lost commit was taken for one that succeeded")
+        } catch let error as BrokerError {
+            #expect(error.code == .outcomeUnknown)
+        }
+        // It says to read the topic, which another connection does.
+        try session.ask("DROP TRIGGER linger ON sluice.topics")
+        #expect(try await node.log.describe(topic)?.position.latest == 1)
+        _ = try await node.log.delete(topic, ifRevision: nil)
+        await node.stop()
+    }
+
     @Test func `answers 503 for a locked topic only`() async throws {
         let node = try await LogNode.withFreshDatabase()
         let locked = try TopicName("lost.locked")

@@ -79,6 +79,46 @@ import Testing
         await node.stop()
     }
 
+    @Test func `learn of what another one altered, purged and deleted, within two seconds`()
+        async throws
+    {
+        let one = try await LogNode.withFreshDatabase()
+        let two = try await LogNode(one.conninfo, name: "other")
+        let topic = try TopicName("nodes.managed")
+        await one.log.append(["1", "2", "3"], to: topic)
+        try await two.log.follow([topic], sink: two.sink)
+        var changes = TopicChanges()
+        changes.eventBytesMax = 3
+        _ = try await one.log.alter(topic, changes, ifRevision: nil)
+        try await eventually("altered", timeout: .seconds(2)) {
+            await two.log.append(["12345"], to: topic).brief == ["event_too_large"]
+        }
+        _ = try await one.log.purge(topic, before: 3, ifRevision: nil)
+        #expect(await two.sink.wait(timeout: .seconds(2)) { $0.purged[topic] == 3 })
+        _ = try await one.log.delete(topic, ifRevision: nil)
+        #expect(await two.sink.wait(timeout: .seconds(2)) { $0.deleted.contains(topic) })
+        await one.stop()
+        await two.stop()
+    }
+
+    @Test func `leave a topic as it is while somebody holds its lock`() async throws {
+        let node = try await LogNode.withFreshDatabase()
+        let topic = try TopicName("nodes.locked")
+        let receipt = try await node.log.append(["1"], to: topic).get()[0]
+        let id = try #require(receipt.epoch.topicID)
+        let session = try Session(node.conninfo)
+        try session.ask("BEGIN")
+        try session.ask("SELECT pg_advisory_xact_lock(4740, \(id))")
+        let error = await #expect(throws: BrokerError.self) {
+            try await node.log.delete(topic, ifRevision: nil)
+        }
+        #expect(error?.code == .databaseUnavailable)
+        #expect(error?.message.contains("nodes.locked was not changed") == true)
+        try session.ask("ROLLBACK")
+        #expect(try await node.log.delete(topic, ifRevision: nil).position.latest == 1)
+        await node.stop()
+    }
+
     @Test func `an append that meets a deleted topic looks its name up once more`() async throws {
         let node = try await LogNode.withFreshDatabase()
         let topic = try TopicName("nodes.deleted")

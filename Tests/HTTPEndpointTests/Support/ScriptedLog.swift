@@ -134,9 +134,63 @@ final class ScriptedLog: EventLog {
         return description
     }
 
+    func alter(
+        _ topic: TopicName, _ changes: TopicChanges, ifRevision: Int?
+    ) async throws(BrokerError) -> TopicDescription {
+        try change(topic, ifRevision) { description in
+            let settings = changes.applied(to: description.settings)
+            if settings != description.settings { description.revision += 1 }
+            description.settings = settings
+        }
+    }
+
+    func delete(
+        _ topic: TopicName, ifRevision: Int?
+    ) async throws(BrokerError) -> TopicDescription {
+        let description = try change(topic, ifRevision) { _ in }
+        state.withLock { $0.topics[topic] = nil }
+        return description
+    }
+
+    func purge(
+        _ topic: TopicName, before: Offset, ifRevision: Int?
+    ) async throws(BrokerError) -> TopicPurge {
+        let earliest = state.withLock { $0.topics[topic]?.position.earliest ?? 1 }
+        let description = try change(topic, ifRevision) { description in
+            let end = description.position.latest + 1
+            description.position.earliest = max(earliest, min(before, end))
+        }
+        return TopicPurge(topic: description, events: description.position.earliest - earliest)
+    }
+
+    private func change(
+        _ topic: TopicName, _ ifRevision: Int?, _ body: (inout TopicDescription) -> Void
+    ) throws(BrokerError) -> TopicDescription {
+        let result: Result<TopicDescription, BrokerError> = state.withLock { state in
+            guard var description = state.topics[topic] else {
+                return .failure(BrokerError(.topicNotFound, "There is no topic '\(topic)'."))
+            }
+            do throws(BrokerError) { try description.requireRevision(ifRevision) } catch {
+                return .failure(error)
+            }
+            body(&description)
+            state.topics[topic] = description
+            return .success(description)
+        }
+        return try result.get()
+    }
+
     var isReady: Bool { state.withLock(\.isReady) }
 
-    // The HTTP endpoint follows nothing.
+    func offsets(
+        of topics: [TopicName], asOf mark: LogMark,
+        completion: @escaping @Sendable (Result<[TopicName: Offset], BrokerError>) -> Void
+    ) {
+        offsets(of: topics, at: mark.bound, completion: completion)
+    }
+
+    // The HTTP endpoint follows nothing, and issues no marks.
+    func mark(completion: @escaping @Sendable (Result<LogMark, BrokerError>) -> Void) {}
     func follow(
         _ topics: [TopicName],
         completion: @escaping @Sendable (Result<[TopicPosition], BrokerError>) -> Void

@@ -65,6 +65,8 @@ struct ObservedLog: EventLog {
     private let held: HeldQuestions
     /// `nil`: appends are answered at once.
     private let heldAppends: HeldQuestions?
+    /// `nil`: marks are answered at once.
+    private let heldMarks: HeldQuestions?
     private let appending: @Sendable (AppendRequest) -> Void
     private let following: @Sendable () -> Void
     private let knowsTopics: Bool
@@ -72,6 +74,7 @@ struct ObservedLog: EventLog {
     /// `knowsTopics`: Otherwise no pattern matches one that exists already.
     init(
         _ log: MemoryLog, _ held: HeldQuestions = HeldQuestions(), appends: HeldQuestions? = nil,
+        marks: HeldQuestions? = nil,
         appending: @escaping @Sendable (AppendRequest) -> Void = { _ in },
         following: @escaping @Sendable () -> Void = {}, knowsTopics: Bool = true
     ) {
@@ -79,6 +82,7 @@ struct ObservedLog: EventLog {
         self.knowsTopics = knowsTopics
         self.held = held
         heldAppends = appends
+        heldMarks = marks
         self.appending = appending
         self.following = following
     }
@@ -126,6 +130,21 @@ struct ObservedLog: EventLog {
         log.offsets(of: topics, at: time, completion: completion)
     }
 
+    func mark(completion: @escaping @Sendable (Result<LogMark, BrokerError>) -> Void) {
+        if let heldMarks {
+            heldMarks.hold { [log] in log.mark(completion: completion) }
+        } else {
+            log.mark(completion: completion)
+        }
+    }
+
+    func offsets(
+        of topics: [TopicName], asOf mark: LogMark,
+        completion: @escaping @Sendable (Result<[TopicName: Offset], BrokerError>) -> Void
+    ) {
+        log.offsets(of: topics, asOf: mark, completion: completion)
+    }
+
     func describe(_ topic: TopicName) async throws(BrokerError) -> TopicDescription? {
         try await log.describe(topic)
     }
@@ -140,6 +159,24 @@ struct ObservedLog: EventLog {
         _ topic: TopicName, settings: TopicSettings
     ) async throws(BrokerError) -> TopicDescription {
         try await log.create(topic, settings: settings)
+    }
+
+    func alter(
+        _ topic: TopicName, _ changes: TopicChanges, ifRevision: Int?
+    ) async throws(BrokerError) -> TopicDescription {
+        try await log.alter(topic, changes, ifRevision: ifRevision)
+    }
+
+    func delete(
+        _ topic: TopicName, ifRevision: Int?
+    ) async throws(BrokerError) -> TopicDescription {
+        try await log.delete(topic, ifRevision: ifRevision)
+    }
+
+    func purge(
+        _ topic: TopicName, before: Offset, ifRevision: Int?
+    ) async throws(BrokerError) -> TopicPurge {
+        try await log.purge(topic, before: before, ifRevision: ifRevision)
     }
 
     var isReady: Bool { log.isReady }

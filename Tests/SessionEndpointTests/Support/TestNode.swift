@@ -18,7 +18,7 @@ import Transport
 
 /// A node without HTTP: every upgrade is handed to the subscribe endpoint, on a log in memory.
 final class TestNode: Sendable {
-    let log = MemoryLog()
+    let log: MemoryLog
     let hub: DeliveryHub
     let sink: HeldSink
     let port: Int
@@ -27,15 +27,17 @@ final class TestNode: Sendable {
     private let loopCount: Int
 
     init(
-        limits: Limits = Limits(), loops: Int = 1, faultsPerMinuteMax: Int = 100,
+        log memory: MemoryLog = MemoryLog(), limits: Limits = Limits(), loops: Int = 1,
+        faultsPerMinuteMax: Int = 100,
         wrapping wrap: (MemoryLog) -> any EventLog = { $0 },
         authenticate: Authenticate? = nil
     ) throws {
+        log = memory
         var limits = limits
         limits.faultsPerMinuteMax = faultsPerMinuteMax
         loopCount = loops
         group = MultiThreadedEventLoopGroup(numberOfThreads: loops)
-        let log = wrap(log)
+        let log = wrap(memory)
         hub = try DeliveryHub(loops: Array(group.makeIterator()), log: log, limits: limits)
         sink = HeldSink(hub)
         self.log.start(sink: sink)

@@ -63,6 +63,23 @@ extension EventLog {
         return try result.get()
     }
 
+    package func mark() async throws(BrokerError) -> LogMark {
+        let result: Result<LogMark, BrokerError> = await withCheckedContinuation { continuation in
+            mark { continuation.resume(returning: $0) }
+        }
+        return try result.get()
+    }
+
+    package func offsets(
+        of topics: [TopicName], asOf mark: LogMark
+    ) async throws(BrokerError) -> [TopicName: Offset] {
+        let result: Result<[TopicName: Offset], BrokerError> = await withCheckedContinuation {
+            continuation in
+            offsets(of: topics, asOf: mark) { continuation.resume(returning: $0) }
+        }
+        return try result.get()
+    }
+
     package func resume(
         _ cursors: [TopicName: Cursor]
     ) async throws(BrokerError) -> [TopicName: Resumption] {

@@ -22,7 +22,8 @@ package struct EventLogContract: Sendable, CustomStringConvertible, CustomTestSt
     }
 
     package static let checks =
-        appendChecks + followChecks + readChecks + topicChecks + ephemeralChecks
+        appendChecks + followChecks + readChecks + markChecks + topicChecks
+        + managementChecks + ephemeralChecks
 }
 
 extension Result where Success == [AppendReceipt], Failure == BrokerError {

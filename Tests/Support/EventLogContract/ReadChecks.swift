@@ -52,4 +52,60 @@ extension EventLogContract {
             #expect(answers == [missing: .reset(fork: 0, reason: .deleted)])
         },
     ]
+
+    static let markChecks = [
+        EventLogContract("tells what is new since a mark") { log, _ in
+            let topic = try TopicName("contract.mark")
+            let quiet = try TopicName("contract.mark.quiet")
+            let later = try TopicName("contract.mark.later")
+            let missing = try TopicName("contract.mark.missing")
+            await log.append(["1", "2"], to: topic)
+            await log.append(["1"], to: quiet)
+            let times = try await log.allEvents(of: topic).map(\.time)
+            let mark = try await log.mark()
+            #expect(mark.bound >= times[1])
+            await log.append(["3", "4"], to: topic)
+            await log.append(["1"], to: later)
+            let new = try await log.offsets(of: [topic, quiet, later, missing], asOf: mark)
+            #expect(new == [topic: 3, quiet: 2, later: 1])
+            var early = mark
+            early.bound = times[0]
+            #expect(try await log.offsets(of: [topic], asOf: early) == [topic: 1])
+        },
+        EventLogContract("takes all as new since a mark of a life that it never heard of") {
+            log, _ in
+            let topic = try TopicName("contract.mark.unknown")
+            await log.append(["1", "2"], to: topic)
+            var mark = try await log.mark()
+            mark.incarnation = "zzzzzzzzzz"
+            #expect(try await log.offsets(of: [topic], asOf: mark) == [topic: 1])
+        },
+        EventLogContract("answers each of many that ask at the same time") { log, _ in
+            let topics = try (1...20).map { try TopicName("contract.many.\($0)") }
+            for topic in topics { await log.append(["1", "2"], to: topic) }
+            let epochs = try await log.append(["3"], to: topics[0]).get().map(\.epoch)
+            let mark = try await log.mark()
+            await log.append(["4"], to: topics[0])
+            let answers = try await withThrowingTaskGroup(of: Bool.self) { group in
+                for (number, topic) in topics.enumerated() {
+                    group.addTask {
+                        let cursor = Cursor(epoch: epochs[0], offset: Offset(number))
+                        let expected: Resumption =
+                            switch number {
+                            case 0: .goesOn
+                            default: .reset(fork: 0, reason: .recreated)
+                            }
+                        return try await log.resume([topic: cursor]) == [topic: expected]
+                    }
+                    group.addTask {
+                        let first: Offset = number == 0 ? 4 : 3
+                        return try await log.offsets(of: [topic], asOf: mark) == [topic: first]
+                    }
+                    group.addTask { try await log.mark().bound >= mark.bound }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(answers == Array(repeating: true, count: 60))
+        },
+    ]
 }

@@ -22,12 +22,15 @@ package final class MemoryLog: EventLog {
     let queue = DispatchQueue(label: "memory-log")
     let createsTopics: Bool
     private let now: @Sendable () -> Timestamp
+    /// Not before `now` of what was appended, and not after `now` of what comes.
+    let markTime: @Sendable () -> Timestamp
 
     /// `now`: The clock; by default each append is a millisecond later than the one before.
     package init(createsTopics: Bool = true, now: (@Sendable () -> Timestamp)? = nil) {
         self.createsTopics = createsTopics
         let steps = Steps()
         self.now = now ?? { steps.next() }
+        markTime = now ?? { steps.between }
     }
 
     package func start(sink: any LogSink) { state.withLock { $0.sink = sink } }
@@ -147,6 +150,8 @@ package final class MemoryLog: EventLog {
 
     private final class Steps: Sendable {
         private let last = Mutex(Timestamp(microseconds: 1_767_225_600_000_000))
+
+        var between: Timestamp { last.withLock { $0.advanced(by: .microseconds(1)) } }
 
         func next() -> Timestamp {
             last.withLock { last in

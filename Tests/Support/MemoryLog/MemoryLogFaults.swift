@@ -24,14 +24,16 @@ extension MemoryLog {
 
     /// A purge: takes everything below the offset, and is told.
     package func purge(_ topic: TopicName, below offset: Offset) {
-        state.withLock { state in
-            guard var found = state.topics[topic] else { return }
-            found.drop(below: offset)
-            found.purgedBelow = found.earliest
-            state.topics[topic] = found
-            let earliest = found.earliest
-            tell(&state) { $0.purged(topic, earliest: earliest) }
-        }
+        state.withLock { purge(topic, below: offset, &$0) }
+    }
+
+    func purge(_ topic: TopicName, below offset: Offset, _ state: inout State) {
+        guard var found = state.topics[topic] else { return }
+        found.drop(below: offset)
+        found.purgedBelow = found.earliest
+        state.topics[topic] = found
+        let earliest = found.earliest
+        tell(&state) { $0.purged(topic, earliest: earliest) }
     }
 
     /// Followers of an ephemeral topic missed everything up to its head.
@@ -47,11 +49,13 @@ extension MemoryLog {
     }
 
     package func delete(_ topic: TopicName) {
-        state.withLock { state in
-            guard state.topics.removeValue(forKey: topic) != nil else { return }
-            state.followed.remove(topic)
-            tell(&state) { $0.deleted(topic) }
-        }
+        state.withLock { remove(topic, &$0) }
+    }
+
+    func remove(_ topic: TopicName, _ state: inout State) {
+        guard state.topics.removeValue(forKey: topic) != nil else { return }
+        state.followed.remove(topic)
+        tell(&state) { $0.deleted(topic) }
     }
 
     /// The log begins another incarnation, and what stood above a fork is lost.

@@ -48,6 +48,25 @@ extension MemoryLog {
         queue.async { completion(result) }
     }
 
+    package func mark(completion: @escaping @Sendable (Result<LogMark, BrokerError>) -> Void) {
+        let result: Result<LogMark, BrokerError> = read { state throws(BrokerError) in
+            LogMark(incarnation: state.incarnation, bound: markTime())
+        }
+        queue.async { completion(result) }
+    }
+
+    package func offsets(
+        of topics: [TopicName], asOf mark: LogMark,
+        completion: @escaping @Sendable (Result<[TopicName: Offset], BrokerError>) -> Void
+    ) {
+        let result: Result<[TopicName: Offset], BrokerError> = read { state throws(BrokerError) in
+            var offsets: [TopicName: Offset] = [:]
+            for name in topics { offsets[name] = state.firstNew(name, since: mark) }
+            return offsets
+        }
+        queue.async { completion(result) }
+    }
+
     package func describe(_ topic: TopicName) async throws(BrokerError) -> TopicDescription? {
         try read { state throws(BrokerError) in state.describe(topic) }.get()
     }
@@ -61,24 +80,6 @@ extension MemoryLog {
                 .sorted { $0.text < $1.text }.prefix(count)
                 .compactMap { state.describe($0) }
         }.get()
-    }
-
-    package func create(
-        _ topic: TopicName, settings: TopicSettings
-    ) async throws(BrokerError) -> TopicDescription {
-        let result: Result<TopicDescription, BrokerError> = state.withLock { state in
-            guard state.isAvailable else { return .failure(Self.unavailable) }
-            guard state.topics[topic] == nil else {
-                return .failure(
-                    BrokerError(.topicExists, "There is a topic \(quoted(topic.text)) already."))
-            }
-            add(topic, settings, &state)
-            guard let description = state.describe(topic) else {
-                preconditionFailure("bug: a topic that was just added is not there")
-            }
-            return .success(description)
-        }
-        return try result.get()
     }
 
     private func read<Value>(
@@ -107,6 +108,18 @@ extension MemoryLog.State {
         let later = incarnations.indices.filter { $0 > number }.map { topic.forks[$0] ?? 0 }
         let fork = min(topic.latest, later.min() ?? topic.latest)
         return cursor.offset <= fork ? .goesOn : .reset(fork: fork, reason: .restored)
+    }
+
+    func firstNew(_ name: TopicName, since mark: LogMark) -> Offset? {
+        guard let topic = topics[name] else { return nil }
+        guard let number = incarnations.firstIndex(of: mark.incarnation) else {
+            return topic.earliest
+        }
+        let isNew = topic.created >= mark.bound
+        let first = topic.events.first { $0.time >= mark.bound }?.offset ?? topic.latest + 1
+        let next = number + 1
+        let fork = next < incarnations.count ? topic.forks[next] ?? 0 : topic.latest
+        return min(isNew ? 1 : first, fork + 1)
     }
 
     func describe(_ name: TopicName) -> TopicDescription? {

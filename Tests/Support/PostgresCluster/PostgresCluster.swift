@@ -12,6 +12,8 @@ package final class PostgresCluster: Sendable {
 
     private let state: Mutex<State>
     private let directory: String
+    /// Of the server's socket.
+    var socketDirectory: String { directory + "/postgres" }
     private let extraSettings: [String: String]
 
     private struct State {
@@ -73,6 +75,44 @@ package final class PostgresCluster: Sendable {
         }
     }
 
+    /// SIGSTOP for the postmaster and all its processes, or SIGCONT.
+    package func freeze(_ isFrozen: Bool) throws {
+        try state.withLock { state in
+            guard let server = state.server, let postmaster = server.postmasterPID else { return }
+            // The postmaster first, so that no process comes up that is not on the list.
+            if isFrozen { kill(postmaster, SIGSTOP) }
+            for process in try server.serverProcesses() where process != postmaster {
+                kill(process, isFrozen ? SIGSTOP : SIGCONT)
+            }
+            if !isFrozen { kill(postmaster, SIGCONT) }
+        }
+    }
+
+    /// Gives the cluster a disk of its own, in memory, before its first database.
+    ///
+    /// - Returns: `false` where this process may not mount.
+    package func mountDisk(bytes: Int) -> Bool {
+        mkdir(directory, 0o755)
+        return mount(["-t", "tmpfs", "-o", "mode=755,size=\(bytes)", "tmpfs", directory])
+    }
+
+    /// Fills the cluster's own disk but for so many bytes, or, with `nil`, gives it `bytes` again.
+    package func fillDisk(leaving room: Int?, of bytes: Int) -> Bool {
+        var facts = statvfs()
+        guard statvfs(directory, &facts) == 0 else { return false }
+        let used = Int(facts.f_blocks - facts.f_bfree) * Int(facts.f_frsize)
+        let size = room.map { used + $0 } ?? bytes
+        return mount(["-o", "remount,size=\(size)", directory])
+    }
+
+    private func mount(_ arguments: [String]) -> Bool {
+        let process = try? ServerProcess(
+            command: ["/bin/mount"] + arguments,
+            environment: ["PATH=/usr/bin:/bin:/usr/sbin:/sbin"],
+            directory: "/", output: "/dev/null")
+        return process?.wait(timeout: .seconds(10)) == .exited && process?.isSuccess == true
+    }
+
     /// Ends the server and removes everything.
     package func stop() {
         state.withLock { state in
@@ -89,7 +129,7 @@ package final class PostgresCluster: Sendable {
         if !state.isGuarded {
             state.isGuarded = true
             mkdir(directory, 0o755)
-            try guardDirectory(directory)
+            try guardDirectory(directory, pidFile: "postgres/data/postmaster.pid", signal: "QUIT")
         }
         var logger = Logger(label: "postgres-cluster")
         logger.logLevel = .error
@@ -101,15 +141,15 @@ package final class PostgresCluster: Sendable {
     }
 
     /// A shell that outlives this process, then stops the server and removes the directory.
-    private static func guardDirectory(_ directory: String) throws {
+    static func guardDirectory(_ directory: String, pidFile: String, signal: String) throws {
         let script = """
             while kill -0 \(getpid()) 2>/dev/null; do sleep 0.2; done
-            pid=$(head -n 1 postgres/data/postmaster.pid 2>/dev/null)
+            pid=$(head -n 1 \(pidFile) 2>/dev/null)
             if [ -n "$pid" ]; then
-                kill -QUIT "$pid" 2>/dev/null
+                kill -\(signal) "$pid" 2>/dev/null
                 while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
             fi
-            cd / && rm -rf '\(directory)'
+            cd / && { umount '\(directory)' 2>/dev/null; rm -rf '\(directory)'; }
             """
         _ = try ServerProcess(
             command: ["/bin/sh", "-c", script], environment: ["PATH=/usr/bin:/bin"],

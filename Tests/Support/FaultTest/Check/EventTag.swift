@@ -1,0 +1,59 @@
+package import EventModel
+internal import SluiceClient
+
+/// Which event it is: who published it to which topic, and its number among that one's.
+package struct EventTag: Hashable, Sendable, CustomStringConvertible {
+    package var topic: String
+    package var publisher: UInt16
+    /// 1, 2, 3 … of the publisher.
+    package var number: Int64
+
+    package init(topic: String, publisher: UInt16, number: Int64) {
+        self.topic = topic
+        self.publisher = publisher
+        self.number = number
+    }
+
+    /// Reads an event's data; `nil` if this test did not write it.
+    package init?(data: [UInt8]) {
+        guard let fields = try? JSONFields(data), let topic = fields.text("t"),
+            let publisher = fields.integer("p"), let number = fields.integer("n")
+        else { return nil }
+        self.init(topic: topic, publisher: UInt16(truncatingIfNeeded: publisher), number: number)
+    }
+
+    /// The data that says it, of at least so many bytes.
+    package func data(padding: Int = 0) -> [UInt8] {
+        let pad = String(repeating: "x", count: padding)
+        return Array(#"{"t":"\#(topic)","p":\#(publisher),"n":\#(number),"pad":"\#(pad)"}"#.utf8)
+    }
+
+    package var description: String { "event \(number) of publisher \(publisher) on \(topic)" }
+
+    /// Publisher and number in one word, never 0.
+    var word: UInt64 { UInt64(publisher) << 48 | UInt64(bitPattern: number) & 0xFFFF_FFFF_FFFF }
+
+    /// What a word said.
+    static func words(_ word: UInt64) -> String {
+        "event \(word & 0xFFFF_FFFF_FFFF) of publisher \(word >> 48)"
+    }
+}
+
+/// One life of a topic, by its id, and a place in it.
+package struct Place: Hashable, Sendable, CustomStringConvertible {
+    package var life: Int32
+    package var offset: Offset
+
+    package init(life: Int32, offset: Offset) {
+        self.life = life
+        self.offset = offset
+    }
+
+    /// Where a cursor stands; `nil` if no broker made it.
+    package init?(_ cursor: Cursor) {
+        guard let life = cursor.epoch.topicID else { return nil }
+        self.init(life: life, offset: cursor.offset)
+    }
+
+    package var description: String { "\(offset) of life \(life)" }
+}

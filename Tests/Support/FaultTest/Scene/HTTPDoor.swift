@@ -1,0 +1,60 @@
+internal import NIOCore
+internal import NIOHTTP1
+internal import NIOPosix
+internal import OpenSSLBridge
+internal import SluiceClient
+internal import Transport
+
+extension Door {
+    /// What a publish came to, as far as its answer tells.
+    enum Answer {
+        case created(JSONFields)
+        /// Not appended, and never will be by this request.
+        case refused(code: String, status: Int)
+        /// No answer, or one that does not know.
+        case unknown(String)
+    }
+
+    /// A TLS connection; the certificate is checked.
+    func connect() async throws -> HTTPClientConnection {
+        let tls = try TLSContext(.client(TLSTrust(authorities: caFile)))
+        return try await ClientConnector.connect(
+            host: "127.0.0.1", port: port, tls: tls, group: MultiThreadedEventLoopGroup.singleton,
+            timeout: .seconds(5)
+        ).get()
+    }
+
+    func client() throws -> BrokerClient {
+        try BrokerClient(
+            ClientConfiguration(
+                address: BrokerAddress("https://127.0.0.1:\(port)"), token: token, caFile: caFile,
+                timeout: .seconds(15)))
+    }
+
+    /// One POST, on the connection that is kept or on a new one; never sent twice.
+    func post(
+        _ path: String, type: String, key: String?, body: [UInt8],
+        over kept: inout HTTPClientConnection?
+    ) async -> Answer {
+        var headers: HTTPHeaders = ["Content-Type": type, "Authorization": "Bearer \(token)"]
+        if let key { headers.add(name: "Idempotency-Key", value: key) }
+        let head = HTTPRequestHead(
+            version: .http1_1, method: .POST, uri: path, headers: headers)
+        do {
+            let connection: HTTPClientConnection
+            if let kept { connection = kept } else { connection = try await connect() }
+            kept = connection
+            let (answer, bytes) = try await connection.send(
+                head, body: ByteBuffer(bytes: body), timeout: .seconds(20)
+            ).get()
+            let fields = try JSONFields(Array(buffer: bytes))
+            if answer.status == .created { return .created(fields) }
+            let code = fields.text("code") ?? "no code"
+            guard fields.text("committed") != "unknown" else { return .unknown(code) }
+            return .refused(code: code, status: Int(answer.status.code))
+        } catch {
+            kept = nil
+            return .unknown("\(error)")
+        }
+    }
+}

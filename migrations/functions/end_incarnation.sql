@@ -1,0 +1,15 @@
+-- Begins another incarnation behind this one; for a node that saw the clock fall, so that marks of
+-- before hold: what comes is new whatever its time, and nobody is reset, as nothing is lost. False
+-- when it has ended already, as another node saw the same.
+-- Lock: (4741, 1). Cost: as incarnation.
+CREATE OR REPLACE FUNCTION sluice.end_incarnation(ended text) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM pg_advisory_xact_lock(4741, 1);
+  IF NOT EXISTS (SELECT FROM sluice.marker WHERE incarnation = ended AND born = xmin) THEN
+    RETURN false;
+  END IF;
+  PERFORM sluice.incarnation(anew => true);
+  RETURN true;
+END$$;
+REVOKE ALL ON FUNCTION sluice.end_incarnation FROM PUBLIC;
