@@ -5,8 +5,9 @@ internal import EventModel
 ///
 /// `default` stands for the server's default.
 public struct TopicOptions: Equatable, Sendable {
-    /// Whether there is a log of its events; `false`: they are delivered live and kept nowhere. It
-    /// can't change.
+    /// Whether there is a log of its events; otherwise they are delivered live and kept nowhere.
+    ///
+    /// It can't change.
     public var isDurable: Bool?
     /// How long events are kept, like `7d`, or `unlimited`.
     public var retainAge: String?
