@@ -18,7 +18,10 @@ package final class PostgresLog: EventLog {
 
     let context: LogContext
     private let followed: FollowedTopics
+    /// Looks topics up for both kinds of appends.
+    private let topics: ReadInbox
     private let appends: AppendInbox
+    private let ephemera: AppendInbox
     let reads: ReadInbox
     /// Apart from the log's reads: replays and the check of who asks must not wait for each other.
     let tokenReads: ReadInbox
@@ -47,7 +50,9 @@ package final class PostgresLog: EventLog {
         followed = FollowedTopics(heldBytesMax: limits.topicHeldBytesMax)
         housekeeper = Housekeeper(context)
         follows = FollowInbox(context, followed, housekeeper)
-        appends = AppendInbox(context, followed, follows, announces: announces)
+        topics = ReadInbox(context, role: "topics", threadCount: 1)
+        ephemera = AppendInbox(ephemera: context, followed, follows, topics: topics)
+        appends = AppendInbox(ephemera, announces: announces)
         reads = ReadInbox(context, role: "reader", threadCount: limits.readerCount)
         tokenReads = ReadInbox(context, role: "tokens", threadCount: 1)
     }
@@ -63,6 +68,8 @@ package final class PostgresLog: EventLog {
         precondition(isFirst, "bug: the log was started before")
         followed.begin(sink: sink)
         follows.start()
+        topics.start()
+        ephemera.start()
         appends.start()
         reads.start()
         tokenReads.start()
@@ -78,7 +85,11 @@ package final class PostgresLog: EventLog {
             return life == .started
         }
         guard isStarted else { return }
+        appends.drain()
+        ephemera.drain()
         appends.stop()
+        ephemera.stop()
+        topics.stop()
         housekeeper.stop()
         reads.stop()
         tokenReads.stop()
@@ -87,7 +98,7 @@ package final class PostgresLog: EventLog {
 
     // MARK: EventLog
 
-    package var isReady: Bool { appends.isUp && follows.isListening }
+    package var isReady: Bool { appends.isUp && ephemera.isUp && follows.isListening }
 
     package func append(_ request: AppendRequest, completion: @escaping AppendCompletion) {
         appends.append(request, completion: completion)

@@ -118,6 +118,55 @@ package struct Backlog {
         longest = 0
     }
 
+    /// Takes out the oldest of what waits for the readers that `isDropped` names, at least `bytes` of
+    /// it if there is as much, in one pass over everything that waits.
+    ///
+    /// In its place comes the message that `told` makes of the offsets, one for each reader; for
+    /// one of which nothing else waits, `fallBack` is called instead, with the offset that it had
+    /// before. A message that has begun stays.
+    mutating func dropOldest(
+        _ bytes: Int, where isDropped: (TopicReader) -> Bool,
+        told: (TopicReader, ClosedRange<Offset>) -> [UInt8],
+        fallBack: (TopicReader, Offset) -> Void
+    ) {
+        var kept: [Item?] = []
+        // Of readers of which all was dropped so far: their first message.
+        var first: [ObjectIdentifier: (place: Int, item: Item)] = [:]
+        var dropped = 0
+        for (index, item) in items.enumerated() {
+            guard let reader = item.reader, isDropped(reader), index > 0 || begun == 0 else {
+                kept.append(item)
+                continue
+            }
+            let id = ObjectIdentifier(reader)
+            if dropped < bytes {
+                dropped += item.size
+                count(item, -1)
+                guard first[id] == nil else { continue }
+                first[id] = (kept.count, item)
+                kept.append(nil)
+                continue
+            }
+            if let (place, start) = first.removeValue(forKey: id) {
+                let message = Item(
+                    own: [], bytes: told(reader, start.before + 1...item.before), reader: reader,
+                    before: start.before, isControl: false)
+                count(message, 1)
+                kept[place] = message
+            }
+            kept.append(item)
+        }
+        items = Deque(kept.compactMap { $0 })
+        for (_, item) in first.values.sorted(by: { $0.place < $1.place }) {
+            if let reader = item.reader { fallBack(reader, item.before) }
+        }
+    }
+
+    private mutating func count(_ item: Item, _ sign: Int) {
+        byteCount += sign * item.size
+        item.reader?.subscription.waitingBytes += sign * item.size
+    }
+
     /// Takes out what waits for the readers that `isDropped` names, in one pass over everything
     /// that waits.
     ///
@@ -133,8 +182,7 @@ package struct Backlog {
                 kept.append(item)
                 continue
             }
-            byteCount -= item.size
-            reader.subscription.waitingBytes -= item.size
+            count(item, -1)
             if told.insert(ObjectIdentifier(reader)).inserted { fallBack(reader, item.before) }
         }
         items = kept

@@ -57,7 +57,9 @@ package final class FanOutShard {
         for reader in feed.readers where reader.isLive {
             reader.subscription.subscriber.deliver(new, to: reader)
         }
-        cacheOrder.appended(new, to: feed, bytesMax: limits.recentEventsBytesMax)
+        if !feed.isEphemeral {
+            cacheOrder.appended(new, to: feed, bytesMax: limits.recentEventsBytesMax)
+        }
     }
 
     /// Topics that are new: subscriptions whose patterns match follow them from their first event.
@@ -119,7 +121,7 @@ package final class FanOutShard {
     /// Events below `earliest` are not to be read any more.
     ///
     /// Where that is beyond what was fanned out, the topic goes on there, and its live readers
-    /// ask the log for what they will not get.
+    /// ask the log for what they will not get; of an ephemeral topic they are told at once.
     package func purged(_ topic: TopicName, earliest: Offset) {
         guard let feed = feeds[topic] else { return }
         cacheOrder.forget(bytes: feed.purge(below: earliest))

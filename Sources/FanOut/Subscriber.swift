@@ -68,7 +68,7 @@ package final class Subscriber {
             guard let hungriest = subscriptions.max(by: { $0.waitingBytes < $1.waitingBytes }),
                 hungriest.waitingBytes > 0
             else { break }
-            dropBacklog(of: hungriest)
+            makeRoom(for: own.count + bytes.count, in: hungriest)
             if reader.cursor + 1 < event.offset { return }
         }
         backlog.append(bytes, own: own, of: reader, before: reader.cursor)
@@ -86,14 +86,31 @@ package final class Subscriber {
         return hasRoom(for: own + event.bytes(in: encoding).count)
     }
 
-    /// Drops what waits for a subscription and lets it replay (doc:Subscriptions, policy `replay`).
-    private func dropBacklog(of subscription: Subscription) {
-        backlog.drop(where: { $0.subscription === subscription }) { reader, cursor in
-            reader.cursor = cursor
-            if reader.isLive { startReplaying(reader) }
+    /// Drops what waits for a subscription and lets it replay (doc:Subscriptions, policy `replay`);
+    /// of ephemeral topics, which cannot replay, the oldest half, or all if that is not enough.
+    private func makeRoom(for size: Int, in subscription: Subscription) {
+        backlog.drop(
+            where: { $0.subscription === subscription && !$0.feed.isEphemeral }, fallBack: fallBack)
+        if !hasRoom(for: size) {
+            backlog.dropOldest(
+                max(size, subscription.waitingBytes / 2),
+                where: { $0.subscription === subscription },
+                told: { encoding.notice(gap(of: $0, $1, .overflow)) }, fallBack: fallBack)
+        }
+        if !hasRoom(for: size) {
+            backlog.drop(where: { $0.subscription === subscription }, fallBack: fallBack)
         }
         tellOwed(by: subscription)
         shard.markDirty(self)
+    }
+
+    /// The reader has consumed up to here only, and gets the rest later, or is told that it does
+    /// not.
+    private func fallBack(_ reader: TopicReader, to cursor: Offset) {
+        reader.cursor = cursor
+        guard reader.isLive else { return }
+        reader.gapReason = .overflow
+        startReplaying(reader)
     }
 
     /// Drops what waits for one reader, which falls back to what it had before.
@@ -158,6 +175,34 @@ package final class Subscriber {
 
     // MARK: Live and replaying
 
+    /// Tells, of an ephemeral topic, that what is up to the head will not come.
+    ///
+    /// - Returns: `false` if the budget has no room, or if there is a log to read it from.
+    private func tellLost(_ reader: TopicReader) -> Bool {
+        let feed = reader.feed
+        guard feed.isEphemeral else { return false }
+        let span = reader.cursor + 1...feed.head
+        let bytes = encoding.notice(gap(of: reader, span, reader.gapReason))
+        guard hasRoom(for: bytes.count) else { return false }
+        backlog.append(bytes, of: reader, before: reader.cursor)
+        reader.cursor = feed.head
+        shard.markDirty(self)
+        return true
+    }
+
+    private func gap(
+        of reader: TopicReader, _ span: ClosedRange<Offset>, _ reason: GapReason
+    ) -> Notice {
+        .gap(
+            topic: reader.feed.topic, epoch: reader.feed.epoch, from: span.lowerBound,
+            to: span.upperBound, reason: reason)
+    }
+
+    /// Whether the reader is where it is to be told what comes; tells what is to be told before.
+    private func isCaughtUp(_ reader: TopicReader) -> Bool {
+        tellReset(reader) && (reader.cursor >= reader.feed.head || tellLost(reader))
+    }
+
     private func startReplaying(_ reader: TopicReader) {
         reader.isLive = false
         if !reader.isSilent { reader.subscription.replayingCount += 1 }
@@ -166,8 +211,7 @@ package final class Subscriber {
 
     private func becomeLive(_ reader: TopicReader) {
         stopReplaying(reader)
-        reader.isLive = true
-        reader.isSilent = false
+        reader.becameLive()
         tellOwed(by: reader.subscription)
     }
 
@@ -194,6 +238,10 @@ package final class Subscriber {
             if !tellReset(reader) {
                 return
             } else if reader.cursor >= feed.head {
+                replays.nextServed()
+                becomeLive(reader)
+            } else if feed.isEphemeral {
+                guard tellLost(reader) else { return }
                 replays.nextServed()
                 becomeLive(reader)
             } else if let events = feed.recentEvents(after: reader.cursor) {
@@ -258,10 +306,8 @@ package final class Subscriber {
         let split = min(max(purgedBelow - 1, reader.cursor), last)
         for (end, reason) in [(split, GapReason.purged), (last, .retention)]
         where end > reader.cursor {
-            let gap = Notice.gap(
-                topic: reader.feed.topic, epoch: reader.feed.epoch, from: reader.cursor + 1,
-                to: end, reason: reason)
-            backlog.append(encoding.notice(gap), of: reader, before: reader.cursor)
+            let notice = encoding.notice(gap(of: reader, reader.cursor + 1...end, reason))
+            backlog.append(notice, of: reader, before: reader.cursor)
             reader.cursor = end
         }
     }
@@ -296,9 +342,8 @@ package final class Subscriber {
             feed: feed, subscription: subscription, cursor: offset,
             reset: start.reset ?? (offset < start.cursor ? .restored : nil), isNew: isNew)
         subscription.add(reader)
-        if tellReset(reader), offset >= feed.head {
-            reader.isLive = true
-            reader.isSilent = false
+        if isCaughtUp(reader) {
+            reader.becameLive()
         } else {
             startReplaying(reader)
         }
@@ -340,9 +385,10 @@ package final class Subscriber {
         tellOwed(by: subscription)
     }
 
-    /// Retention was faster than the fan-out: a page will tell the gap.
+    /// Retention was faster than the fan-out: a page will tell the gap; or an ephemeral topic has
+    /// lost something.
     func topicOvertaken(_ reader: TopicReader) {
-        guard reader.cursor < reader.feed.head else { return }
+        guard reader.cursor < reader.feed.head, !tellLost(reader) else { return }
         startReplaying(reader)
         tellOwed(by: reader.subscription)
         shard.markDirty(self)
@@ -358,7 +404,7 @@ package final class Subscriber {
             // One that is owed already says where the client stands, and why.
             if reader.owedReset == nil { reader.owedReset = .restored }
         }
-        let isLive = tellReset(reader) && reader.cursor >= reader.feed.head
+        let isLive = isCaughtUp(reader)
         if reader.isLive, !isLive { startReplaying(reader) }
         if !reader.isLive, isLive { becomeLive(reader) }
         tellOwed(by: reader.subscription)

@@ -42,6 +42,8 @@ package final class Subscription {
 
     /// Events between the replaying topics' cursors and their heads.
     var behind: Int64 {
-        readers.values.reduce(0) { $1.isLive ? $0 : $0 + max(0, $1.feed.head - $1.cursor) }
+        readers.values.reduce(0) {
+            $1.isLive || $1.feed.isEphemeral ? $0 : $0 + max(0, $1.feed.head - $1.cursor)
+        }
     }
 }

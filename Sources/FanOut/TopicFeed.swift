@@ -5,6 +5,8 @@ package import EventModel
 /// it.
 package final class TopicFeed {
     package let topic: TopicName
+    /// There is no log of it: what a reader does not get live, it does not get.
+    package let isEphemeral: Bool
     package private(set) var epoch: Epoch
     /// The oldest offset that the log keeps, as far as this loop was told.
     package private(set) var earliest: Offset
@@ -22,13 +24,16 @@ package final class TopicFeed {
 
     init(_ position: TopicPosition) {
         topic = position.topic
+        isEphemeral = position.isEphemeral
         epoch = position.epoch
         earliest = position.earliest
         head = position.latest
     }
 
     package var position: TopicPosition {
-        TopicPosition(topic: topic, epoch: epoch, earliest: min(earliest, head + 1), latest: head)
+        TopicPosition(
+            topic: topic, epoch: epoch, earliest: isEphemeral ? head + 1 : min(earliest, head + 1),
+            latest: head, isEphemeral: isEphemeral)
     }
 
     // MARK: Events
@@ -44,7 +49,7 @@ package final class TopicFeed {
             first.offset <= head + 1,
             "bug: \(topic) offset \(first.offset) fanned out behind \(head)")
         let new = events[Int(head + 1 - first.offset)...]
-        recent.append(contentsOf: new)
+        if !isEphemeral { recent.append(contentsOf: new) }
         head = last.offset
         return new
     }

@@ -18,8 +18,10 @@ package final class TopicReader {
     /// It waits for its turn to be refilled.
     var isQueued = false
     /// A topic that came into being causes neither `lagging` nor `live` (doc:Session), until it is
-    /// live for the first time.
+    /// live for the first time; an ephemeral one never does.
     var isSilent: Bool
+    /// Why an ephemeral topic's reader does not get what is between its cursor and the head.
+    var gapReason = GapReason.ephemeral
     /// To be told before anything else of the topic; what is consumed then is what `cursor` says.
     var owedReset: ResetReason? {
         didSet { if owedReset != nil { isUnknown = false } }
@@ -37,8 +39,14 @@ package final class TopicReader {
         self.subscription = subscription
         self.cursor = cursor
         owedReset = reset
-        isSilent = isNew
+        isSilent = isNew || feed.isEphemeral
         isUnknown = isNew && reset == nil
+    }
+
+    func becameLive() {
+        isLive = true
+        isSilent = feed.isEphemeral
+        gapReason = .ephemeral
     }
 
     /// Nothing of the topic was ever told, so its end need not be told either.

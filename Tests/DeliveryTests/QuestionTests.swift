@@ -36,6 +36,24 @@ import Testing
         #expect(question.cursors.keys.map(\.text).sorted() == ["a.x", "c.x"])
     }
 
+    @Test(arguments: ["earliest", "last:3", "offset:1", "time:2026-01-01T00:00:00Z", "ago:15m"])
+    func `may not begin in the log of a topic that it names and that has none`(
+        start: String
+    ) throws {
+        var question = try question("a", "b.*")
+        question.from = try StartPosition(start)
+        let epoch = Epoch(incarnation: "memory0001", topicID: 1)
+        func position(_ name: String) throws -> TopicPosition {
+            TopicPosition(
+                topic: try TopicName(name), epoch: epoch, earliest: 1, latest: 0, isEphemeral: true)
+        }
+        try question.check([try position("b.c")])
+        let error = #expect(throws: BrokerError.self) {
+            try question.check([try position("b.c"), try position("a")])
+        }
+        #expect(error?.code == .ephemeralTopic)
+    }
+
     @Test func `is refused when nothing is left`() throws {
         var question = try question("a", "b")
         let error = #expect(throws: BrokerError.self) { try question.narrow { _ in .none } }

@@ -8,11 +8,13 @@ import Testing
     private let topic = try? TopicName("a")
 
     private func plan(
-        _ from: StartPosition, cursor: Cursor? = nil, earliest: Offset = 11, latest: Offset = 20
+        _ from: StartPosition, cursor: Cursor? = nil, earliest: Offset = 11, latest: Offset = 20,
+        isEphemeral: Bool = false
     ) throws -> StartPlan {
         let topic = try #require(topic)
         let position = TopicPosition(
-            topic: topic, epoch: epoch, earliest: earliest, latest: latest)
+            topic: topic, epoch: epoch, earliest: earliest, latest: latest,
+            isEphemeral: isEphemeral)
         return StartPlan(
             positions: [position], from: from, cursors: cursor.map { [topic: $0] } ?? [:])
     }
@@ -53,6 +55,26 @@ import Testing
                 #expect(plan.cursors.isEmpty && Array(plan.toResume.values) == [cursor])
             }
         }
+    }
+
+    @Test(arguments: [
+        StartPosition.latest, .earliest, .last(3), .time(Timestamp(microseconds: 5)),
+        .ago(.seconds(60)),
+    ]) func `begins a pattern's ephemeral topic at its head`(from: StartPosition) throws {
+        let plan = try plan(from, earliest: 21, isEphemeral: true)
+        #expect(Array(plan.cursors.values) == [20])
+        #expect(plan.toResume.isEmpty && plan.toSearch.isEmpty && plan.toCheck == nil)
+    }
+
+    @Test func `goes on at a cursor of an ephemeral topic, and asks about another life's`() throws {
+        let known = Cursor(epoch: epoch, offset: 5)
+        let other = Cursor(epoch: Epoch(incarnation: "memory0000", topicID: 1), offset: 5)
+        for from in [StartPosition.latest, .earliest] {
+            let plan = try plan(from, cursor: known, earliest: 21, isEphemeral: true)
+            #expect(Array(plan.cursors.values) == [5])
+        }
+        #expect(Array(try plan(.after(known), isEphemeral: true).cursors.values) == [5])
+        #expect(Array(try plan(.after(other), isEphemeral: true).toResume.values) == [other])
     }
 
     @Test func `searches for a time, and for what is new since a mark`() throws {

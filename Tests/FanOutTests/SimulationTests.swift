@@ -23,7 +23,10 @@ internal import Testing
             #expect(simulation.violations == [], "SLUICE_SEED=\(seed)")
         }
         guard Self.seeds.count > 1 else { return }
-        let kinds = ["event", "gap", "lagging", "live", "reset", "subscribed", "unsubscribed"]
+        let kinds = [
+            "event", "gap ephemeral", "gap overflow", "gap purged", "gap retention", "lagging",
+            "live", "reset", "subscribed", "unsubscribed",
+        ]
         #expect(counts.keys.sorted() == kinds)
         #expect(overtakenCount > 0)
     }

@@ -33,6 +33,15 @@ import Testing
         #expect(again.status == 200 && again.body == described)
     }
 
+    @Test func `are created without a log, and stay so`() async throws {
+        let created = try await fixture.ask(.PUT, "/v1/topics/a", json, #"{"durable":false}"#)
+        #expect(created.status == 201)
+        #expect(created.body.hasPrefix(#"{"topic":"a","durable":false,"retain":{"age":null,"#))
+        let again = try await fixture.ask(.PUT, "/v1/topics/a", json, created.body)
+        #expect(again.status == 200 && again.body == created.body)
+        #expect(try await fixture.ask(.PUT, "/v1/topics/a", json, "{}").code == "topic_exists")
+    }
+
     @Test func `are not created over another that must be new`() async throws {
         _ = try await fixture.ask(.PUT, "/v1/topics/a", json, settings)
         var new = json
@@ -162,7 +171,7 @@ import Testing
         ("a", #"{"retain":{"count":0}}"#, "invalid_request", "retain.count"),
         ("a", #"{"retain":{"bytes":1.5}}"#, "invalid_request", "retain.bytes"),
         ("a", #"{"event_bytes":100000000}"#, "invalid_request", "event_bytes"),
-        ("a", #"{"durable":false}"#, "invalid_request", "durable"),
+        ("a", #"{"durable":false,"retain":{"count":1}}"#, "invalid_request", "retain"),
         ("a", #"{"durable":null}"#, "invalid_request", "durable"),
         ("a", #"{"overflow":"sometimes"}"#, "invalid_request", "overflow"),
         ("a", #"{"overflow":["replay"]}"#, "invalid_request", "overflow"),

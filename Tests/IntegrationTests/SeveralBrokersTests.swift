@@ -1,5 +1,6 @@
 import BrokerRuntime
 import EventModel
+import NIOHTTP1
 import PostgresBridge
 import PostgresCluster
 import SessionProtocol
@@ -59,6 +60,48 @@ extension EndToEnd {
             try await first.stop()
             try await there.publish("\(base).a", numbers: 41...41)
             #expect(try await session.data(1) == ["41"])
+            try await second.stop()
+        }
+
+        @Test func `deliver what is published to an ephemeral topic at either one`() async throws {
+            let database = try PostgresCluster.shared.freshDatabase()
+            let first = try await TestBroker.start { configuration in
+                configuration.databaseURL = database
+                configuration.node = "one"
+            }
+            let second = try await TestBroker.start { configuration in
+                configuration.databaseURL = database
+                configuration.node = "two"
+            }
+            let topic = freshTopic("ephemeral")
+            let here = TestHTTP(first)
+            let created = try await here.send(
+                .PUT, "/v1/topics/\(topic)", ["content-type": "application/json"],
+                Array(#"{"durable":false}"#.utf8))
+            #expect(created.status == 201)
+            var sessions: [TestSocket] = []
+            for broker in [first, second] {
+                let session = try await TestSocket.open(broker, token: first.token)
+                session.send(#"{"type":"subscribe","id":1,"topic":"\#(topic)"}"#)
+                _ = try await session.messages { $0 == .live(id: 1) }
+                sessions.append(session)
+            }
+            let large = "\"" + String(repeating: "é", count: 5000) + "\""
+            let answer = try await here.publish(topic, large)
+            #expect(try answer.fields().integer("first_offset") == 1)
+            sessions[1].send(
+                #"{"type":"publish","id":2,"topic":"\#(topic)","data":{"x": 2},"key":"k"}"#)
+            for session in sessions {
+                let events = try await session.events(2)
+                #expect(events.map(\.event.offset) == [1, 2])
+                #expect(events.map(\.event.content.data.text) == [large, #"{"x": 2}"#])
+                #expect(events[1].event.content.key == "k")
+            }
+            let page = try await here.get("/v1/topics/\(topic)/events?from=latest")
+            #expect(try page.fields().integer("earliest") == 3)
+            try await here.publish(topic, "1", ["idempotency-key": "k"])
+                .expectProblem(400, .ephemeralTopic)
+            try await first.stop()
             try await second.stop()
         }
 

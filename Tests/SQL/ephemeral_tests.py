@@ -105,3 +105,34 @@ def an_ephemeral_topic_goes_on_within_its_incarnation(url):
         and resume(quick, new, 1) == (True, 1)
         and resume(quick, new, 2) == (False, 1)
     )
+
+
+@test
+def the_outbox_of_an_ephemeral_topic_is_told_and_not_kept(url):
+    db, writer, listener = connect(url), Writer(url), connect(url)
+    state, _ = drain_all(db, writer.incarnation)
+    quick = one(db, "SELECT topic_id FROM sluice.create_topics(ARRAY['quick.outbox'], true)")
+    other = one(db, "SELECT topic_id FROM sluice.create_topics(ARRAY['quick.other'], true)")
+    told = []
+    listener.add_notify_handler(lambda n: told.append(n.payload.split(" ", 3)))
+    listener.execute("LISTEN sluice_ephemeral")
+    for name, data, key in (
+        ("quick.outbox", "1", "k"),
+        ("slow.outbox", "2", None),
+        ("quick.other", "3", None),
+        ("quick.outbox", "4", None),
+    ):
+        db.execute("SELECT sluice.publish(%s, %s::text, key => %s)", [name, data, key])
+    moved, dead = one(
+        db, "SELECT moved, dead FROM sluice.drain(%s, %s)", writer.incarnation, state
+    )
+    assert (moved, dead) == (4, 0)
+    listener.execute("SELECT")
+    assert [(int(x[1]), int(x[2]), json.loads(x[3])["data"]) for x in told] == [
+        (quick, 1, 1),
+        (quick, 2, 4),
+        (other, 1, 3),
+    ]
+    assert json.loads(told[0][3])["key"] == "k"
+    assert payloads(db, topic(db, "slow.outbox")) == ["2"]
+    assert one(db, "SELECT count(*) FROM sluice.events WHERE topic_id IN (%s, %s)", quick, other) == 0

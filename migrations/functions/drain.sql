@@ -17,6 +17,9 @@
 -- its rows go to outbox_waiting, and every later row of the topic behind them, until the lock is
 -- free. So do rows that name a topic which cannot be created now, because the catalog is locked.
 --
+-- Events of ephemeral topics are told by emit() in the same transaction; then, and only then, the
+-- commit holds the lock of NOTIFY while it is flushed.
+--
 -- An event_id is the idempotency key 'e:' || event_id. Its digest is the first 16 bytes of SHA-256
 -- of the data; of data 00 key 00 00 attributes, when there is either.
 --
@@ -62,6 +65,7 @@ DECLARE
   guards int[];
   guard_keys text[];
   guard_digests bytea[];
+  has_ephemeral boolean;
   appended sluice.batches;
 BEGIN
   moved := 0;
@@ -184,13 +188,13 @@ BEGIN
 
   SELECT array_agg(CASE
       WHEN t.topic_id IS NULL THEN 'topic_not_found'
-      WHEN t.ephemeral THEN 'ephemeral_topic'
       WHEN entry.bytes > coalesce(t.event_bytes, settings.event_bytes) THEN 'event_too_large'
       -- few brackets: not deep, whatever they do
       WHEN entry.bytes > 1024 AND octet_length(texts.whole)
           - octet_length(replace(replace(texts.whole, '[', ''), '{', '')) > 512
-        AND sluice.too_deep(texts.whole) THEN 'invalid_json' END ORDER BY entry.id)
-    INTO reasons FROM unnest(taken) entry
+        AND sluice.too_deep(texts.whole) THEN 'invalid_json' END ORDER BY entry.id),
+      bool_or(t.ephemeral)
+    INTO reasons, has_ephemeral FROM unnest(taken) entry
     CROSS JOIN LATERAL (SELECT concat(entry.payload, entry.attributes) AS whole) texts
     LEFT JOIN sluice.topics t ON t.name = entry.topic AND t.deleted_at IS NULL;
   SELECT array_agg(e.topic_index), array_agg(e.position), array_agg(e.bytes_upto),
@@ -215,7 +219,7 @@ BEGIN
           FROM unnest(taken) WITH ORDINALITY
             entry(tx, id, topic, payload, key, event_id, attributes, bytes, place)
           JOIN sluice.topics t ON t.name = entry.topic AND t.deleted_at IS NULL
-          WHERE reasons[entry.place] IS NULL
+          WHERE reasons[entry.place] IS NULL AND NOT t.ephemeral
           WINDOW of_topic AS (PARTITION BY t.topic_id ORDER BY entry.place)
           ORDER BY event_index) e;
   IF topic_ids IS NOT NULL THEN
@@ -233,6 +237,19 @@ BEGIN
             ELSE other->>'status' END AS reason
         FROM json_array_elements(appended.others) other
         WHERE other->>'status' <> 'repeat') refused USING (place);
+  END IF;
+  IF has_ephemeral THEN
+    PERFORM sluice.emit(expected, array_agg(e.topic_id) FILTER (WHERE e.position = 1),
+      array_agg(e.topic_index), array_agg(e.position), array_agg(e.payload), array_agg(e.key),
+      array_agg(e.event_id), array_agg(e.attributes))
+    FROM (SELECT entry.*, t.topic_id, (dense_rank() OVER (ORDER BY t.topic_id))::int AS topic_index,
+            (row_number() OVER (PARTITION BY t.topic_id ORDER BY entry.place))::int AS position
+          FROM unnest(taken) WITH ORDINALITY
+            entry(tx, id, topic, payload, key, event_id, attributes, bytes, place)
+          JOIN sluice.topics t ON t.name = entry.topic AND t.deleted_at IS NULL
+          WHERE reasons[entry.place] IS NULL AND t.ephemeral
+          ORDER BY t.topic_id, entry.place) e
+    HAVING count(*) > 0;
   END IF;
   INSERT INTO sluice.outbox_dead(id, reason, topic, payload, key, event_id, attributes)
     SELECT entry.id, reasons[entry.place], entry.topic, entry.payload, entry.key, entry.event_id,

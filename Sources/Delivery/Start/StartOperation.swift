@@ -15,6 +15,8 @@ package final class StartOperation {
         package private(set) var patterns: [TopicPattern]
         package var from: StartPosition
         package private(set) var cursors: [TopicName: Cursor]
+        /// `from` is the client's own word; otherwise it is what is left of one that was fixed.
+        var isAsked = true
 
         /// - Throws: `forbidden` if nothing is left of the patterns.
         package init(
@@ -47,6 +49,19 @@ package final class StartOperation {
             }
             patterns = allowed
             cursors = cursors.filter { topic, _ in allowed.contains { $0.matches(topic) } }
+        }
+
+        /// A start in the log of a topic that has none is refused if it was named; a pattern's topics
+        /// go live.
+        ///
+        /// - Throws: `ephemeral_topic`.
+        func check(_ positions: [TopicPosition]) throws(BrokerError) {
+            guard isAsked else { return }
+            let named = Set(patterns.compactMap(\.exactName))
+            for position in positions
+            where named.contains(position.topic) && cursors[position.topic] == nil {
+                try from.checkFits(position)
+            }
         }
 
         /// Topics of which the client has consumed something, and that have no start: they do not
@@ -110,6 +125,11 @@ package final class StartOperation {
 
     private func begin(now: Timestamp) {
         let feeds = topics.compactMap { loop.shard.feed(of: $0) }
+        do throws(BrokerError) {
+            try question.check(feeds.map(\.position))
+        } catch {
+            return completion(.failure(error))
+        }
         starts = [:]
         untold = nil
         epochs = Dictionary(uniqueKeysWithValues: feeds.map { ($0.topic, $0.epoch) })

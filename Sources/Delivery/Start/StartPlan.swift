@@ -24,6 +24,8 @@ struct StartPlan: Equatable {
         for position in positions {
             if let cursor = cursors[position.topic] {
                 begin(position, after: cursor)
+            } else if position.isEphemeral {
+                begin(ephemeral: position, at: from)
             } else {
                 begin(position, at: from)
             }
@@ -35,6 +37,17 @@ struct StartPlan: Equatable {
             cursors[position.topic] = cursor.offset
         } else {
             toResume[position.topic] = cursor
+        }
+    }
+
+    /// There is no log to start in, so it is the head; but what came behind a cursor, or behind a
+    /// moment when the topic did not exist, is told as a gap.
+    private mutating func begin(ephemeral position: TopicPosition, at start: StartPosition) {
+        switch start {
+        case .after(let cursor): begin(position, after: cursor)
+        case .offset(let offset): cursors[position.topic] = min(offset - 1, position.latest)
+        case .latest, .earliest, .last, .time, .ago, .mark:
+            cursors[position.topic] = position.latest
         }
     }
 

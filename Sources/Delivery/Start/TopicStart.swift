@@ -42,6 +42,7 @@ package struct TopicStart {
         // It may have come into being between the start and the registration: then nothing of it
         // was before the start.
         var again = question
+        again.isAsked = false
         if case .after = question.from {} else { again.from = .offset(1) }
         let operation = StartOperation(again, loop: loop, log: log) { [again] result in
             guard outlet.has(subscription) else { return }

@@ -15,10 +15,14 @@ final class AppendConnection {
     /// Connects and prepares the statements.
     ///
     /// `goesOn`: Asked all the while; `false` ends it.
-    init(_ context: LogContext, while goesOn: @escaping () -> Bool) throws(PostgresError) {
+    init(
+        _ way: AppendWay, _ context: LogContext, while goesOn: @escaping () -> Bool
+    ) throws(PostgresError) {
         (connection, incarnation) = try context.connect(
-            role: "append", settings: ConnectionSettings.append, while: goesOn,
-            setUp: AppendStatement.prepare)
+            role: way.role, settings: ConnectionSettings.append, while: goesOn
+        ) { connection throws(PostgresError) in
+            try AppendStatement.prepare(way, on: connection)
+        }
         try connection.enterPipeline()
     }
 

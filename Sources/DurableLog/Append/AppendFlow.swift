@@ -4,6 +4,7 @@ package import PostgresBridge
 /// The way of requests through the append connection.
 ///
 /// It decides which wait, which go, and what each comes to; it knows no connection and no clock.
+/// One is there for the log, and one for ephemeral topics, so that neither waits for the other.
 /// One batch is open at a time, so what is put back keeps its place in the order of its topics.
 /// Changes append the replies that they cause.
 package struct AppendFlow: Sendable {
@@ -21,11 +22,14 @@ package struct AppendFlow: Sendable {
     package struct Taken: Sendable {
         package var requests: [PendingAppend]
         package var ids: [TopicName: Int32]
+        /// In their order: the topic of each is ephemeral.
+        package var ephemeral: [PendingAppend]
     }
 
     /// A request is tried this often when others get in its way.
     static let refusalsMax = 3
 
+    private let way: AppendWay
     private let createsTopics: Bool
     private let limits: Limits
     private var queue: AppendQueue
@@ -46,7 +50,10 @@ package struct AppendFlow: Sendable {
     package private(set) var hasNews = false
 
     /// `createsTopics`: Whether an append may create topics at all.
-    package init(queue: AppendQueue, createsTopics: Bool, limits: Limits) {
+    package init(
+        _ way: AppendWay = .log, queue: AppendQueue, createsTopics: Bool, limits: Limits
+    ) {
+        self.way = way
         self.queue = queue
         self.createsTopics = createsTopics
         self.limits = limits
@@ -54,6 +61,9 @@ package struct AppendFlow: Sendable {
 
     package var isUp: Bool { !isDown && !isDraining }
     package var isWaiting: Bool { !queue.isEmpty }
+
+    /// Whether a request to the topic waits.
+    func isWaiting(for topic: TopicName) -> Bool { queue.hasLine(of: topic) }
 
     /// Nothing is left that somebody waits for, and nothing will come.
     package var isDone: Bool { isDraining && (open?.isAnswered ?? true) && queue.isEmpty }
@@ -86,7 +96,8 @@ package struct AppendFlow: Sendable {
         precondition(open == nil, "bug: a second batch is formed")
         hasNews = false
         let newest = queue.lastNumber
-        let createsTopics = createsTopics
+        let (way, createsTopics) = (way, createsTopics)
+        var ephemeral: [PendingAppend] = []
         // The catalog may change meanwhile: what was judged is what is sent.
         var judged: [TopicName: CatalogEntry] = [:]
         // Out of the way of the queue, which changes at the same time.
@@ -95,7 +106,7 @@ package struct AppendFlow: Sendable {
         defer { self.obstacles = obstacles }
         let requests = queue.takeBatch(requestsMax: requestsMax) { pending in
             let verdict = obstacles.verdict(
-                on: pending, creates: createsTopics && pending.request.createsTopics,
+                on: pending, way, creates: createsTopics && pending.request.createsTopics,
                 newest: newest, in: incarnation
             ) { name in
                 judged[name] = judged[name] ?? entry(name)
@@ -104,13 +115,16 @@ package struct AppendFlow: Sendable {
             switch verdict {
             case .clear: return .take
             case .waits(let topic): return .hold(for: topic)
+            case .belongsToEphemera:
+                ephemeral.append(pending)
+                return .drop
             case .refused(let error):
                 replies.append(AppendReply(pending: pending, result: .failure(error)))
                 return .drop
             }
         }
         obstacles.probe(where: queue.isHeld, newest: newest, now: now)
-        return Taken(requests: requests, ids: judged.mapValues(\.id))
+        return Taken(requests: requests, ids: judged.mapValues(\.id), ephemeral: ephemeral)
     }
 
     package mutating func takeQuestions() -> AppendQuestions { obstacles.takeQuestions() }
@@ -192,6 +206,15 @@ package struct AppendFlow: Sendable {
     package mutating func gaveUp() {
         guard let given = close(), !given.isAnswered else { return }
         putBack(given.batch.requests)
+    }
+
+    /// Nobody can tell what became of the open batch: ephemeral events leave no trace.
+    package mutating func lostOpen(into replies: inout [AppendReply]) {
+        guard let lost = close(), !lost.isAnswered else { return }
+        for pending in lost.batch.requests {
+            replies.append(
+                AppendReply(pending: pending, result: .failure(AppendRefusal.outcomeUnknown)))
+        }
     }
 
     private mutating func close() -> Open? {

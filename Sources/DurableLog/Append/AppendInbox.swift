@@ -4,6 +4,7 @@ internal import Synchronization
 
 /// Takes requests in on any thread, for the append thread to commit in batches.
 ///
+/// A request whose topic turns out to be ephemeral goes on to the inbox of those.
 /// What would keep that thread waiting is done beside it: topics are looked up and created, and
 /// announces sent, each on a thread and a connection of their own.
 final class AppendInbox: Sendable {
@@ -13,9 +14,12 @@ final class AppendInbox: Sendable {
         var isAsleep = false
     }
 
+    let way: AppendWay
     let context: LogContext
     let followed: FollowedTopics
     let follows: FollowInbox
+    /// Where what is published to ephemeral topics goes from here; `nil`: this is it.
+    private let ephemera: AppendInbox?
     /// Looks topics up, and creates them.
     let topics: ReadInbox
     /// `nil`: nobody else listens.
@@ -24,60 +28,135 @@ final class AppendInbox: Sendable {
     private let state: Mutex<State>
     private let thread = Mutex<PostgresThread?>(nil)
 
-    init(_ context: LogContext, _ followed: FollowedTopics, _ follows: FollowInbox, announces: Bool)
-    {
+    /// Of the log.
+    convenience init(_ ephemera: AppendInbox, announces: Bool) {
+        self.init(
+            .log, ephemera.context, ephemera.followed, ephemera.follows, topics: ephemera.topics,
+            ephemera: ephemera, announcer: announces ? Announcer(ephemera.context) : nil)
+    }
+
+    /// Of ephemeral topics, which LISTEN tells to all nodes, and to this one.
+    convenience init(
+        ephemera context: LogContext, _ followed: FollowedTopics, _ follows: FollowInbox,
+        topics: ReadInbox
+    ) {
+        self.init(
+            .ephemera, context, followed, follows, topics: topics, ephemera: nil, announcer: nil)
+    }
+
+    private init(
+        _ way: AppendWay, _ context: LogContext, _ followed: FollowedTopics,
+        _ follows: FollowInbox, topics: ReadInbox, ephemera: AppendInbox?, announcer: Announcer?
+    ) {
+        self.way = way
         self.context = context
         self.followed = followed
         self.follows = follows
-        topics = ReadInbox(context, role: "topics", threadCount: 1)
-        announcer = announces ? Announcer(context) : nil
+        self.topics = topics
+        self.ephemera = ephemera
+        self.announcer = announcer
         let queue = AppendQueue(
             eventsMax: context.limits.appendQueueEventsMax,
             bytesMax: context.limits.appendQueueBytesMax)
         let flow = AppendFlow(
-            queue: queue, createsTopics: context.createsTopics,
+            way, queue: queue, createsTopics: way == .log && context.createsTopics,
             limits: context.limits)
         state = Mutex(State(flow: flow))
     }
 
     func start() {
-        topics.start()
         announcer?.start()
         // 0 is the drain of the outbox; the random number is this node's (log of writers,
         // doc:AppendAndFollow).
         let writerID = Int64.random(in: 1...Int64.max)
-        let thread = PostgresThread(name: "sluice-append") { [self] in
+        let thread = PostgresThread(name: "sluice-\(way.role)") { [self] in
             AppendThread(self, writerID: writerID).run()
         }
         self.thread.withLock { $0 = thread }
     }
 
-    /// Refuses new requests, finishes those that were taken in, and ends the threads.
-    ///
-    /// Returns after `outcomeTimeout` at the latest, whatever the database does.
-    func stop() {
+    /// Refuses new requests, and finishes those that were taken in.
+    func drain() {
         state.withLock {
             $0.flow.isDraining = true
             $0.isAsleep = false
         }
         wakeup.signal()
+    }
+
+    /// Ends the threads, behind `drain`.
+    ///
+    /// Returns after `outcomeTimeout` at the latest, whatever the database does.
+    func stop() {
         thread.withLock { $0 }?.join()
-        topics.stop()
         announcer?.stop()
     }
 
     func append(_ request: AppendRequest, completion: @escaping AppendCompletion) {
         let pending = PendingAppend(request, completion: completion)
-        let (refusal, isToWake) = state.withLock { state -> (BrokerError?, Bool) in
-            if let refusal = state.flow.admit(pending) { return (refusal, false) }
-            defer { state.isAsleep = false }
-            return (nil, state.isAsleep)
+        let mayGoOn = isEphemeral(request)
+        let admission = state.withLock { state in
+            // What came before it to the topic must not be overtaken.
+            if mayGoOn, !state.flow.isWaiting(for: request.parts[0].topic) {
+                return Admission.elsewhere
+            }
+            return admit(pending, &state)
         }
-        if let refusal {
-            return AppendReply(pending: pending, result: .failure(refusal)).send()
-        }
+        if case .elsewhere = admission { return ephemera?.take(pending) ?? () }
+        act(on: admission, of: pending)
+    }
+
+    private enum Admission {
+        case refused(BrokerError)
+        case queued(isToWake: Bool)
+        case elsewhere
+    }
+
+    /// Whether it is known to belong to the inbox of ephemeral topics.
+    private func isEphemeral(_ request: AppendRequest) -> Bool {
+        guard ephemera != nil, let incarnation = context.incarnation.current else { return false }
+        let topic = request.parts[0].topic
+        return context.catalog.entry(of: topic, in: incarnation)?.isEphemeral == true
+            && request.refusal(ofEphemeral: topic) == nil
+    }
+
+    private func take(_ pending: PendingAppend) {
+        act(on: state.withLock { admit(pending, &$0) }, of: pending)
+    }
+
+    private func admit(_ pending: PendingAppend, _ state: inout State) -> Admission {
+        if let refusal = state.flow.admit(pending) { return .refused(refusal) }
+        defer { state.isAsleep = false }
+        return .queued(isToWake: state.isAsleep)
+    }
+
+    private func act(on admission: Admission, of pending: PendingAppend) {
+        switch admission {
+        case .refused(let error):
+            AppendReply(pending: pending, result: .failure(error)).send()
         // One system call for all that arrives while the thread wakes up.
-        if isToWake { wakeup.signal() }
+        case .queued(let isToWake): if isToWake { wakeup.signal() }
+        case .elsewhere: break
+        }
+    }
+
+    /// Takes the requests of the next batch; those to ephemeral topics go on to their inbox.
+    func takeBatch(in incarnation: String) -> AppendFlow.Taken {
+        var admissions: [(PendingAppend, Admission)] = []
+        let taken = replying { flow, replies in
+            let taken = flow.take(in: incarnation, now: .now, into: &replies) {
+                context.catalog.entry(of: $0, in: incarnation)
+            }
+            guard let ephemera else { return taken }
+            // Within this lock, so that a request that finds none waiting here is behind them. The
+            // other inbox never takes its own lock before this one.
+            admissions = taken.ephemeral.map { pending in
+                (pending, ephemera.state.withLock { ephemera.admit(pending, &$0) })
+            }
+            return taken
+        }
+        for (pending, admission) in admissions { ephemera?.act(on: admission, of: pending) }
+        return taken
     }
 
     var isUp: Bool { state.withLock { $0.flow.isUp } }

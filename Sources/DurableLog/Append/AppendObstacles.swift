@@ -37,6 +37,8 @@ struct AppendObstacles: Sendable {
     enum Verdict {
         case clear
         case waits(for: TopicName)
+        /// Its topic is ephemeral, and takes it.
+        case belongsToEphemera
         case refused(BrokerError)
     }
 
@@ -66,10 +68,12 @@ struct AppendObstacles: Sendable {
     /// `creates`: Whether its topics may be created. `newest`: The number of the request that came
     /// last.
     mutating func verdict(
-        on pending: PendingAppend, creates: Bool, newest: Int, in incarnation: String,
+        on pending: PendingAppend, _ way: AppendWay, creates: Bool, newest: Int,
+        in incarnation: String,
         _ entry: (TopicName) -> CatalogEntry?
     ) -> Verdict {
         var obstacle: TopicName?
+        var isElsewhere = false
         var old: [TopicName: Cursor] = [:]
         for part in pending.request.parts {
             if suspects[part.topic] != nil { obstacle = obstacle ?? part.topic }
@@ -79,12 +83,23 @@ struct AppendObstacles: Sendable {
                 continue
             }
             if let error = AppendRefusal.refusal(of: part, entry) { return .refused(error) }
+            switch (way, entry.isEphemeral) {
+            case (.log, false), (.ephemera, true): break
+            case (.log, true):
+                if let error = pending.request.refusal(ofEphemeral: part.topic) {
+                    return .refused(error)
+                }
+                isElsewhere = true
+            // The ephemeral topic that it was meant for is gone.
+            case (.ephemera, false): return .refused(AppendRefusal.notFound(part.topic))
+            }
             let epoch = Epoch(incarnation: incarnation, topicID: entry.id)
             if let head = part.expectedHead, let expected = part.expectedEpoch, expected != epoch {
                 old[part.topic] = old[part.topic] ?? Cursor(epoch: expected, offset: head)
             }
         }
         if let obstacle { return .waits(for: obstacle) }
+        if isElsewhere { return .belongsToEphemera }
         guard let topic = old.keys.first, pending.checkedIn != incarnation else { return .clear }
         if checking.insert(pending.number).inserted {
             questions.conditions.append(.init(number: pending.number, heads: old))

@@ -45,6 +45,10 @@ package struct AppendQueue: Sendable {
     }
 
     package var isEmpty: Bool { requests.isEmpty }
+
+    /// A line that is empty may count, until its turn.
+    func hasLine(of topic: TopicName) -> Bool { lines[topic].map { !$0.isEmpty } ?? false }
+
     package var eventCount: Int { load.total.events }
     package var byteCount: Int { load.total.bytes }
 

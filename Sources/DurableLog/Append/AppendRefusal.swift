@@ -38,13 +38,8 @@ enum AppendRefusal {
             : BrokerError(.internal, "The database refuses the append: \(error.message).")
     }
 
-    /// Why a part cannot be appended to a topic as it is; `nil` if it can.
+    /// Why a part is too large for a topic as it is; `nil` if it is not.
     static func refusal(of part: AppendRequest.Part, _ entry: CatalogEntry) -> BrokerError? {
-        if entry.isEphemeral {
-            return BrokerError(
-                .ephemeralTopic, "Topic \(part.topic) is ephemeral.",
-                remedy: "Publish to a durable topic.")
-        }
         guard let most = entry.eventBytesMax,
             let event = part.events.first(where: { $0.byteCount > most })
         else { return nil }

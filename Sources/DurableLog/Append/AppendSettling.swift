@@ -12,8 +12,8 @@ extension AppendThread {
         let refusal = AppendRefusal(error)
         switch refusal {
         case .disconnected: break
-        case .decided: return try settleOpen(link)
-        case .locked, .transient:
+        case .decided where inbox.way == .log: return try settleOpen(link)
+        case .locked, .transient, .decided:
             context.logger.debug("append was refused", metadata: ["error": "\(error)"])
         case .exhausted, .guilty:
             context.logger.error("append was refused", metadata: ["error": "\(error)"])

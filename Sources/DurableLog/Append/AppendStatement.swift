@@ -4,6 +4,7 @@ internal import PostgresBridge
 /// The statements of the append connection.
 enum AppendStatement {
     static let append = "append"
+    static let emit = "emit"
     static let giveUp = "give_up"
 
     /// `others` as plain text, so that nobody parses JSON: see `AppendAnswer`.
@@ -14,7 +15,31 @@ enum AppendStatement {
           FROM json_array_elements(b.others) j)
         """
 
-    static func prepare(on connection: PostgresConnection) throws(PostgresError) {
+    static func prepare(
+        _ way: AppendWay, on connection: PostgresConnection
+    ) throws(PostgresError) {
+        switch way {
+        case .log: try prepareAppend(on: connection)
+        case .ephemera: try prepareEmit(on: connection)
+        }
+    }
+
+    /// The answer has the columns of an append's: each topic's part with its own time, and no
+    /// `others`.
+    private static func prepareEmit(on connection: PostgresConnection) throws(PostgresError) {
+        try connection.prepare(
+            emit,
+            """
+            SELECT clock_timestamp(), coalesce(string_agg(concat(t.id, ':', t.base + 1, '-',
+                t.base + t.count, '@', (extract(epoch FROM t.at) * 1000000)::bigint), ' '), ''), ''
+            FROM sluice.emit($1::text, $2::int[], $4::int[], $5::int[], $6::json[], $7::text[],
+                $8::text[], $9::json[]) e
+            CROSS JOIN LATERAL unnest($2::int[], $3::int[], e.at, e.base) t(id, count, at, base)
+            WHERE t.base IS NOT NULL
+            """)
+    }
+
+    private static func prepareAppend(on connection: PostgresConnection) throws(PostgresError) {
         try connection.prepare(
             append,
             """
@@ -31,6 +56,22 @@ enum AppendStatement {
     static func parameters(
         _ batch: AppendBatch, writer: Int64, seq: Int64
     ) -> [PostgresParameter] {
+        [
+            .text(batch.incarnation), .int8(writer), .int8(seq), .int4Array(batch.topicIDs),
+            .int4Array(batch.counts), .int4Array(batch.topicIndexes), .int4Array(batch.positions),
+            .int8Array(batch.sizes),
+        ] + events(batch) + guards(batch.guards)
+    }
+
+    /// The parameters of `emit`.
+    static func parameters(_ batch: AppendBatch) -> [PostgresParameter] {
+        [
+            .text(batch.incarnation), .int4Array(batch.topicIDs), .int4Array(batch.counts),
+            .int4Array(batch.topicIndexes), .int4Array(batch.positions),
+        ] + events(batch)
+    }
+
+    private static func events(_ batch: AppendBatch) -> [PostgresParameter] {
         var data: [[UInt8]?] = []
         var keys: [String?] = []
         var eventIDs: [String?] = []
@@ -42,13 +83,11 @@ enum AppendStatement {
             attributes.append(event.attributes)
         }
         return [
-            .text(batch.incarnation), .int8(writer), .int8(seq), .int4Array(batch.topicIDs),
-            .int4Array(batch.counts), .int4Array(batch.topicIndexes), .int4Array(batch.positions),
-            .int8Array(batch.sizes), .jsonArray(data),
+            .jsonArray(data),
             keys.contains { $0 != nil } ? .textArray(keys) : .null,
             eventIDs.contains { $0 != nil } ? .textArray(eventIDs) : .null,
             attributes.contains { $0 != nil } ? .jsonArray(attributes) : .null,
-        ] + guards(batch.guards)
+        ]
     }
 
     /// Arrays without a value are NULL as a whole: these are the function's fast paths.

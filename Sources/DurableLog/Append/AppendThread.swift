@@ -36,7 +36,7 @@ final class AppendThread {
     func run() {
         while true {
             do throws(PostgresError) {
-                let link = try AppendConnection(context) { [self] in
+                let link = try AppendConnection(inbox.way, context) { [self] in
                     checkDeadlines()
                     return !isDone
                 }
@@ -45,7 +45,8 @@ final class AppendThread {
                 inbox.flow { $0.goUp() }
                 pause.reset()
                 context.logger.info(
-                    "append connection is up", metadata: ["incarnation": "\(link.incarnation)"])
+                    "append connection is up",
+                    metadata: ["role": "\(inbox.way.role)", "incarnation": "\(link.incarnation)"])
                 try serve(link)
                 break
             } catch {
@@ -104,11 +105,7 @@ final class AppendThread {
         guard context.incarnation.current == link.incarnation else {
             throw PostgresError(kind: .connectionLost, message: "the log is in another incarnation")
         }
-        let taken = inbox.replying { flow, replies in
-            flow.take(in: link.incarnation, now: .now, into: &replies) {
-                context.catalog.entry(of: $0, in: link.incarnation)
-            }
-        }
+        let taken = inbox.takeBatch(in: link.incarnation)
         let questions = inbox.flow { $0.takeQuestions() }
         if !questions.isEmpty { inbox.ask(questions) }
         guard !taken.requests.isEmpty else { return }
@@ -116,9 +113,13 @@ final class AppendThread {
         lastSeq += 1
         let seq = lastSeq
         inbox.flow { $0.sent(batch, seq: seq, now: .now) }
-        try link.send(
-            AppendStatement.append,
-            AppendStatement.parameters(batch, writer: writerID, seq: seq))
+        switch inbox.way {
+        case .log:
+            try link.send(
+                AppendStatement.append,
+                AppendStatement.parameters(batch, writer: writerID, seq: seq))
+        case .ephemera: try link.send(AppendStatement.emit, AppendStatement.parameters(batch))
+        }
     }
 
     // MARK: Answers
@@ -147,6 +148,8 @@ final class AppendThread {
         guard let finished else { return }
         self.finished = nil
         for reply in finished.replies { reply.send() }
+        // Ephemeral events come to this node, too, over LISTEN.
+        guard inbox.way == .log else { return }
         context.appendedTopics.insert(finished.appended.map(\.topicID))
         let hasHole = inbox.followed.appended(
             finished.appended, in: finished.incarnation, writer: writerID, seq: finished.seq)
@@ -157,8 +160,11 @@ final class AppendThread {
 
     private func lost(_ error: PostgresError) {
         finish()
+        if inbox.way == .ephemera { inbox.replying { $0.lostOpen(into: &$1) } }
         inbox.flow { $0.wentDown(now: .now) }
-        context.logger.warning("append connection is down", metadata: ["error": "\(error)"])
+        context.logger.warning(
+            "append connection is down",
+            metadata: ["role": "\(inbox.way.role)", "error": "\(error)"])
         checkDeadlines()
     }
 

@@ -89,7 +89,7 @@ enum TopicDescribing {
         return TopicDescription(
             position: TopicPosition(
                 topic: name, epoch: epoch, earliest: result.int8(row, 10),
-                latest: result.int8(row, 11)),
+                latest: result.int8(row, 11), isEphemeral: !settings.isDurable),
             settings: settings, defaults: defaults, revision: Int(result.int4(row, 8)),
             bytes: max(0, result.int8(row, 12)),
             created: Timestamp(microseconds: result.timestamp(row, 9)))

@@ -30,7 +30,9 @@ struct TopicManagement {
             let created = try connection.query(
                 "SELECT topic_id FROM sluice.create_topics($1::text[], $2::boolean)",
                 [.textArray([name.text]), .bool(!settings.isDurable)])
-            if TopicChanges(settings) != TopicChanges(TopicSettings()) {
+            var plain = TopicSettings()
+            plain.isDurable = settings.isDurable
+            if settings != plain {
                 try set(settings, of: created.int4(0, 0))
             }
             return try outcome()
@@ -41,7 +43,10 @@ struct TopicManagement {
         _ changes: TopicChanges, ifRevision: Int?
     ) throws(PostgresError) -> Outcome<TopicDescription> {
         try change(ifRevision) { topic, id throws(PostgresError) in
-            let settings = changes.applied(to: topic.settings)
+            let settings: TopicSettings
+            do throws(BrokerError) { settings = try topic.settings(after: changes) } catch {
+                return .failure(error)
+            }
             guard settings != topic.settings else { return .success(topic) }
             try set(settings, of: id)
             return try outcome()

@@ -23,6 +23,7 @@ final class FollowThread {
     private let context: LogContext
     private let followed: FollowedTopics
     private var journal: JournalReader
+    private var ephemera: EphemeralReader
     private var pause = ReconnectPause()
     /// Requests that wait for the database.
     private var waiting: [FollowRequest] = []
@@ -33,6 +34,7 @@ final class FollowThread {
         context = inbox.context
         followed = inbox.followed
         journal = JournalReader(context, followed)
+        ephemera = EphemeralReader(followed, in: "")
     }
 
     func run() {
@@ -103,6 +105,8 @@ final class FollowThread {
     private func follow(
         _ connection: PostgresConnection, _ entered: String
     ) throws(PostgresError) {
+        ephemera = EphemeralReader(followed, in: entered)
+        try ephemera.listenIfNeeded(on: connection)
         try journal.begin(in: entered, on: connection)
         try FollowRestart(context, followed).restart(in: entered, on: connection)
         try journal.readCatalog(on: connection)
@@ -135,6 +139,7 @@ final class FollowThread {
             if now >= nextHeads {
                 try refreshHeads(connection, entered)
                 try journal.prune(on: connection)
+                try ephemera.rest(on: connection)
                 nextHeads = now + Self.headsInterval
             }
             if now >= nextTest {
@@ -153,13 +158,21 @@ final class FollowThread {
     private func hear(
         _ notifications: [PostgresNotification], on connection: PostgresConnection
     ) throws(PostgresError) {
+        var notices: [EphemeralNotice] = []
         for notification in notifications {
-            if notification.channel == OutboxDrain.wakeChannel { inbox.housekeeper.drainSoon() }
-            guard notification.channel == JournalAnnounce.channel,
-                let announce = JournalAnnounce(payload: notification.payload)
-            else { continue }
-            try journal.heard(announce, on: connection)
+            switch notification.channel {
+            case JournalAnnounce.channel:
+                guard let announce = JournalAnnounce(payload: notification.payload) else { break }
+                try journal.heard(announce, on: connection)
+            case EphemeralNotice.channel:
+                if let notice = EphemeralNotice(payload: notification.payload) {
+                    notices.append(notice)
+                }
+            case OutboxDrain.wakeChannel: inbox.housekeeper.drainSoon()
+            default: break
+            }
         }
+        if !notices.isEmpty { try ephemera.heard(notices, on: connection) }
     }
 
     /// A pooler may take LISTEN and forget it: a notification to oneself shows it.
@@ -180,9 +193,12 @@ final class FollowThread {
         _ connection: PostgresConnection, _ entered: String
     ) throws(PostgresError) {
         let ends = try PageReading.ends(of: followed.topicIDs, in: entered, on: connection)
-        followed.refresh(ends, in: entered)
         // Registered topics whose request came before the connection was lost.
         followed.start(ends, answering: [])
+        // Notifications come in the order of the commits, so behind one's own test all that these
+        // heads count has been heard.
+        if followed.hasEphemeral { try testNotifications(connection) }
+        followed.refresh(ends, in: entered)
     }
 
     // MARK: Notes
@@ -246,9 +262,10 @@ final class FollowThread {
         if names.contains(where: { context.catalog.entry(of: $0, in: entered) == nil }) {
             try journal.readCatalog(on: connection)
         }
-        var ids: [TopicName: Int32] = [:]
-        for name in names { ids[name] = context.catalog.entry(of: name, in: entered)?.id }
-        let fresh = followed.register(ids)
+        var entries: [TopicName: CatalogEntry] = [:]
+        for name in names { entries[name] = context.catalog.entry(of: name, in: entered) }
+        let fresh = followed.register(entries)
+        try ephemera.listenIfNeeded(on: connection)
         let ends = try PageReading.ends(of: fresh, in: entered, on: connection)
         let requests = waiting
         waiting = []

@@ -10,6 +10,7 @@ internal import Synchronization
 final class FollowedTopics: Sendable {
     fileprivate struct Followed {
         var topic: TopicName
+        let isEphemeral: Bool
         var gate: TopicGate
         var earliest: Offset = 1
         /// Set from the end of an incarnation until the topic goes on in the next.
@@ -29,6 +30,7 @@ final class FollowedTopics: Sendable {
         var incarnation = ""
         var followed: [Int32: Followed] = [:]
         var ids: [TopicName: Int32] = [:]
+        var ephemeralCount = 0
         /// Topics that may have a hole, in the order in which it was found.
         var needy: Deque<Int32> = []
         var isNeedy: Set<Int32> = []
@@ -64,12 +66,50 @@ final class FollowedTopics: Sendable {
     func heard(_ heads: some Sequence<(Int32, Offset)>, in incarnation: String) {
         state.withLock { state in
             guard state.incarnation == incarnation else { return }
-            for (topicID, head) in heads {
+            for (topicID, head) in heads where state.followed[topicID]?.isEphemeral == false {
                 state.followed[topicID]?.gate.heard(head: head)
                 state.checkHole(of: topicID)
             }
         }
     }
+
+    /// Of what was notified, that which is about topics that are followed, are ephemeral and do not
+    /// have it yet.
+    func wanted(_ notices: [EphemeralNotice], in incarnation: String) -> [EphemeralNotice] {
+        state.withLock { state in
+            guard state.incarnation == incarnation else { return [] }
+            return notices.filter { notice in
+                guard let followed = state.followed[notice.topicID], followed.isEphemeral,
+                    notice.incarnation == incarnation, let last = followed.gate.last
+                else { return false }
+                return notice.offset > last
+            }
+        }
+    }
+
+    /// Ephemeral events; what is missing between them is lost, up to the heads that the log has.
+    ///
+    /// - Returns: What was not taken in, because the heads of its topics, which `heads` lacks, have
+    ///   to be read first; `nil` if that is nothing.
+    func arrived(
+        _ notices: [EphemeralNotice], in incarnation: String, heads: [Int32: Offset]
+    ) -> (notices: [EphemeralNotice], topics: [Int32])? {
+        state.withLock { state in
+            guard state.incarnation == incarnation else { return nil }
+            var rest: [EphemeralNotice] = []
+            var topics: [Int32] = []
+            for (topicID, ofTopic) in Dictionary(grouping: notices, by: \.topicID) {
+                let taken = state.arrived(ofTopic, of: topicID, upTo: heads[topicID])
+                guard taken < ofTopic.count else { continue }
+                rest += ofTopic[taken...]
+                topics.append(topicID)
+            }
+            return rest.isEmpty ? nil : (rest, topics)
+        }
+    }
+
+    /// Whether an ephemeral topic is followed, or about to be.
+    var hasEphemeral: Bool { state.withLock { $0.ephemeralCount > 0 } }
 
     /// Own writers and how far their batches went through the gates.
     var settled: [Int64: Int64] { state.withLock { $0.settled } }
@@ -114,13 +154,16 @@ final class FollowedTopics: Sendable {
     /// Registers topics, so that their events are held from now on.
     ///
     /// Returns those whose heads have to be read.
-    func register(_ topics: [TopicName: Int32]) -> [Int32] {
+    func register(_ topics: [TopicName: CatalogEntry]) -> [Int32] {
         state.withLock { state in
-            topics.compactMap { name, id in
+            topics.compactMap { name, entry in
+                let id = entry.id
                 if state.followed[id] == nil {
                     state.followed[id] = Followed(
-                        topic: name, gate: TopicGate(heldBytesMax: state.heldBytesMax))
+                        topic: name, isEphemeral: entry.isEphemeral,
+                        gate: TopicGate(heldBytesMax: state.heldBytesMax))
                     state.ids[name] = id
+                    if entry.isEphemeral { state.ephemeralCount += 1 }
                 }
                 return state.followed[id]?.gate.last == nil ? id : nil
             }
@@ -166,11 +209,18 @@ final class FollowedTopics: Sendable {
     }
 
     /// Heads of followed topics were read again; also tells what retention took meanwhile.
+    ///
+    /// Whatever was notified of ephemeral topics before they were read has been heard: what is
+    /// missing is lost.
     func refresh(_ ends: [TopicEnds], in incarnation: String) {
         state.withLock { state in
             guard state.incarnation == incarnation else { return }
             for end in ends {
                 guard var followed = state.followed[end.topicID], followed.gate.last != nil else {
+                    continue
+                }
+                if followed.isEphemeral {
+                    state.skip(end.topicID, to: end.latest)
                     continue
                 }
                 followed.gate.read(head: end.latest)
@@ -247,10 +297,12 @@ final class FollowedTopics: Sendable {
             let position = TopicPosition(
                 topic: followed.topic,
                 epoch: Epoch(incarnation: state.incarnation, topicID: ends.topicID),
-                earliest: ends.earliest, latest: ends.latest)
+                earliest: ends.earliest, latest: ends.latest,
+                isEphemeral: followed.isEphemeral)
             state.sink?.restarted(position, fork: fork)
             let events = followed.gate.start(behind: fork)
-            followed.gate.read(head: ends.latest)
+            // What an ephemeral topic lacks cannot be read; its head is read once more.
+            if !followed.isEphemeral { followed.gate.read(head: ends.latest) }
             state.followed[ends.topicID] = followed
             state.tell(events, of: ends.topicID)
             state.checkHole(of: ends.topicID)
@@ -259,6 +311,31 @@ final class FollowedTopics: Sendable {
 }
 
 extension FollowedTopics.State {
+    /// Takes ephemeral events in, up to the first that leaves a hole while the topic's head is not
+    /// known; gives how many were taken.
+    fileprivate mutating func arrived(
+        _ notices: [EphemeralNotice], of topicID: Int32, upTo head: Offset?
+    ) -> Int {
+        var run: [Event] = []
+        for (index, notice) in notices.enumerated() {
+            guard let last = run.last?.offset ?? followed[topicID]?.gate.last else { break }
+            guard notice.offset > last else { continue }
+            if notice.offset == last + 1, let event = notice.event {
+                run.append(event)
+                continue
+            }
+            arrived(run, of: topicID)
+            run = []
+            guard let head else { return index }
+            // It was made up.
+            guard notice.offset <= head else { continue }
+            skip(topicID, to: notice.event == nil ? notice.offset : notice.offset - 1)
+            if let event = notice.event { run = [event] }
+        }
+        arrived(run, of: topicID)
+        return notices.count
+    }
+
     mutating func arrived(_ events: [Event], of topicID: Int32) {
         guard var followed = followed.removeValue(forKey: topicID) else { return }
         let released = followed.gate.arrived(events)
@@ -285,7 +362,9 @@ extension FollowedTopics.State {
     }
 
     mutating func skip(_ topicID: Int32, to offset: Offset) {
-        guard var followed = followed[topicID], followed.gate.last != nil else { return }
+        guard var followed = followed[topicID], let last = followed.gate.last, offset > last else {
+            return
+        }
         let released = followed.gate.skip(to: offset)
         followed.earliest = max(followed.earliest, offset + 1)
         self.followed[topicID] = followed
@@ -305,8 +384,10 @@ extension FollowedTopics.State {
     }
 
     mutating func drop(_ topic: TopicName) {
-        guard let id = ids.removeValue(forKey: topic) else { return }
-        followed[id] = nil
+        guard let id = ids.removeValue(forKey: topic),
+            let dropped = followed.removeValue(forKey: id)
+        else { return }
+        if dropped.isEphemeral { ephemeralCount -= 1 }
     }
 
     mutating func noteEarliest(_ earliest: Offset, of topic: TopicName) {
@@ -320,9 +401,11 @@ extension FollowedTopics.State {
             return nil
         }
         let untold = ready.first { $0.0 == id }?.1.first?.offset
+        let latest = untold.map { $0 - 1 } ?? last
         return TopicPosition(
             topic: topic, epoch: Epoch(incarnation: incarnation, topicID: id),
-            earliest: followed.earliest, latest: untold.map { $0 - 1 } ?? last)
+            earliest: followed.isEphemeral ? latest + 1 : followed.earliest, latest: latest,
+            isEphemeral: followed.isEphemeral)
     }
 }
 

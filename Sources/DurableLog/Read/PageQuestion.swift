@@ -40,18 +40,30 @@ extension ReadInbox {
         for _ in 1...2 {
             let ids = try TopicLookup.ids(of: [key.topic], in: incarnation, context, on: connection)
             guard let entry = ids[key.topic] else { return nil }
-            let page = try PageReading.page(
-                of: entry.id, after: key.after, events: key.events, bytes: key.bytes,
-                in: incarnation, on: connection)
+            let page =
+                entry.isEphemeral
+                ? try emptyPage(of: entry.id, connection, incarnation)
+                : try PageReading.page(
+                    of: entry.id, after: key.after, events: key.events, bytes: key.bytes,
+                    in: incarnation, on: connection)
             if let page {
                 let position = TopicPosition(
                     topic: key.topic, epoch: Epoch(incarnation: incarnation, topicID: entry.id),
-                    earliest: page.earliest, latest: page.latest)
+                    earliest: page.earliest, latest: page.latest, isEphemeral: entry.isEphemeral)
                 return EventPage(
                     position: position, purgedBelow: page.purgedBelow, events: page.events)
             }
             context.catalog.forget(key.topic, id: entry.id)
         }
         return nil
+    }
+
+    /// An ephemeral topic has ends only.
+    private func emptyPage(
+        of topicID: Int32, _ connection: PostgresConnection, _ incarnation: String
+    ) throws(PostgresError) -> TopicPage? {
+        try PageReading.ends(of: [topicID], in: incarnation, on: connection).first.map {
+            TopicPage(earliest: $0.earliest, latest: $0.latest, purgedBelow: 1, events: [])
+        }
     }
 }

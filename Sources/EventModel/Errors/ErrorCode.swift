@@ -108,7 +108,7 @@ package enum ErrorCode: String, CaseIterable, Sendable {
         case .grantRevoked: "The right to this subscription was revoked"
         case .subscriptionLimit: "The session has too many subscriptions"
         case .messageTooLarge: "The message is too large"
-        case .ephemeralTopic: "An ephemeral topic has no log to start from"
+        case .ephemeralTopic: "An ephemeral topic has no log"
         }
     }
 

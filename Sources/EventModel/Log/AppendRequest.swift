@@ -62,6 +62,9 @@ package struct IdempotencyKey: Hashable, Sendable {
         self.digest = digest
     }
 
+    /// It is an event's own id, and not the request's key.
+    var isOfEvent: Bool { text.hasPrefix("e:") }
+
     /// The key of an event that has an id of its own; the log's SQL side makes the same.
     package init?(event: NewEvent, sha256: ([UInt8]) -> [UInt8]) {
         guard let eventID = event.eventID else { return nil }

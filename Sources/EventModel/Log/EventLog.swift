@@ -10,6 +10,10 @@ package protocol EventLog: Sendable {
     /// `publisher_overloaded`, `rate_limited`, `database_unavailable` with `committed: no` (retry);
     /// `outcome_unknown` with `committed: unknown`. Two requests to one topic from one thread are
     /// appended in the order of the calls, also where a condition has to be checked first.
+    ///
+    /// An ephemeral topic's events get offsets and reach the sinks of all nodes, and are kept
+    /// nowhere: `ephemeral_topic` for what needs a log (`AppendRequest.refusal(ofEphemeral:)`), and
+    /// `outcome_unknown` after a lost connection, as nobody could tell.
     func append(_ request: AppendRequest, completion: @escaping AppendCompletion)
 
     /// Begins to follow topics: after the completion, the sink gets every event above each
@@ -116,7 +120,7 @@ package typealias AppendCompletion = @Sendable (Result<[AppendReceipt], BrokerEr
 /// topic the sink is told a position (`follow`), and from there on every offset: in `appended`, or
 /// passed over by `purged` when it cannot be read any more. Events never come behind a hole that
 /// was not told: the log tells `purged` first, also for what it tells of an incarnation that has
-/// ended, before `restarted`.
+/// ended, before `restarted`. Of an ephemeral topic, what `purged` passes over is lost.
 package protocol LogSink: Sendable {
     /// Committed events of one followed topic.
     ///
@@ -154,12 +158,17 @@ package struct TopicPosition: Hashable, Sendable {
     package var earliest: Offset
     /// The newest committed offset; 0 before the first.
     package var latest: Offset
+    /// It has no log: `earliest` is always `latest + 1`.
+    package var isEphemeral: Bool
 
-    package init(topic: TopicName, epoch: Epoch, earliest: Offset, latest: Offset) {
+    package init(
+        topic: TopicName, epoch: Epoch, earliest: Offset, latest: Offset, isEphemeral: Bool = false
+    ) {
         self.topic = topic
         self.epoch = epoch
         self.earliest = earliest
         self.latest = latest
+        self.isEphemeral = isEphemeral
     }
 }
 

@@ -1,5 +1,6 @@
 /// What can be set for a topic.
 package struct TopicSettings: Hashable, Sendable {
+    /// Whether there is a log of its events; fixed when the topic is created.
     package var isDurable = true
     package var retainAge: Retention<Duration> = .default
     package var retainCount: Retention<Int64> = .default
@@ -11,6 +12,14 @@ package struct TopicSettings: Hashable, Sendable {
     package var description = ""
 
     package init() {}
+
+    /// Whether a limit of what is kept is set for this topic.
+    package var isRetentionLimited: Bool {
+        switch (retainAge, retainCount, retainBytes) {
+        case (.limited, _, _), (_, .limited, _), (_, _, .limited): true
+        default: false
+        }
+    }
 }
 
 /// A bound of retention: the server's default, none for this topic, or a value.
@@ -35,6 +44,8 @@ package enum OverflowPolicy: String, CaseIterable, Sendable {
 
 /// Which settings of a topic become what; `nil`: as they are.
 package struct TopicChanges: Hashable, Sendable {
+    /// Of a topic that exists it can only be what it is.
+    package var isDurable: Bool?
     package var retainAge: Retention<Duration>?
     package var retainCount: Retention<Int64>?
     package var retainBytes: Retention<Int64>?
@@ -49,6 +60,7 @@ package struct TopicChanges: Hashable, Sendable {
 
     /// All of them become those of `settings`.
     package init(_ settings: TopicSettings) {
+        isDurable = settings.isDurable
         retainAge = settings.retainAge
         retainCount = settings.retainCount
         retainBytes = settings.retainBytes
@@ -59,6 +71,7 @@ package struct TopicChanges: Hashable, Sendable {
 
     package func applied(to settings: TopicSettings) -> TopicSettings {
         var settings = settings
+        settings.isDurable = isDurable ?? settings.isDurable
         settings.retainAge = retainAge ?? settings.retainAge
         settings.retainCount = retainCount ?? settings.retainCount
         settings.retainBytes = retainBytes ?? settings.retainBytes
@@ -102,6 +115,26 @@ package struct TopicDescription: Sendable {
         self.revision = revision
         self.bytes = bytes
         self.created = created
+    }
+
+    /// What changes make of the settings.
+    ///
+    /// - Throws: `topic_exists` when they would give the topic a log, or take its log away;
+    ///   `invalid_request` for limits of what an ephemeral topic keeps.
+    package func settings(after changes: TopicChanges) throws(BrokerError) -> TopicSettings {
+        let changed = changes.applied(to: settings)
+        guard changed.isDurable == settings.isDurable else {
+            let kind = settings.isDurable ? "durable" : "ephemeral"
+            throw BrokerError(
+                .topicExists, "\(position.topic) is \(kind), which can't change.",
+                remedy: "Use the topic as it is, or delete it before.")
+        }
+        guard changed.isDurable || !changed.isRetentionLimited else {
+            throw BrokerError(
+                .invalidRequest, "\(position.topic) is ephemeral and keeps nothing.",
+                remedy: "Leave the limits of retention out.", at: InputPlace(field: "retain"))
+        }
+        return changed
     }
 
     /// - Throws: `revision_moved` when the settings have another revision than the one expected.

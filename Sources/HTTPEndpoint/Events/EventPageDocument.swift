@@ -30,7 +30,9 @@ struct EventPageDocument {
             gaps.append(gap(from, purgedTo, .purged))
             from = purgedTo + 1
         }
-        if first > from { gaps.append(gap(from, first - 1, .retention)) }
+        if first > from {
+            gaps.append(gap(from, first - 1, position.isEphemeral ? .ephemeral : .retention))
+        }
         return gaps
     }
 

@@ -84,6 +84,7 @@ struct EventRoutes: Sendable {
             most: limits.pageEventsMax)
         let start = try await begin(from ?? .earliest, of: topic)
         let page = try await read(topic, after: start.after, events: count)
+        try (from ?? .earliest).checkFits(page.position)
         let document = EventPageDocument(page: page, start: start)
         let target = "/v1/topics/\(topic)/events?from=after:\(document.cursor)&limit=\(count)"
         return .json(
@@ -113,6 +114,7 @@ struct EventRoutes: Sendable {
             return PageStart(after: mark.cursor(first: first, earliest: earliest))
         case .earliest, .latest, .last, .offset:
             let position = try await read(topic, after: 0, events: 1).position
+            try from.checkFits(position)
             guard let start = try PageStart(from, in: position) else {
                 preconditionFailure("bug: \(from) is not decided by a topic's ends")
             }

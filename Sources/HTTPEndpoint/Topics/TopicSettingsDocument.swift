@@ -40,12 +40,8 @@ package struct TopicSettingsDocument {
         if let name = try fields.string("topic"), name != topic.text {
             throw fields.wrong("topic", "is not the topic of the path")
         }
-        guard try fields.boolean("durable") ?? true else {
-            throw fields.wrong(
-                "durable", "is false, but this version has durable topics only",
-                remedy: "Leave it out, or send true.")
-        }
         var changes = base
+        changes.isDurable = try fields.boolean("durable") ?? base.isDurable
         if has("event_bytes") { changes.eventBytesMax = .some(try eventBytes()) }
         if has("overflow") { changes.overflow = .some(try overflow()) }
         if has("description") { changes.description = try description() }
@@ -59,6 +55,12 @@ package struct TopicSettingsDocument {
             changes.retainAge = try bound(retain, "age", age) ?? changes.retainAge
             changes.retainCount = try bound(retain, "count", number) ?? changes.retainCount
             changes.retainBytes = try bound(retain, "bytes", number) ?? changes.retainBytes
+        }
+        let settings = changes.applied(to: TopicSettings())
+        guard settings.isDurable || !settings.isRetentionLimited else {
+            throw fields.wrong(
+                "retain", "fits no topic with \"durable\":false, which keeps nothing",
+                remedy: "Leave it out.")
         }
         return changes
     }

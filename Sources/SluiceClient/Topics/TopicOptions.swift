@@ -5,6 +5,10 @@ internal import EventModel
 ///
 /// `default` stands for the server's default.
 public struct TopicOptions: Equatable, Sendable {
+    /// Whether there is a log of its events; otherwise they are delivered live and kept nowhere.
+    ///
+    /// It can't change.
+    public var isDurable: Bool?
     /// How long events are kept, like `7d`, or `unlimited`.
     public var retainAge: String?
     /// How many events are kept, or `unlimited`.
@@ -20,9 +24,11 @@ public struct TopicOptions: Equatable, Sendable {
 
     /// Says settings.
     public init(
-        retainAge: String? = nil, retainCount: String? = nil, retainBytes: String? = nil,
-        eventBytes: String? = nil, overflow: String? = nil, description: String? = nil
+        isDurable: Bool? = nil, retainAge: String? = nil, retainCount: String? = nil,
+        retainBytes: String? = nil, eventBytes: String? = nil, overflow: String? = nil,
+        description: String? = nil
     ) {
+        self.isDurable = isDurable
         self.retainAge = retainAge
         self.retainCount = retainCount
         self.retainBytes = retainBytes
@@ -47,6 +53,9 @@ public struct TopicOptions: Equatable, Sendable {
         }
         try retain.append("bytes", retainBytes, "a size like 1GiB", isBound: true, value: Self.size)
         var members = Members()
+        if let isDurable {
+            members.append("durable", raw: Array((isDurable ? "true" : "false").utf8))
+        }
         if !retain.isEmpty { members.append("retain", raw: retain.object) }
         try members.append("event_bytes", eventBytes, "a size like 64KiB", value: Self.size)
         let policies = OverflowPolicy.allCases.map(\.rawValue).joined(separator: ", ")

@@ -34,20 +34,22 @@ struct TopicDescribeCommand: AsyncParsableCommand {
         var table = Table([("TOPIC", .left), (topic.name, .left)])
         table.add(["offsets", isEmpty ? "none" : "\(topic.earliest) to \(topic.latest)"])
         table.add(["latest", String(topic.latest)])
-        table.add(["size", roundedSize(topic.bytes)])
         let effective = topic.effective
-        table.add(["kept for", setting(topic.retainAge, effective.retainAge)])
-        table.add(["kept events", setting(topic.retainCount, effective.retainCount)])
-        table.add([
-            "kept bytes",
-            setting(topic.retainBytes.map(shownBytes), effective.retainBytes.map(shownBytes)),
-        ])
+        if topic.isDurable {
+            table.add(["size", roundedSize(topic.bytes)])
+            table.add(["kept for", setting(topic.retainAge, effective.retainAge)])
+            table.add(["kept events", setting(topic.retainCount, effective.retainCount)])
+            table.add([
+                "kept bytes",
+                setting(topic.retainBytes.map(shownBytes), effective.retainBytes.map(shownBytes)),
+            ])
+        }
         table.add([
             "event size",
             setting(topic.eventBytes.map(roundedSize), effective.eventBytes.map(roundedSize)),
         ])
         table.add(["overflow", topic.overflow ?? "default"])
-        table.add(["durable", topic.isDurable ? "yes" : "no"])
+        table.add(["durable", topic.isDurable ? "yes" : "no, ephemeral"])
         table.add(["created", shortTime(topic.created)])
         table.add(["revision", String(topic.revision)])
         if !topic.description.isEmpty { table.add(["description", topic.description]) }

@@ -45,8 +45,8 @@ struct TopicListCommand: AsyncParsableCommand {
         for topic in topics {
             table.add([
                 topic.name, String(topic.eventCount),
-                String(topic.latest), roundedSize(topic.bytes), shortTime(topic.created),
-                topic.description,
+                String(topic.latest), topic.isDurable ? roundedSize(topic.bytes) : "ephemeral",
+                shortTime(topic.created), topic.description,
             ])
         }
         return table

@@ -13,13 +13,17 @@ struct FlowFixture {
     var now = ContinuousClock.now
     /// What was answered, in this order: the data of the request's first event and how.
     var answers: [String] = []
+    /// What left the queue for the one of ephemeral topics.
+    var ephemeral: [String] = []
     private var seq: Int64 = 0
 
-    init(createsTopics: Bool = true, outcomeTimeout: Duration = .seconds(10)) {
+    init(
+        _ way: AppendWay = .log, createsTopics: Bool = true, outcomeTimeout: Duration = .seconds(10)
+    ) {
         var limits = Limits()
         limits.outcomeTimeout = outcomeTimeout
         flow = AppendFlow(
-            queue: AppendQueue(eventsMax: 10_000, bytesMax: 1 << 20),
+            way, queue: AppendQueue(eventsMax: 10_000, bytesMax: 1 << 20),
             createsTopics: createsTopics, limits: limits)
         flow.goUp()
     }
@@ -42,6 +46,7 @@ struct FlowFixture {
         let taken = reply { flow, replies, now in
             flow.take(in: Self.incarnation, now: now, into: &replies) { known[$0] }
         }
+        ephemeral += taken.ephemeral.map(Self.text)
         guard !taken.requests.isEmpty else { return [] }
         seq += 1
         flow.sent(

@@ -32,6 +32,32 @@ import Testing
         await node.stop()
     }
 
+    @Test func `begins ephemeral topics anew, and tells it`() async throws {
+        defer { cluster.stop() }
+        let node = try await LogNode(cluster.freshDatabase())
+        let other = try await LogNode(node.conninfo, name: "other")
+        let topic = try await node.ephemeral("crash.ephemeral")
+        let before = try await node.log.append(["1", "2"], to: topic).get()[0]
+        for node in [node, other] { try await node.log.follow([topic], sink: node.sink) }
+        try cluster.killServer()
+        try cluster.restart()
+        try await eventually("up again") { node.log.isReady && other.log.isReady }
+        let receipts = try await node.log.append(["3"], to: topic).get()
+        #expect(receipts.map(\.first) == [1])
+        #expect(receipts[0].epoch != before.epoch)
+        for node in [node, other] {
+            #expect(await node.sink.wait(for: 1, of: topic))
+            #expect(node.sink.heard.offsets(of: topic) == [1])
+            #expect(node.sink.heard.epochs[topic] == receipts[0].epoch)
+            #expect(node.sink.heard.restarts.map(\.fork) == [0])
+        }
+        let cursor = Cursor(epoch: before.epoch, offset: 1)
+        let resumption = try await node.log.resume([topic: cursor])
+        #expect(resumption == [topic: .reset(fork: 0, reason: .restored)])
+        await node.stop()
+        await other.stop()
+    }
+
     @Test func `refuses appends and reads while the server is away, and is ready after it`()
         async throws
     {

@@ -21,7 +21,9 @@ struct ContractChecker {
 
     mutating func receive(_ line: String, patterns: (Int64) -> [TopicPattern], log: SimulatedLog) {
         digest.add(line)
-        counts[String(line.prefix { $0 != " " }), default: 0] += 1
+        let words = line.split(separator: " ")
+        let kind = words[0] == "gap" ? "gap \(words[words.count - 1])" : String(words[0])
+        counts[kind, default: 0] += 1
         let before = violations.count
         switch SimulatedMessage(line) {
         case .event(let topic, let offset, let epoch, let serial):
@@ -68,15 +70,20 @@ struct ContractChecker {
         cursors[topic] = Cursor(epoch: epoch, offset: to)
     }
 
-    /// A gap names only what the log does not keep any more.
+    /// A gap names only what the log does not keep any more, or never kept.
     private mutating func check(_ reason: GapReason, epoch: Epoch, to: Offset, log: SimulatedLog) {
         guard let life = SimulatedEpoch(epoch).flatMap({ log.lives[$0.topicID] }) else {
             return violations.append("a topic that never was")
         }
+        let isOfEphemeral = reason == .ephemeral || reason == .overflow
+        if life.isEphemeral != isOfEphemeral {
+            violations.append("no reason of a topic of this kind")
+        }
         switch reason {
         case .purged: if to >= life.purgedBelow { violations.append("was not purged") }
         case .retention: if to >= life.earliest { violations.append("is kept") }
-        default: violations.append("a reason that cannot be")
+        case .ephemeral, .overflow: break
+        case .conflated: violations.append("a reason that cannot be")
         }
     }
 

@@ -18,6 +18,8 @@ struct SimulatedLog {
     struct Life {
         let topic: TopicName
         let id: Int32
+        /// What a loop is not told of it, nobody can read.
+        let isEphemeral: Bool
         /// The event of each offset, also of those that are not kept any more.
         var serials: [Int] = []
         var earliest: Offset = 1
@@ -54,7 +56,8 @@ struct SimulatedLog {
 
     private func position(of life: Life) -> TopicPosition {
         TopicPosition(
-            topic: life.topic, epoch: epoch(of: life), earliest: life.earliest, latest: life.latest)
+            topic: life.topic, epoch: epoch(of: life), earliest: life.earliest, latest: life.latest,
+            isEphemeral: life.isEphemeral)
     }
 
     private func events(_ life: Life, _ offsets: ClosedRange<Offset>) -> [Event] {
@@ -69,7 +72,7 @@ struct SimulatedLog {
     mutating func create(_ topic: TopicName) {
         guard ids[topic] == nil else { return }
         let id = Int32(lives.count + 1)
-        lives[id] = Life(topic: topic, id: id)
+        lives[id] = Life(topic: topic, id: id, isEphemeral: topic.text.hasPrefix("e"))
         ids[topic] = id
         fifo.append(.created([topic]))
     }
@@ -89,7 +92,7 @@ struct SimulatedLog {
 
     /// Takes what is older than `count` events, by retention or by a purge.
     mutating func retain(_ topic: TopicName, count: Int, isPurge: Bool, isTold: Bool) {
-        guard let id = ids[topic], var life = lives[id] else { return }
+        guard let id = ids[topic], var life = lives[id], !life.isEphemeral else { return }
         life.earliest = max(life.earliest, life.latest + 1 - Offset(count))
         if isPurge { life.purgedBelow = life.earliest }
         if isTold, life.isFollowed { fifo.append(.purged(topic, earliest: life.earliest)) }
@@ -104,9 +107,10 @@ struct SimulatedLog {
         var forks: [(id: Int32, fork: Offset)] = []
         for id in lives.keys.sorted() {
             guard let life = lives[id] else { continue }
-            let fork = max(life.earliest - 1, life.latest - Offset(lost(life.topic)))
+            let kept = max(life.earliest - 1, life.latest - Offset(lost(life.topic)))
+            let fork = life.isEphemeral ? 0 : kept
             forks.append((id, fork))
-            guard tellsSurvivors, life.isFollowed else { continue }
+            guard tellsSurvivors, life.isFollowed, !life.isEphemeral else { continue }
             if life.told + 1 < life.earliest { overtakenCount += 1 }
             tellKept(of: id, upTo: fork)
         }
@@ -126,10 +130,16 @@ struct SimulatedLog {
     // MARK: What is asked of it
 
     /// Tells the loop up to `count` events that it does not know yet, as the node's own ones, or as
-    /// those that were read.
+    /// those that were read; of an ephemeral topic, the second half of those, as the first was lost.
     mutating func tell(_ topic: TopicName, count: Int, isRead: Bool) {
         guard let id = ids[topic], let life = lives[id], life.isFollowed else { return }
         let last = min(life.latest, life.told + Offset(count))
+        if life.isEphemeral, isRead, last > life.told {
+            let lost = life.told + (last - life.told + 1) / 2
+            fifo.append(.purged(topic, earliest: lost + 1))
+            lives[id]?.told = lost
+            return tellAll(of: id, upTo: last)
+        }
         if isRead { tellKept(of: id, upTo: last) } else { tellAll(of: id, upTo: last) }
     }
 

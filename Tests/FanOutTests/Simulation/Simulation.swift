@@ -6,9 +6,12 @@ internal import FanOut
 /// One loop's fan-out in a world that is drawn from a seed: a log to which everything happens,
 /// reads and follows that take their time or fail, and sessions that come, block and go.
 final class Simulation: FanOutActor {
-    static let topics = ["a.1", "a.2", "a.3", "b.1", "b.2", "c"].compactMap { try? TopicName($0) }
-    static let patterns = ["a.1", "a.2", "b.1", "c", "a.*", "b.*", "*.1", "*.2", ">"]
-        .compactMap { try? TopicPattern($0) }
+    static let topics = ["a.1", "a.2", "a.3", "b.1", "b.2", "c", "e.1", "e.2"].compactMap {
+        try? TopicName($0)
+    }
+    static let patterns = [
+        "a.1", "a.2", "b.1", "c", "e.1", "a.*", "b.*", "e.*", "*.1", "*.2", ">",
+    ].compactMap { try? TopicPattern($0) }
     private static let bigEventBytes = 1800
 
     private enum Request {
@@ -67,6 +70,9 @@ final class Simulation: FanOutActor {
         requests.append(.follow(topics.sorted { $0.text < $1.text }))
     }
     func read(_ topic: TopicName, after: Offset, in encoding: Encoding) {
+        if log.life(of: topic)?.isEphemeral == true {
+            violations.append("\(topic) has no log to read")
+        }
         // Sorted, because sessions ask in no order.
         let read = Read(topic: topic, after: after)
         let index = reads.firstIndex { ($0.topic.text, $0.after) > (topic.text, after) }

@@ -64,10 +64,13 @@ final class TestLoop: FanOutActor {
     /// The topic is followed from these ends on.
     @discardableResult
     func follows(
-        _ topic: TopicName, latest: Offset = 0, earliest: Offset = 1, epoch: Epoch = .one
+        _ topic: TopicName, latest: Offset = 0, earliest: Offset = 1, epoch: Epoch = .one,
+        isEphemeral: Bool = false
     ) -> TopicFeed {
         shard.followed([
-            TopicPosition(topic: topic, epoch: epoch, earliest: earliest, latest: latest)
+            TopicPosition(
+                topic: topic, epoch: epoch, earliest: earliest, latest: latest,
+                isEphemeral: isEphemeral)
         ])
         guard let feed = shard.feed(of: topic) else { preconditionFailure("no feed of \(topic)") }
         return feed

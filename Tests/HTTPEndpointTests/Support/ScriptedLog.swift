@@ -137,8 +137,8 @@ final class ScriptedLog: EventLog {
     func alter(
         _ topic: TopicName, _ changes: TopicChanges, ifRevision: Int?
     ) async throws(BrokerError) -> TopicDescription {
-        try change(topic, ifRevision) { description in
-            let settings = changes.applied(to: description.settings)
+        try change(topic, ifRevision) { description throws(BrokerError) in
+            let settings = try description.settings(after: changes)
             if settings != description.settings { description.revision += 1 }
             description.settings = settings
         }
@@ -164,16 +164,19 @@ final class ScriptedLog: EventLog {
     }
 
     private func change(
-        _ topic: TopicName, _ ifRevision: Int?, _ body: (inout TopicDescription) -> Void
+        _ topic: TopicName, _ ifRevision: Int?,
+        _ body: (inout TopicDescription) throws(BrokerError) -> Void
     ) throws(BrokerError) -> TopicDescription {
         let result: Result<TopicDescription, BrokerError> = state.withLock { state in
             guard var description = state.topics[topic] else {
                 return .failure(BrokerError(.topicNotFound, "There is no topic '\(topic)'."))
             }
-            do throws(BrokerError) { try description.requireRevision(ifRevision) } catch {
+            do throws(BrokerError) {
+                try description.requireRevision(ifRevision)
+                try body(&description)
+            } catch {
                 return .failure(error)
             }
-            body(&description)
             state.topics[topic] = description
             return .success(description)
         }

@@ -23,7 +23,7 @@ package struct EventLogContract: Sendable, CustomStringConvertible, CustomTestSt
 
     package static let checks =
         appendChecks + followChecks + readChecks + markChecks + topicChecks
-        + managementChecks
+        + managementChecks + ephemeralChecks
 }
 
 extension Result where Success == [AppendReceipt], Failure == BrokerError {

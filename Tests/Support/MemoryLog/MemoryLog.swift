@@ -84,6 +84,11 @@ package final class MemoryLog: EventLog {
         var begun: Set<TopicName> = []
         for part in request.parts {
             guard var topic = topics[part.topic] else { continue }
+            if !topic.settings.isDurable,
+                let refusal = request.refusal(ofEphemeral: part.topic)
+            {
+                throw refusal
+            }
             let epoch = Epoch(incarnation: state.incarnation, topicID: topic.id)
             let isFirst = begun.insert(part.topic).inserted
             if isFirst, let head = part.expectedHead, let expected = part.expectedEpoch {

@@ -36,6 +36,18 @@ extension MemoryLog {
         tell(&state) { $0.purged(topic, earliest: earliest) }
     }
 
+    /// Followers of an ephemeral topic missed everything up to its head.
+    package func skip(_ topic: TopicName) {
+        state.withLock { state in
+            guard var found = state.topics[topic] else { return }
+            found.latest += 1
+            found.earliest = found.latest + 1
+            state.topics[topic] = found
+            let earliest = found.earliest
+            tell(&state) { $0.purged(topic, earliest: earliest) }
+        }
+    }
+
     package func delete(_ topic: TopicName) {
         state.withLock { remove(topic, &$0) }
     }
@@ -48,13 +60,15 @@ extension MemoryLog {
 
     /// The log begins another incarnation, and what stood above a fork is lost.
     ///
-    /// `fork`: Of topics that lost something; the others keep all.
+    /// `fork`: Of topics that lost something; the others keep all, but for ephemeral ones, which
+    /// begin anew.
     package func restart(fork: [TopicName: Offset] = [:]) {
         state.withLock { state in
             let number = state.incarnations.count
             state.incarnations.append("memory\(1000 + number)")
             for (name, var topic) in state.topics {
                 if let offset = fork[name] { topic.truncate(to: offset) }
+                if !topic.settings.isDurable { topic.truncate(to: 0) }
                 topic.forks[number] = topic.latest
                 state.topics[name] = topic
                 guard state.followed.contains(name) else { continue }

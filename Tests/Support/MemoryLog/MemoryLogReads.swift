@@ -102,6 +102,9 @@ extension MemoryLog.State {
         guard let number = incarnations.firstIndex(of: cursor.epoch.incarnation) else {
             return .reset(fork: 0, reason: .restored)
         }
+        if !topic.settings.isDurable, number < incarnations.count - 1 {
+            return .reset(fork: 0, reason: .restored)
+        }
         let later = incarnations.indices.filter { $0 > number }.map { topic.forks[$0] ?? 0 }
         let fork = min(topic.latest, later.min() ?? topic.latest)
         return cursor.offset <= fork ? .goesOn : .reset(fork: fork, reason: .restored)

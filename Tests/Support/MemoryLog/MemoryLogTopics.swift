@@ -21,7 +21,7 @@ extension MemoryLog {
         try change { state throws(BrokerError) in
             let before = try state.described(topic)
             try before.requireRevision(ifRevision)
-            let settings = changes.applied(to: before.settings)
+            let settings = try before.settings(after: changes)
             guard settings != before.settings else { return before }
             state.topics[topic]?.settings = settings
             state.topics[topic]?.revision += 1

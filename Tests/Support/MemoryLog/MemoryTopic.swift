@@ -28,7 +28,7 @@ struct MemoryTopic {
     mutating func append(
         _ part: AppendRequest.Part, epoch: Epoch, at now: Timestamp, checksHead: Bool
     ) throws(BrokerError) -> (receipt: AppendReceipt, events: [Event]) {
-        if let key = part.idempotency, let known = keys[key.text] {
+        if settings.isDurable, let key = part.idempotency, let known = keys[key.text] {
             guard known.digest == key.digest else { throw Self.conflict(part) }
             let receipt = AppendReceipt(
                 topic: part.topic, epoch: epoch, first: known.first, last: known.last,
@@ -48,7 +48,7 @@ struct MemoryTopic {
             latest += 1
             appended.append(Event(offset: latest, time: time, content: content))
         }
-        events += appended
+        if settings.isDurable { events += appended } else { earliest = latest + 1 }
         if let key = part.idempotency {
             keys[key.text] = Known(digest: key.digest, first: first, last: latest, time: time)
         }
@@ -75,7 +75,7 @@ struct MemoryTopic {
     func position(of name: TopicName, in incarnation: String) -> TopicPosition {
         TopicPosition(
             topic: name, epoch: Epoch(incarnation: incarnation, topicID: id), earliest: earliest,
-            latest: latest)
+            latest: latest, isEphemeral: !settings.isDurable)
     }
 
     func page(after: Offset, events count: Int, bytes: Int) -> [Event] {
