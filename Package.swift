@@ -112,10 +112,16 @@ let package = Package(
             ],
             swiftSettings: settings),
         .target(
+            name: "Bench",
+            dependencies: [
+                "EventModel", "SessionProtocol", "SluiceClient", "Transport", nioCore, nioPosix,
+            ],
+            swiftSettings: settings),
+        .target(
             name: "TopicCommands",
             dependencies: [
-                "EventModel", "SluiceClient", "BrokerRuntime", "DurableLog", "AccessControl",
-                "WallClock", arguments, logging,
+                "EventModel", "SluiceClient", "Bench", "BrokerRuntime", "DurableLog",
+                "AccessControl", "WallClock", arguments, logging,
             ],
             swiftSettings: settings),
         .executableTarget(name: "sluice", dependencies: ["TopicCommands"], swiftSettings: settings),
@@ -234,6 +240,10 @@ let package = Package(
             dependencies: [
                 "SluiceClient", "EventModel", "WebSocketCodec", "OpenSSLBridge", nioCore, nioPosix,
             ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "BenchTests",
+            dependencies: ["Bench", "EventModel", "SessionProtocol", "RepeatableChance"],
             swiftSettings: settings),
         .testTarget(
             name: "TopicCommandsTests",

@@ -148,7 +148,7 @@ public struct Subscription: AsyncSequence, Sendable {
         }
 
         private mutating func ended(
-            _ end: SessionMailbox.End
+            _ end: SessionEnd
         ) throws(SluiceError) -> SubscriptionItem {
             switch end {
             case .broken(let reason): return lost(reason, asked: progress.reconnectAfter ?? .zero)
