@@ -10,7 +10,7 @@ import Testing
         EventTag(topic: topic, publisher: publisher, number: number)
     }
 
-    private func place(_ offset: Offset, life: Int32 = 7) -> Place {
+    private func place(_ offset: Offset, life: Life = 7) -> Place {
         Place(life: life, offset: offset)
     }
 
