@@ -51,10 +51,10 @@ struct Failover {
                 let answer = try? connection.query(
                     """
                     SELECT count(DISTINCT application_name) FROM pg_stat_activity
-                    WHERE application_name ~ '^sluice n[12] (append|follower|reader)$'
+                    WHERE application_name ~ '^sluice n[12] append$'
                       AND backend_start < clock_timestamp() - interval '0.5 s'
                     """, timeout: .seconds(5))
-                if answer?.int8(0, 0) == 6 { return true }
+                if answer?.int8(0, 0) == 2 { return true }
             }
             usleep(50_000)
         }
