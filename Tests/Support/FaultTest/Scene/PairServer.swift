@@ -133,7 +133,10 @@ final class PairServer: Sendable {
 
     /// Becomes a standby of another server, which runs; this one does not.
     ///
-    /// - Parameter isRewound: By pg_rewind, not by a fresh copy.
+    /// - Parameters:
+    ///   - primary: The other server.
+    ///   - isRewound: By pg_rewind, not by a fresh copy.
+    /// - Throws: What the program that does it says.
     func follow(_ primary: PairServer, isRewound: Bool) throws {
         if isRewound {
             // Or pg_rewind would not see that the other has begun a timeline of its own.

@@ -21,6 +21,7 @@ final class ServerPair: Sendable {
     /// Starts both; the second one follows the first.
     ///
     /// - Parameter directory: Of their own; gone when this process is.
+    /// - Throws: When a server does not come up.
     init(directory: String) throws {
         self.directory = directory
         mkdir(directory, 0o755)
@@ -85,11 +86,14 @@ final class ServerPair: Sendable {
         return revived
     }
 
-    /// A standby becomes the primary; the old one must be dead. Doing it again is fine.
+    /// A standby becomes the primary; the old one must be dead.
+    ///
+    /// Doing it again is fine.
     ///
     /// - Parameters:
     ///   - heir: The standby.
     ///   - isWaiting: Commits wait until there is another standby.
+    /// - Throws: When it is not the primary within 50 s, or can't be reached.
     func promote(_ heir: PairServer, isWaiting: Bool) throws {
         let connection = try heir.connect()
         defer { connection.close() }
@@ -105,6 +109,7 @@ final class ServerPair: Sendable {
     ///
     /// - Parameter isRewound: By pg_rewind if that can be; otherwise from a fresh copy.
     /// - Returns: Why it was not rewound although it should have been.
+    /// - Throws: When it does not catch up, or can't be copied.
     func rejoin(isRewound: Bool) throws -> String? {
         let server = standby
         var obstacle: String?
