@@ -44,7 +44,7 @@ struct Failover {
 
     /// Waits until both brokers have taken the new primary for the log.
     private func isKnown(_ heir: PairServer) -> Bool {
-        let deadline = ContinuousClock.now + .seconds(20)
+        let deadline = ContinuousClock.now + .seconds(10)
         while ContinuousClock.now < deadline {
             if let connection = try? heir.connect(ServerPair.database) {
                 defer { connection.close() }
@@ -58,7 +58,7 @@ struct Failover {
             }
             usleep(50_000)
         }
-        diary.note("  … no decoy: the brokers do not know \(heir.name) after 20 s")
+        diary.note("  … no decoy: the brokers do not know \(heir.name) after 10 s")
         return false
     }
 
