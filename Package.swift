@@ -137,8 +137,8 @@ let package = Package(
             name: "FaultTest",
             dependencies: [
                 "EventModel", "SessionProtocol", "WebSocketCodec", "SluiceClient", "OpenSSLBridge",
-                "Transport", "PostgresBridge", "PostgresCluster", "NetworkFaults",
-                "RepeatableChance", nioCore, nioPosix, nioHTTP1,
+                "Transport", "PostgresBridge", "NetworkFaults", "RepeatableChance", nioCore,
+                nioPosix, nioHTTP1,
             ],
             path: "Tests/Support/FaultTest", swiftSettings: settings),
         .executableTarget(
