@@ -196,6 +196,16 @@ let package = Package(
             name: "MemoryLog", dependencies: ["EventModel"], path: "Tests/Support/MemoryLog",
             swiftSettings: settings),
         .target(
+            name: "CAllocationCount", path: "Tests/Support/CAllocationCount",
+            publicHeadersPath: "include"),
+        .executableTarget(
+            name: "allocation-check",
+            dependencies: [
+                "CAllocationCount", "EventModel", "FanOut", "MemoryLog", "Publishing",
+                "SessionProtocol",
+            ],
+            path: "Tests/Support/AllocationCheck", swiftSettings: settings),
+        .target(
             name: "EventLogContract", dependencies: ["EventModel"],
             path: "Tests/Support/EventLogContract", swiftSettings: settings),
         .testTarget(
