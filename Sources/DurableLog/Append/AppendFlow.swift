@@ -30,7 +30,8 @@ package struct AppendFlow: Sendable {
     static let refusalsMax = 3
 
     private let way: AppendWay
-    private let createsTopics: Bool
+    /// Whether an append may create topics at all.
+    package var createsTopics: Bool
     private let limits: Limits
     private var queue: AppendQueue
     private var obstacles = AppendObstacles()
@@ -49,7 +50,6 @@ package struct AppendFlow: Sendable {
     /// Something may be taken that could not be taken before.
     package private(set) var hasNews = false
 
-    /// `createsTopics`: Whether an append may create topics at all.
     package init(
         _ way: AppendWay = .log, queue: AppendQueue, createsTopics: Bool, limits: Limits
     ) {

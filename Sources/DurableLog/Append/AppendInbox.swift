@@ -146,6 +146,7 @@ final class AppendInbox: Sendable {
         let taken = replying { flow, replies in
             let taken = flow.take(in: incarnation, now: .now, into: &replies) {
                 context.catalog.entry(of: $0, in: incarnation)
+            flow.createsTopics = way == .log && context.createsTopics
             }
             guard let ephemera else { return taken }
             // Within this lock, so that a request that finds none waiting here is behind them. The

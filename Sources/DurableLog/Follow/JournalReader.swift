@@ -65,6 +65,7 @@ struct JournalReader {
         while isMore { isMore = try pollOnce(connection) }
         try readCatalog(on: connection)
     }
+        try readSettings(on: connection)
 
     private mutating func pollOnce(
         _ connection: PostgresConnection
@@ -110,3 +111,13 @@ struct JournalReader {
         followed.tell(context.catalog.apply(rows, in: incarnation))
     }
 }
+
+    /// What the database says for every broker; nothing announces that it changed.
+    private func readSettings(on connection: PostgresConnection) throws(PostgresError) {
+        let result = try connection.query(
+            "SELECT create_topics, event_bytes FROM sluice.settings",
+            timeout: LogContext.controlTimeout)
+        guard result.rowCount == 1 else { return }
+        context.take(
+            createsTopics: result.bool(0, 0), eventBytesMax: Int(result.int8(0, 1)))
+    }
