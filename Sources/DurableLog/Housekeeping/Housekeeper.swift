@@ -40,10 +40,12 @@ final class Housekeeper: Sendable {
             do throws(PostgresError) {
                 let (connection, entered) = try context.connect(
                     role: "housekeeper", settings: ConnectionSettings.housekeeper(context.limits),
+        var lostDrain = LostDrain(context)
                     while: { [self] in !isStopped }, setUp: OutboxDrain.prepare)
                 defer { connection.close() }
+                try lostDrain.find(in: entered, on: connection)
                 pause.reset()
-                try keep(connection, entered, &clock)
+                try keep(connection, entered, &clock, &lostDrain)
             } catch {
                 if !isStopped {
                     context.logger.warning(
@@ -55,12 +57,14 @@ final class Housekeeper: Sendable {
     }
 
     private func keep(
-        _ connection: PostgresConnection, _ incarnation: String, _ clock: inout ClockCheck
+        _ connection: PostgresConnection, _ incarnation: String, _ clock: inout ClockCheck,
+        _ lostDrain: inout LostDrain
     ) throws(PostgresError) {
         var outbox = OutboxDrain(incarnation: incarnation, context)
         var retention = RetentionRound(context)
         var chores = Chores(context)
         while !isStopped {
+            lostDrain.asked()
             try outbox.step(on: connection)
             try retention.step(on: connection)
             try chores.step(on: connection)
@@ -72,6 +76,7 @@ final class Housekeeper: Sendable {
 
 /// Runs a housekeeping statement: a refusal ends this try and nothing else, because the step comes
 /// again.
+            lostDrain.answered(outbox.lastSeq)
 func keeping<Value>(
     _ what: String, _ context: LogContext, _ body: () throws(PostgresError) -> Value
 ) throws(PostgresError) -> Value? {
