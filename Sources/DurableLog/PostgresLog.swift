@@ -98,7 +98,14 @@ package final class PostgresLog: EventLog {
 
     // MARK: EventLog
 
-    package var isReady: Bool { appends.isUp && ephemera.isUp && follows.isListening }
+    package var isReady: Bool {
+        appends.isUp && ephemera.isUp && follows.isListening
+            && !parts.contains { $0.isNeeded && $0.state == .stuck }
+    }
+
+    package var parts: [LogPart] {
+        [appends.watch.part, ephemera.watch.part, follows.watch.part, housekeeper.watch.part]
+    }
 
     package func append(_ request: AppendRequest, completion: @escaping AppendCompletion) {
         appends.append(request, completion: completion)

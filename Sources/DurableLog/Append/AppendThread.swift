@@ -44,9 +44,7 @@ final class AppendThread {
                 try settleOpen(link)
                 inbox.flow { $0.goUp() }
                 pause.reset()
-                context.logger.info(
-                    "append connection is up",
-                    metadata: ["role": "\(inbox.way.role)", "incarnation": "\(link.incarnation)"])
+                inbox.watch.wentUp(in: link.incarnation)
                 try serve(link)
                 break
             } catch {
@@ -75,6 +73,7 @@ final class AppendThread {
         if let result = try link.next() { return try handle(result, link) }
         if link.isWaiting {
             _ = try link.connection.wait(nil, timeout: Self.tick)
+            inbox.watch.look()
         } else {
             guard inbox.fallAsleep() else { return }
             // Requests may wait for a topic that somebody has locked.
@@ -91,6 +90,7 @@ final class AppendThread {
         switch result {
         case .success(let result):
             guard let answer = try AppendStatement.answer(in: result) else {
+        inbox.watch.answered()
                 throw PostgresError(kind: .connectionLost, message: "an append has no answer")
             }
             settled(answer)
@@ -114,6 +114,7 @@ final class AppendThread {
         let seq = lastSeq
         inbox.flow { $0.sent(batch, seq: seq, now: .now) }
         switch inbox.way {
+        inbox.watch.asked()
         case .log:
             try link.send(
                 AppendStatement.append,
@@ -162,9 +163,7 @@ final class AppendThread {
         finish()
         if inbox.way == .ephemera { inbox.replying { $0.lostOpen(into: &$1) } }
         inbox.flow { $0.wentDown(now: .now) }
-        context.logger.warning(
-            "append connection is down",
-            metadata: ["role": "\(inbox.way.role)", "error": "\(error)"])
+        if !isDone { inbox.watch.lost(error) }
         checkDeadlines()
     }
 
