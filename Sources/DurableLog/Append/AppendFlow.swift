@@ -239,6 +239,11 @@ package struct AppendFlow: Sendable {
         hasNews = true
     }
 
+    /// The open batch should have been answered by now.
+    package func isOverdue(now: ContinuousClock.Instant) -> Bool {
+        open.map { now >= $0.sentAt + limits.reconnectTimeout } ?? false
+    }
+
     package mutating func wentDown(now: ContinuousClock.Instant) { downSince = downSince ?? now }
 
     /// Answers what must not wait any longer.

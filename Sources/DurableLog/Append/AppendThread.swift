@@ -74,6 +74,8 @@ final class AppendThread {
         if link.isWaiting {
             _ = try link.connection.wait(nil, timeout: Self.tick)
             inbox.watch.look()
+            // A server that fell silent, while another part of this node found the log elsewhere.
+            if inbox.flow({ $0.isOverdue(now: .now) }) { try requireCurrent(link) }
         } else {
             guard inbox.fallAsleep() else { return }
             // Requests may wait for a topic that somebody has locked.
@@ -87,10 +89,10 @@ final class AppendThread {
     private func handle(
         _ result: Result<PostgresResult, PostgresError>, _ link: AppendConnection
     ) throws(PostgresError) {
+        inbox.watch.answered()
         switch result {
         case .success(let result):
             guard let answer = try AppendStatement.answer(in: result) else {
-        inbox.watch.answered()
                 throw PostgresError(kind: .connectionLost, message: "an append has no answer")
             }
             settled(answer)
@@ -102,9 +104,7 @@ final class AppendThread {
 
     private func sendNext(_ link: AppendConnection) throws(PostgresError) {
         // Topics that another part of this node looks up are of its incarnation.
-        guard context.incarnation.current == link.incarnation else {
-            throw PostgresError(kind: .connectionLost, message: "the log is in another incarnation")
-        }
+        try requireCurrent(link)
         let taken = inbox.takeBatch(in: link.incarnation)
         let questions = inbox.flow { $0.takeQuestions() }
         if !questions.isEmpty { inbox.ask(questions) }
@@ -113,14 +113,20 @@ final class AppendThread {
         lastSeq += 1
         let seq = lastSeq
         inbox.flow { $0.sent(batch, seq: seq, now: .now) }
-        switch inbox.way {
         inbox.watch.asked()
+        switch inbox.way {
         case .log:
             try link.send(
                 AppendStatement.append,
                 AppendStatement.parameters(batch, writer: writerID, seq: seq))
         case .ephemera: try link.send(AppendStatement.emit, AppendStatement.parameters(batch))
         }
+    }
+
+    func requireCurrent(_ link: AppendConnection) throws(PostgresError) {
+        guard context.incarnation.current != link.incarnation else { return }
+        throw PostgresError(
+            kind: .connectionLost, sqlState: "SL001", message: "the log is in another incarnation")
     }
 
     // MARK: Answers
