@@ -54,7 +54,8 @@ struct JournalReader {
     func heard(
         _ announce: JournalAnnounce, on connection: PostgresConnection
     ) throws(PostgresError) {
-        guard announce.incarnation == incarnation else { return }
+        // This node's own events come to the gates by themselves, and may still be on their way.
+        guard announce.incarnation == incarnation, !followed.isOwn(announce.writer) else { return }
         try tell(announce.heads.map { ($0.key, $0.value) }, on: connection)
     }
 
@@ -64,8 +65,8 @@ struct JournalReader {
         var isMore = true
         while isMore { isMore = try pollOnce(connection) }
         try readCatalog(on: connection)
-    }
         try readSettings(on: connection)
+    }
 
     private mutating func pollOnce(
         _ connection: PostgresConnection
@@ -110,7 +111,6 @@ struct JournalReader {
         guard !rows.isEmpty || version < 0 else { return }
         followed.tell(context.catalog.apply(rows, in: incarnation))
     }
-}
 
     /// What the database says for every broker; nothing announces that it changed.
     private func readSettings(on connection: PostgresConnection) throws(PostgresError) {
@@ -121,3 +121,4 @@ struct JournalReader {
         context.take(
             createsTopics: result.bool(0, 0), eventBytesMax: Int(result.int8(0, 1)))
     }
+}
