@@ -30,7 +30,8 @@ package struct AppendFlow: Sendable {
     static let refusalsMax = 3
 
     private let way: AppendWay
-    private let createsTopics: Bool
+    /// Whether an append may create topics at all.
+    package var createsTopics: Bool
     private let limits: Limits
     private var queue: AppendQueue
     private var obstacles = AppendObstacles()
@@ -49,7 +50,6 @@ package struct AppendFlow: Sendable {
     /// Something may be taken that could not be taken before.
     package private(set) var hasNews = false
 
-    /// `createsTopics`: Whether an append may create topics at all.
     package init(
         _ way: AppendWay = .log, queue: AppendQueue, createsTopics: Bool, limits: Limits
     ) {
@@ -237,6 +237,11 @@ package struct AppendFlow: Sendable {
         downSince = nil
         unreachable = LogContext.unreachable
         hasNews = true
+    }
+
+    /// The open batch should have been answered by now.
+    package func isOverdue(now: ContinuousClock.Instant) -> Bool {
+        open.map { now >= $0.sentAt + limits.reconnectTimeout } ?? false
     }
 
     package mutating func wentDown(now: ContinuousClock.Instant) { downSince = downSince ?? now }

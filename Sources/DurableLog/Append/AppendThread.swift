@@ -44,9 +44,7 @@ final class AppendThread {
                 try settleOpen(link)
                 inbox.flow { $0.goUp() }
                 pause.reset()
-                context.logger.info(
-                    "append connection is up",
-                    metadata: ["role": "\(inbox.way.role)", "incarnation": "\(link.incarnation)"])
+                inbox.watch.wentUp(in: link.incarnation)
                 try serve(link)
                 break
             } catch {
@@ -75,6 +73,9 @@ final class AppendThread {
         if let result = try link.next() { return try handle(result, link) }
         if link.isWaiting {
             _ = try link.connection.wait(nil, timeout: Self.tick)
+            inbox.watch.look()
+            // A server that fell silent, while another part of this node found the log elsewhere.
+            if inbox.flow({ $0.isOverdue(now: .now) }) { try requireCurrent(link) }
         } else {
             guard inbox.fallAsleep() else { return }
             // Requests may wait for a topic that somebody has locked.
@@ -88,6 +89,7 @@ final class AppendThread {
     private func handle(
         _ result: Result<PostgresResult, PostgresError>, _ link: AppendConnection
     ) throws(PostgresError) {
+        inbox.watch.answered()
         switch result {
         case .success(let result):
             guard let answer = try AppendStatement.answer(in: result) else {
@@ -102,9 +104,7 @@ final class AppendThread {
 
     private func sendNext(_ link: AppendConnection) throws(PostgresError) {
         // Topics that another part of this node looks up are of its incarnation.
-        guard context.incarnation.current == link.incarnation else {
-            throw PostgresError(kind: .connectionLost, message: "the log is in another incarnation")
-        }
+        try requireCurrent(link)
         let taken = inbox.takeBatch(in: link.incarnation)
         let questions = inbox.flow { $0.takeQuestions() }
         if !questions.isEmpty { inbox.ask(questions) }
@@ -113,6 +113,7 @@ final class AppendThread {
         lastSeq += 1
         let seq = lastSeq
         inbox.flow { $0.sent(batch, seq: seq, now: .now) }
+        inbox.watch.asked()
         switch inbox.way {
         case .log:
             try link.send(
@@ -120,6 +121,12 @@ final class AppendThread {
                 AppendStatement.parameters(batch, writer: writerID, seq: seq))
         case .ephemera: try link.send(AppendStatement.emit, AppendStatement.parameters(batch))
         }
+    }
+
+    func requireCurrent(_ link: AppendConnection) throws(PostgresError) {
+        guard context.incarnation.current != link.incarnation else { return }
+        throw PostgresError(
+            kind: .connectionLost, sqlState: "SL001", message: "the log is in another incarnation")
     }
 
     // MARK: Answers
@@ -162,9 +169,7 @@ final class AppendThread {
         finish()
         if inbox.way == .ephemera { inbox.replying { $0.lostOpen(into: &$1) } }
         inbox.flow { $0.wentDown(now: .now) }
-        context.logger.warning(
-            "append connection is down",
-            metadata: ["role": "\(inbox.way.role)", "error": "\(error)"])
+        if !isDone { inbox.watch.lost(error) }
         checkDeadlines()
     }
 
