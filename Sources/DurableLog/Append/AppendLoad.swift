@@ -75,10 +75,17 @@ struct AppendLoad: Sendable {
     }
 
     private static func shares(of pending: PendingAppend) -> [Share: Amount] {
+        let parts = pending.request.parts
         var shares: [Share: Amount] = [:]
-        for part in pending.request.parts {
-            shares[.topic(part.topic), default: Amount()].add(
-                part.events.count, part.events.reduce(0) { $0 + $1.byteCount })
+        if parts.count == 1 {
+            // Counted when it came: whoever looks at each event again pays for it under the lock.
+            shares[.topic(parts[0].topic)] = Amount(
+                events: pending.eventCount, bytes: pending.byteCount)
+        } else {
+            for part in parts {
+                shares[.topic(part.topic), default: Amount()].add(
+                    part.events.count, part.events.reduce(0) { $0 + $1.byteCount })
+            }
         }
         // The anonymous are not one publisher.
         if let publisher = pending.request.publisher {
