@@ -87,15 +87,20 @@ struct AppendLoad: Sendable {
     }
 
     private static func shares(of pending: PendingAppend) -> [Share: Amount] {
+        let parts = pending.request.parts
         var shares: [Share: Amount] = [:]
-        for part in pending.request.parts {
-            let bytes = part.events.reduce(0) { $0 + $1.byteCount }
-            shares[.topic(part.topic), default: Amount()].add(part.events.count, bytes)
+        for part in parts {
+            // Of one part it was counted when it came: to look at each event again costs all who
+            // wait for the lock.
+            let (events, bytes) =
+                parts.count == 1
+                ? (pending.eventCount, pending.byteCount)
+                : (part.events.count, part.events.reduce(0) { $0 + $1.byteCount })
+            shares[.topic(part.topic), default: Amount()].add(events, bytes)
             // The anonymous are not one publisher.
             guard let publisher = pending.request.publisher?.tokenID else { continue }
-            shares[.publisher(publisher), default: Amount()].add(part.events.count, bytes)
-            shares[.publisherOfTopic(publisher, part.topic), default: Amount()].add(
-                part.events.count, bytes)
+            shares[.publisher(publisher), default: Amount()].add(events, bytes)
+            shares[.publisherOfTopic(publisher, part.topic), default: Amount()].add(events, bytes)
         }
         return shares
     }
