@@ -27,6 +27,7 @@ package final class SubscriberConnection {
         webSocket = .server(
             messageBytesMax: 0, keepalive: keepalive,
             closeTimeout: loop.limits.sessionCloseTimeout)
+        outlet.connection = self
         loop.add(self)
     }
 

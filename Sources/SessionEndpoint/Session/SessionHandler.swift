@@ -92,6 +92,8 @@ final class SessionHandler: MessageHandler {
             case .send(let message): connection?.send(message)
             case .authenticate(let token): authenticate(token)
             case .subscribe(let request): subscribe(request)
+            case .credit(let id, let events): connection?.outlet.grant(events, to: id)
+            case .update(let id, let changes): connection?.outlet.update(id, changes)
             case .unsubscribe(let id): unsubscribe(id)
             case .publish(let message): publish(message)
             case .close(let code, let reason): connection?.close(code.rawValue, reason: reason)
@@ -140,7 +142,8 @@ final class SessionHandler: MessageHandler {
             return decide { $0.subscribeRefused(id: request.id, error, now: $1, into: &$2) }
         }
         guard let connection,
-            let subscription = connection.outlet.makeSubscription(id: request.id, of: question)
+            let subscription = connection.outlet.makeSubscription(
+                id: request.id, of: question, options: request.options)
         else { return }
         let shard = connection.loop.shard
         shard.register(subscription)

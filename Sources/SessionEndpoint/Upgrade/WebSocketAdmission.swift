@@ -70,7 +70,7 @@ package struct WebSocketAdmission: Sendable {
         from connection: ConnectionInfo, reply: @escaping Reply
     ) {
         let query: StreamQuery
-        do { query = try StreamQuery(items: items) } catch {
+        do { query = try StreamQuery(items: items, offered: services.terms.offered) } catch {
             return reply(.answer(refusal(error, head, [:])))
         }
         admit(head, subprotocol: Self.streamProtocol, reply) { accepted in
@@ -92,7 +92,10 @@ package struct WebSocketAdmission: Sendable {
                 ) { result in
                     switch result {
                     case .success(let start):
-                        reply(.stream(stream(from: start, identity, accepted, connection)))
+                        reply(
+                            .stream(
+                                stream(
+                                    from: start, query.options, identity, accepted, connection)))
                     case .failure(let error): reply(.answer(refusal(error, head, [:])))
                     }
                 }
@@ -101,14 +104,14 @@ package struct WebSocketAdmission: Sendable {
     }
 
     private func stream(
-        from start: TopicStart, _ identity: Identity?, _ accepted: WebSocketUpgrade.Accepted,
-        _ info: ConnectionInfo
+        from start: TopicStart, _ options: SubscriptionOptions, _ identity: Identity?,
+        _ accepted: WebSocketUpgrade.Accepted, _ info: ConnectionInfo
     ) -> HTTPStream {
         webSocket(accepted) { stream in
             let connection = SubscriberConnection(
                 stream, loop: services.hub.loop(info.loopIndex))
             let handler = EventStreamHandler(
-                connection, terms: services.terms, identity: identity)
+                connection, options: options, terms: services.terms, identity: identity)
             connection.begin(handler)
             handler.opened(start, log: services.log)
             return connection

@@ -12,6 +12,10 @@ package struct SessionConversation: Sendable {
         case authenticate(token: String)
         /// Answer with `subscribed` or `subscribeRefused`; no event of it may be sent before.
         case subscribe(SubscribeRequest)
+        /// The client takes this many more events of a subscription, which may not stand yet.
+        case credit(id: Int64, events: Int64)
+        /// Changes a subscription, which may not stand yet and keeps its position.
+        case update(id: Int64, SubscriptionChanges)
         /// No event of it may be sent any more.
         case unsubscribe(id: Int64)
         /// Answer with `published` or `publishRefused`. Those to one topic are appended in this
@@ -275,12 +279,20 @@ extension SessionConversation {
                 credentials.check(id: id)
                 actions.append(.authenticate(token: token))
             case .subscribe(var request):
-                try subscriptions.add(&request, limits: terms.limits)
+                try subscriptions.add(&request, limits: terms.limits, offered: terms.offered)
                 actions.append(.subscribe(request))
             case .cursors(let id, let cursors):
                 try subscriptions.keep(cursors, for: id, limits: terms.limits)
             case .unsubscribe(let id): try unsubscribe(id, now: now, into: &actions)
-            case .credit: throw OfferedFeatures.missing("credit")
+            case .credit(let id, let events):
+                guard let id else { preconditionFailure("bug: a session's credit has no id") }
+                try subscriptions.grant(events, to: id)
+                actions.append(.credit(id: id, events: events))
+            case .update(let id, let changes):
+                try terms.offered.check(changes)
+                try subscriptions.checkWanted(id)
+                actions.append(.update(id: id, changes))
+                send(.updated(id: id), now: now, into: &actions)
             case .publish(let request): try publish(request, into: &actions)
             case .ping(let id): send(.pong(id: id, time: now.time), now: now, into: &actions)
             }
@@ -303,10 +315,7 @@ extension SessionConversation {
         case nil where subscriptions.isToCome(id):
             subscriptions.forgetToCome(id)
             send(.unsubscribed(id: id), now: now, into: &actions)
-        case .askedAndUnwanted, nil:
-            throw BrokerError(
-                .invalidRequest, "There is no subscription \(id).",
-                remedy: "Use the id of a subscription.", at: InputPlace(field: "id"))
+        case .askedAndUnwanted, nil: throw SubscriptionTable.missing(id)
         }
     }
 

@@ -33,8 +33,8 @@ package struct SubscriberPosition: Sendable {
         case .reset(let message): moved(message.topic, to: message.cursor)
         case .cursor(let positions):
             for (topic, cursor) in positions { moved(topic, to: cursor) }
-        case .welcome, .authenticated, .live, .lagging, .published, .unsubscribed, .error, .pong,
-            .heartbeat, .closing:
+        case .welcome, .authenticated, .live, .lagging, .published, .unsubscribed, .updated,
+            .error, .pong, .heartbeat, .closing:
             break
         }
     }

@@ -89,7 +89,7 @@ struct SubscriptionProgress {
                 .refused, code: notice?.code ?? "unsubscribed",
                 notice?.message ?? "The broker ended the subscription.",
                 remedy: notice?.remedy ?? "Subscribe again.")
-        case .authenticated, .cursor, .published, .pong, .heartbeat: break
+        case .authenticated, .cursor, .published, .updated, .pong, .heartbeat: break
         }
     }
 }
