@@ -67,7 +67,7 @@ final class EventStreamHandler: MessageHandler {
         input(&conversation, .now, &actions)
         for action in actions {
             switch action {
-            case .send(let message): connection?.send(message)
+            case .send(let message): connection?.send([message])
             case .credit(let events): connection?.outlet.grant(events, to: nil)
             case .close(let code, let reason): connection?.close(code.rawValue, reason: reason)
             }

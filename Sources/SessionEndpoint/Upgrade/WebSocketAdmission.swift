@@ -32,17 +32,22 @@ package struct WebSocketAdmission: Sendable {
 
     // MARK: GET /v1/connect
 
-    /// A session of many subscriptions; called on the connection's loop.
+    /// A session of many subscriptions, with the decoded query; called on the connection's loop.
     package func connect(
-        _ head: HTTPRequestHead, from connection: ConnectionInfo, reply: @escaping Reply
+        items: [(name: String, value: String)], _ head: HTTPRequestHead,
+        from connection: ConnectionInfo, reply: @escaping Reply
     ) {
+        let query: SessionQuery
+        do { query = try SessionQuery(items: items) } catch {
+            return reply(.answer(refusal(error, head, [:])))
+        }
         admit(head, subprotocol: Self.sessionProtocol, reply) { accepted in
             authenticate(head, accepted, connection) { credentials in
                 switch credentials {
                 case .admitted(let admission):
-                    reply(.stream(session(accepted, admission, connection)))
+                    reply(.stream(session(accepted, admission, query, connection)))
                 case .refusedInSession(let error):
-                    reply(.stream(session(accepted, .refused(error), connection)))
+                    reply(.stream(session(accepted, .refused(error), query, connection)))
                 case .refused(let error): reply(.answer(refusal(error, head, [:])))
                 }
             }
@@ -50,12 +55,14 @@ package struct WebSocketAdmission: Sendable {
     }
 
     private func session(
-        _ accepted: WebSocketUpgrade.Accepted, _ admission: SessionAdmission, _ info: ConnectionInfo
+        _ accepted: WebSocketUpgrade.Accepted, _ admission: SessionAdmission,
+        _ query: SessionQuery, _ info: ConnectionInfo
     ) -> HTTPStream {
         webSocket(accepted) { stream in
             let connection = SubscriberConnection(
                 stream, loop: services.hub.loop(info.loopIndex))
-            let handler = SessionHandler(connection, services: services, admission: admission)
+            let handler = SessionHandler(
+                connection, services: services, admission: admission, query: query)
             connection.begin(handler)
             handler.opened()
             return connection
@@ -84,7 +91,8 @@ package struct WebSocketAdmission: Sendable {
                 case .refused(let error): return reply(.answer(refusal(error, head, [:])))
                 // Until it ends, a session that was refused says what such a stream would.
                 case .refusedInSession(let error):
-                    return reply(.stream(session(accepted, .refused(error), connection)))
+                    return reply(
+                        .stream(session(accepted, .refused(error), SessionQuery(), connection)))
                 }
                 TopicStart.fix(
                     topic, query.from, by: Permission(of: identity),

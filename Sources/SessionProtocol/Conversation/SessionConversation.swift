@@ -35,6 +35,7 @@ package struct SessionConversation: Sendable {
 
     private let terms: SessionTerms
     private let session: String
+    private let isBatched: Bool
     private var phase = Phase.new
     private var credentials: SessionCredentials
     private var lastSent: ContinuousClock.Instant?
@@ -48,12 +49,14 @@ package struct SessionConversation: Sendable {
     ///   - identity: Who the upgrade's credentials were, if it had any.
     ///   - expires: When they end.
     ///   - requiresAuth: Is `auth` awaited when there is no identity yet?
+    ///   - isBatched: Whether a text of the client may be an array of messages.
     package init(
         terms: SessionTerms, session: String, identity: String? = nil, expires: Timestamp? = nil,
-        requiresAuth: Bool
+        requiresAuth: Bool, isBatched: Bool = false
     ) {
         self.terms = terms
         self.session = session
+        self.isBatched = isBatched
         credentials = SessionCredentials(
             identity: identity, expires: expires, isRequired: requiresAuth)
     }
@@ -214,21 +217,37 @@ extension SessionConversation {
 // MARK: What the client says
 
 extension SessionConversation {
-    /// A text message came.
+    /// A text came: a message, or an array of them in a session that is batched.
     package mutating func messageReceived(
         _ bytes: [UInt8], now: Moment, into actions: inout [Action]
     ) {
+        guard isBatched, isUnderWay else {
+            return messageReceived(bytes, in: nil, now: now, into: &actions)
+        }
+        do throws(BrokerError) {
+            let ranges = try MessageBatch.ranges(in: bytes)
+            for range in ranges.map({ $0.map(Optional.some) }) ?? [nil] {
+                messageReceived(bytes, in: range, now: now, into: &actions)
+            }
+        } catch {
+            fail(error, id: nil, to: nil, now: now, into: &actions)
+        }
+    }
+
+    private mutating func messageReceived(
+        _ bytes: [UInt8], in range: Range<Int>?, now: Moment, into actions: inout [Action]
+    ) {
         switch phase {
         case .entering where credentials.isChecking:
-            if credentials.hold(bytes) { return }
+            if credentials.hold(range.map { Array(bytes[$0]) } ?? bytes) { return }
             let error = BrokerError(
                 .unauthorized, "Too much was sent before the token was checked.",
                 remedy: "Wait for 'welcome'.")
             fail(error, id: nil, to: nil, now: now, into: &actions)
-        case .entering: firstMessage(bytes, now: now, into: &actions)
+        case .entering: firstMessage(bytes, in: range, now: now, into: &actions)
         case .open:
             do throws(ClientMessageRefusal) {
-                try handle(decode(bytes), now: now, into: &actions)
+                try handle(decode(bytes, in: range), now: now, into: &actions)
             } catch {
                 subscriptions.refused(error, limits: terms.limits)
                 fail(error.error, id: error.id, to: error.to, now: now, into: &actions)
@@ -243,15 +262,17 @@ extension SessionConversation {
         end(.unsupportedData, now: now, into: &actions)
     }
 
-    private func decode(_ bytes: [UInt8]) throws(ClientMessageRefusal) -> ClientMessage {
-        try ClientMessage.decode(bytes, limits: terms.limits)
+    private func decode(
+        _ bytes: [UInt8], in range: Range<Int>?
+    ) throws(ClientMessageRefusal) -> ClientMessage {
+        try ClientMessage.decode(bytes, in: range, limits: terms.limits)
     }
 
     private mutating func firstMessage(
-        _ bytes: [UInt8], now: Moment, into actions: inout [Action]
+        _ bytes: [UInt8], in range: Range<Int>?, now: Moment, into actions: inout [Action]
     ) {
         do throws(ClientMessageRefusal) {
-            let message = try decode(bytes)
+            let message = try decode(bytes, in: range)
             guard case .auth(let token, let id) = message else {
                 let error = BrokerError(
                     .unauthorized, "The first message must be 'auth'.",

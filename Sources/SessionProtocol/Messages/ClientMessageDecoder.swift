@@ -6,17 +6,18 @@ extension ClientMessage {
     ///
     /// - Parameters:
     ///   - bytes: The text.
+    ///   - range: Where the message is in it; `nil`: it is all of it.
     ///   - limits: What it may be at most.
     ///   - needsID: False on the single-topic stream, where nothing needs an `id`.
     /// - Returns: The message.
     /// - Throws: Why it is none, with what its answer can name.
     package static func decode(
-        _ bytes: [UInt8], limits: Limits, needsID: Bool = true
+        _ bytes: [UInt8], in range: Range<Int>? = nil, limits: Limits, needsID: Bool = true
     ) throws(ClientMessageRefusal) -> ClientMessage {
         var decoder = ClientMessageDecoder(
             fields: ObjectReader(bytes), limits: limits, needsID: needsID)
         do {
-            return try decoder.decode()
+            return try decoder.decode(in: range)
         } catch {
             throw ClientMessageRefusal(error, id: decoder.readableID, to: decoder.kind?.rawValue)
         }
@@ -53,9 +54,9 @@ private struct ClientMessageDecoder {
     /// The id, if that much could be read.
     var readableID: Int64? { try? id() }
 
-    mutating func decode() throws(BrokerError) -> ClientMessage {
+    mutating func decode(in range: Range<Int>?) throws(BrokerError) -> ClientMessage {
         do {
-            try fields.read(membersMax: 16)
+            try fields.read(in: range, membersMax: 16)
         } catch {
             kind = readableKind
             throw error
