@@ -251,6 +251,7 @@ extension SessionConversation {
             } catch {
                 subscriptions.refused(error, limits: terms.limits)
                 fail(error.error, id: error.id, to: error.to, now: now, into: &actions)
+                endFlood(error.error, now: now, into: &actions)
             }
         case .new, .closed:
             break  // Bytes that were on their way when the session ended.
@@ -300,6 +301,8 @@ extension SessionConversation {
                 credentials.check(id: id)
                 actions.append(.authenticate(token: token))
             case .subscribe(var request):
+                try faults.addSubscribe(
+                    of: request.patterns.count, now: now.instant, limits: terms.limits)
                 try subscriptions.add(&request, limits: terms.limits, offered: terms.offered)
                 actions.append(.subscribe(request))
             case .cursors(let id, let cursors):
@@ -367,6 +370,14 @@ extension SessionConversation {
         let areTooMany = faults.add(
             now: now.instant, faultsPerMinuteMax: terms.limits.faultsPerMinuteMax)
         if areTooMany { end(.tooManyErrors, now: now, into: &actions) }
+    }
+
+    /// Ends the session of a client that subscribes on and on although it is told to wait.
+    private mutating func endFlood(
+        _ error: BrokerError, now: Moment, into actions: inout [Action]
+    ) {
+        guard isOpen, faults.isFlood(limits: terms.limits) else { return }
+        end(.rateLimited, reconnectAfter: error.retryAfter, now: now, into: &actions)
     }
 }
 
