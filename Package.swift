@@ -170,7 +170,8 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "PostgresBridgeTests", dependencies: ["PostgresBridge", "PostgresCluster"],
+            name: "PostgresBridgeTests",
+            dependencies: ["PostgresBridge", "PostgresCluster", "NetworkFaults"],
             swiftSettings: settings),
         .testTarget(
             name: "ManagedPostgresTests",

@@ -43,7 +43,7 @@ package struct SubscriberCheck: Sendable {
             }
         case .reset(let reset): wasReset(reset, &ledger)
         case .cursor, .welcome, .authenticated, .live, .lagging, .published, .unsubscribed, .error,
-            .pong, .heartbeat, .closing:
+            .updated, .pong, .heartbeat, .closing:
             break
         }
     }
