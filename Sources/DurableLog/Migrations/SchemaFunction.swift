@@ -14,7 +14,7 @@ package struct SchemaFunction: Sendable {
 
     /// Raised by whoever changes a function, so that an older program tells a newer database from
     /// an older one.
-    package static let revision = 2
+    package static let revision = 3
 
     /// Every function, each behind those that it calls: SQL functions are resolved when they are
     /// made.
