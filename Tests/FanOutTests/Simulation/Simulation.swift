@@ -15,8 +15,10 @@ final class Simulation: FanOutActor {
     private static let bigEventBytes = 1800
 
     private enum Request {
-        case follow([TopicName])
+        case follow([TopicName], FollowAnswer)
         case unfollow([TopicName])
+        case followMatching([TopicPattern], () -> Void)
+        case unfollowMatching([TopicPattern])
     }
 
     private struct Read {
@@ -27,14 +29,18 @@ final class Simulation: FanOutActor {
 
     private(set) lazy var shard = FanOutShard(limits: limits, now: now, actor: self)
     var log: SimulatedLog
-    /// Topics that this node's catalog has.
-    private(set) var known: Set<TopicName> = []
+    /// Where the loop was told that topics stand.
+    private(set) var stands: [TopicName: TopicPosition] = [:]
+    /// As the hub counts: the loop's feed of each topic, and questions that are under way.
+    private var interest: [TopicName: Int] = [:]
     private(set) var violations: [String] = []
     private(set) var counts: [String: Int] = [:]
     private(set) var digest = SimulationDigest()
     private let limits: Limits
     private var random: SeededGenerator
     private var now = ContinuousClock.now
+    private var wanted: [TopicPattern: Int] = [:]
+    private(set) var walkTopicsMax: Int
     private var sessions: [SimulatedSession] = []
     private var requests: [Request] = []
     private var reads: [Read] = []
@@ -48,6 +54,7 @@ final class Simulation: FanOutActor {
         var limits = Limits()
         limits.recentEventsBytesMax = random.pick([0, 300, 1500, 20_000])
         self.limits = limits
+        walkTopicsMax = random.pick(1...5)
         log = SimulatedLog(
             pageEventsMax: random.pick(1...8), pageBytesMax: random.pick(100...600))
     }
@@ -66,9 +73,38 @@ final class Simulation: FanOutActor {
 
     func scheduleFlush() { isFlushScheduled = true }
     func scheduleFlushLater() { isFlushScheduled = true }
-    func follow(_ topics: [TopicName]) {
-        requests.append(.follow(topics.sorted { $0.text < $1.text }))
+    func follow(_ topics: [TopicName]) { follow(topics) { _ in } }
+
+    func follow(_ topics: [TopicName], _ answer: @escaping FollowAnswer) {
+        for topic in topics { interest[topic, default: 0] += 1 }
+        requests.append(.follow(topics.sorted { $0.text < $1.text }, answer))
     }
+
+    func unfollow(_ topics: [TopicName]) {
+        let abandoned = topics.filter { topic in
+            guard let count = interest[topic] else { return false }
+            interest[topic] = count > 1 ? count - 1 : nil
+            return count == 1
+        }
+        if !abandoned.isEmpty { requests.append(.unfollow(abandoned.sorted { $0.text < $1.text })) }
+    }
+
+    func followMatching(_ patterns: [TopicPattern], _ answer: @escaping () -> Void) {
+        requests.append(.followMatching(patterns, answer))
+    }
+
+    // The log follows a pattern until the loop has no group with it.
+    func patternsCame(_ patterns: [TopicPattern]) {
+        for pattern in patterns { wanted[pattern, default: 0] += 1 }
+    }
+
+    func patternsWent(_ patterns: [TopicPattern]) {
+        for pattern in patterns {
+            wanted[pattern, default: 1] -= 1
+            if wanted[pattern] == 0 { requests.append(.unfollowMatching([pattern])) }
+        }
+    }
+
     func read(_ topic: TopicName, after: Offset, in encoding: Encoding) {
         if log.life(of: topic)?.isEphemeral == true {
             violations.append("\(topic) has no log to read")
@@ -166,26 +202,59 @@ final class Simulation: FanOutActor {
     private func deliver() {
         guard !log.fifo.isEmpty else { return }
         switch log.fifo.removeFirst() {
-        case .appended(let events, let topic, let epoch):
-            shard.appended(events, to: topic, epoch: epoch)
+        case .appended(let events, let position):
+            stand(position, at: events.last?.offset)
+            shard.appended(events, to: position.topic, epoch: position.epoch, at: position)
         case .created(let topics):
-            known.formUnion(topics)
             shard.created(topics)
-        case .deleted(let topic):
-            known.remove(topic)
-            shard.deleted(topic)
+            for session in sessions { session.topicsCreated(topics) }
+        case .deleted(let topic, let position):
+            stands[topic] = nil
+            if shard.deleted(topic, at: position) { unfollow([topic]) }
             for session in sessions { session.topicDeleted(topic) }
-        case .purged(let topic, let earliest): shard.purged(topic, earliest: earliest)
-        case .restarted(let position, let fork): shard.restarted(position, fork: fork)
-        case .followed(let positions): shard.followed(positions)
+        case .purged(let topic, let earliest, let position):
+            if let position { stand(position, at: max(position.latest, earliest - 1)) }
+            shard.purged(topic, earliest: earliest, at: position)
+        case .restarted(let position, let fork, let old):
+            stand(position, at: fork)
+            shard.restarted(position, fork: fork, from: old)
+        case .followed(let positions, let topics, let answer):
+            for position in positions { stands[position.topic] = position }
+            followed(positions, topics)
+            answer(true)
+        case .matching(let positions, let answer):
+            for position in positions { stands[position.topic] = position }
+            answer?()
         }
+    }
+
+    private func stand(_ position: TopicPosition, at offset: Offset?) {
+        var position = position
+        position.latest = offset ?? position.latest
+        stands[position.topic] = position
+    }
+
+    /// As the hub does it.
+    private func followed(_ positions: [TopicPosition], _ topics: [TopicName]) {
+        let unknown = topics.filter { !shard.follows($0) }
+        shard.followed(positions, isPassing: random.chance(50))
+        let new = unknown.filter { shard.follows($0) }
+        unfollow(topics.filter { !new.contains($0) })
     }
 
     private func answerRequest() {
         guard !requests.isEmpty else { return }
+        let isFailing = !isEnding && random.chance(15)
         switch requests.removeFirst() {
-        case .follow(let topics): if isEnding || !random.chance(15) { log.follow(topics) }
+        case .follow(let topics, let answer):
+            if !isFailing { return log.follow(topics, answer) }
+            unfollow(topics)
+            answer(false)
         case .unfollow(let topics): log.unfollow(topics)
+        case .followMatching(let patterns, let answer):
+            if !isFailing { log.follow(matching: patterns, answer) }
+        case .unfollowMatching(let patterns):
+            log.unfollow(matching: patterns)
         }
     }
 
@@ -205,16 +274,12 @@ final class Simulation: FanOutActor {
     }
 
     private func tick() {
-        // A follow that takes longer than an idle feed is kept is not simulated.
-        let isFollowing =
-            !requests.isEmpty
-            || log.fifo.contains { if case .followed = $0 { true } else { false } }
-        now += .seconds(isFollowing ? 0 : random.pick([1, 61]))
+        now += .seconds(random.pick([1, 61]))
         let idle = shard.tick(now: now).sorted { $0.text < $1.text }
-        if !idle.isEmpty { requests.append(.unfollow(idle)) }
+        if !idle.isEmpty { unfollow(idle) }
         let awaited = shard.topicsAwaited
         if !awaited.isEmpty { follow(awaited) }
-        for session in sessions { session.followMissing() }
+        for session in sessions { session.askAgain() }
     }
 
     private func turn() {
