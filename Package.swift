@@ -112,10 +112,16 @@ let package = Package(
             ],
             swiftSettings: settings),
         .target(
+            name: "Bench",
+            dependencies: [
+                "EventModel", "SessionProtocol", "SluiceClient", "Transport", nioCore, nioPosix,
+            ],
+            swiftSettings: settings),
+        .target(
             name: "TopicCommands",
             dependencies: [
-                "EventModel", "SluiceClient", "BrokerRuntime", "DurableLog", "AccessControl",
-                "WallClock", arguments, logging,
+                "EventModel", "SluiceClient", "Bench", "BrokerRuntime", "DurableLog",
+                "AccessControl", "WallClock", arguments, logging,
             ],
             swiftSettings: settings),
         .executableTarget(name: "sluice", dependencies: ["TopicCommands"], swiftSettings: settings),
@@ -131,8 +137,8 @@ let package = Package(
             name: "FaultTest",
             dependencies: [
                 "EventModel", "SessionProtocol", "WebSocketCodec", "SluiceClient", "OpenSSLBridge",
-                "Transport", "PostgresBridge", "PostgresCluster", "NetworkFaults",
-                "RepeatableChance", nioCore, nioPosix, nioHTTP1,
+                "Transport", "PostgresBridge", "NetworkFaults", "RepeatableChance", nioCore,
+                nioPosix, nioHTTP1,
             ],
             path: "Tests/Support/FaultTest", swiftSettings: settings),
         .executableTarget(
@@ -164,7 +170,8 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "PostgresBridgeTests", dependencies: ["PostgresBridge", "PostgresCluster"],
+            name: "PostgresBridgeTests",
+            dependencies: ["PostgresBridge", "PostgresCluster", "NetworkFaults"],
             swiftSettings: settings),
         .testTarget(
             name: "ManagedPostgresTests",
@@ -189,6 +196,16 @@ let package = Package(
         .target(
             name: "MemoryLog", dependencies: ["EventModel"], path: "Tests/Support/MemoryLog",
             swiftSettings: settings),
+        .target(
+            name: "CAllocationCount", path: "Tests/Support/CAllocationCount",
+            publicHeadersPath: "include"),
+        .executableTarget(
+            name: "allocation-check",
+            dependencies: [
+                "CAllocationCount", "EventModel", "FanOut", "MemoryLog", "Publishing",
+                "SessionProtocol",
+            ],
+            path: "Tests/Support/AllocationCheck", swiftSettings: settings),
         .target(
             name: "EventLogContract", dependencies: ["EventModel"],
             path: "Tests/Support/EventLogContract", swiftSettings: settings),
@@ -234,6 +251,10 @@ let package = Package(
             dependencies: [
                 "SluiceClient", "EventModel", "WebSocketCodec", "OpenSSLBridge", nioCore, nioPosix,
             ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "BenchTests",
+            dependencies: ["Bench", "EventModel", "SessionProtocol", "RepeatableChance"],
             swiftSettings: settings),
         .testTarget(
             name: "TopicCommandsTests",

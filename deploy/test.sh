@@ -30,11 +30,18 @@ run_sql_tests() {
     timeout -k 10 "$((minutes * 60))" /usr/bin/python3 Tests/SQL/log_test.py
 }
 
+# A debug build allocates more.
+check_allocations() {
+    swift build -c release --product allocation-check --explicit-target-dependency-import-check error
+    .build/release/allocation-check
+}
+
 prepare
 timed "checking the format" check_format
 timed "building the documentation" deploy/docs.sh
 timed "building everything and the tests (some minutes the first time)" \
     swift build --build-tests --explicit-target-dependency-import-check error
+timed "counting allocations on the hot path" check_allocations
 timed "running the tests (at most $minutes minutes)" run_tests
 timed "running the tests of the SQL functions (about 2 minutes)" run_sql_tests
 say "all is well after $SECONDS s"

@@ -100,8 +100,8 @@ package struct Broker: Service {
         if configuration.auth == .token {
             authenticate = { authenticator.authenticate($0, completion: $1) }
         }
-        let publisher = Publisher(
-            log: log, createsTopics: configuration.createsTopics, sha256: { Digest.sha256($0) })
+        // Whether topics are created is for the log to say, which follows the database.
+        let publisher = Publisher(log: log, createsTopics: true, sha256: { Digest.sha256($0) })
         let terms = SessionTerms(
             node: configuration.node, version: ProgramVersion.current,
             limits: configuration.limits)

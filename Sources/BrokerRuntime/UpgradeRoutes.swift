@@ -21,15 +21,14 @@ struct UpgradeRoutes: UpgradeService {
             case .stream(let stream): request.stream(stream)
             }
         }
+        let items: [(name: String, value: String)]
+        do { items = try queryItems(of: head.uri) } catch {
+            return request.answer(Self.refuse(error, head, [:]))
+        }
         switch route {
-        case .connect: endpoint.connect(head, from: connection, reply: reply)
+        case .connect: endpoint.connect(items: items, head, from: connection, reply: reply)
         case .topic(let topic):
-            do throws(BrokerError) {
-                let items = try queryItems(of: head.uri)
-                endpoint.stream(topic, items: items, head, from: connection, reply: reply)
-            } catch {
-                request.answer(Self.refuse(error, head, [:]))
-            }
+            endpoint.stream(topic, items: items, head, from: connection, reply: reply)
         }
     }
 

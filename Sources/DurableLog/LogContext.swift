@@ -19,11 +19,11 @@ final class LogContext: Sendable {
     /// For LISTEN, which a pooler in transaction mode cannot do.
     let listenConninfo: String
     let limits: Limits
-    let createsTopics: Bool
     let logger: Logger
     let incarnation = LogIncarnation()
     let catalog = Catalog()
     let appendedTopics = AppendedTopics()
+    private let createsTopicsNow: Atomic<Bool>
     /// Of several servers, where the log was found last: the others may be silent, or stale.
     private let firstHost = Atomic(0)
 
@@ -34,8 +34,31 @@ final class LogContext: Sendable {
         self.configuration = configuration
         self.listenConninfo = listenConninfo ?? configuration.conninfo
         self.limits = limits
-        self.createsTopics = createsTopics
+        createsTopicsNow = Atomic(createsTopics)
         self.logger = logger
+    }
+
+    /// Whether an append creates topics; it follows the database, like `limits.eventBytesMax`.
+    var createsTopics: Bool { createsTopicsNow.load(ordering: .relaxed) }
+
+    /// What the database says holds for every broker.
+    func take(createsTopics: Bool, eventBytesMax: Int) {
+        if createsTopicsNow.exchange(createsTopics, ordering: .relaxed) != createsTopics {
+            logger.notice(
+                "server setting changed",
+                metadata: ["key": "create_topics", "to": "\(createsTopics)"])
+        }
+        // What this broker's bodies cannot hold could not be sent to it.
+        let bytes = min(eventBytesMax, limits.bodyBytesMax)
+        guard bytes != limits.eventBytesMax else { return }
+        limits.live.eventBytesMax = bytes
+        logger.notice(
+            "server setting changed", metadata: ["key": "limits.event_bytes", "to": "\(bytes)"])
+        if bytes < eventBytesMax {
+            logger.warning(
+                "limits.body_bytes is below the database's event_bytes, and holds here",
+                metadata: ["event_bytes": "\(eventBytesMax)", "body_bytes": "\(bytes)"])
+        }
     }
 
     /// Connects and enters the incarnation, all within the configuration's `setUpTimeout`.

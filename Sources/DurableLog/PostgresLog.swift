@@ -36,7 +36,7 @@ package final class PostgresLog: EventLog {
     ///   - configuration: For all connections.
     ///   - listenConninfo: The server itself, when the configuration leads to a pooler.
     ///   - limits: Of the queue before the log, of pages, and of an outcome's delay.
-    ///   - createsTopics: May an append create topics at all?
+    ///   - createsTopics: May an append create topics at all, as long as the database says so?
     ///   - announces: Is there another node that wants to hear of appends at once?
     ///   - logger: Payloads and secrets are never logged.
     package init(
@@ -98,7 +98,14 @@ package final class PostgresLog: EventLog {
 
     // MARK: EventLog
 
-    package var isReady: Bool { appends.isUp && ephemera.isUp && follows.isListening }
+    package var isReady: Bool {
+        appends.isUp && ephemera.isUp && follows.isListening
+            && !parts.contains { $0.isNeeded && $0.state == .stuck }
+    }
+
+    package var parts: [LogPart] {
+        [appends.watch.part, ephemera.watch.part, follows.watch.part, housekeeper.watch.part]
+    }
 
     package func append(_ request: AppendRequest, completion: @escaping AppendCompletion) {
         appends.append(request, completion: completion)

@@ -19,8 +19,13 @@ package struct Limits: Sendable {
     /// The largest integer on the wire, 2^53 - 1.
     package static let integerMax: Int64 = 9_007_199_254_740_991
 
-    /// Bytes of one event's data.
-    package var eventBytesMax = 1 << 20
+    /// Bytes of one event's data; a running broker follows what the database says (`live`).
+    package var eventBytesMax: Int {
+        get { live.eventBytesMax }
+        set { live = LiveSettings(eventBytesMax: newValue) }
+    }
+    /// Of these limits and their copies; set one by one, they part.
+    package private(set) var live = LiveSettings(eventBytesMax: 1 << 20)
     /// Bytes of one message from a client.
     package var messageBytesMax = 2 << 20
     /// The same before it is known who the client is.

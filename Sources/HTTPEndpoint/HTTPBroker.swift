@@ -45,7 +45,8 @@ package final class HTTPBroker: HTTPService {
             publisher: publisher, limits: limits, problems: problems)
         follows = FollowEndpoint(log: log, hub: hub, terms: terms, problems: problems)
         table = RouteTable(
-            HealthRoutes(log: log, state: state).routes + ErrorRoutes().routes
+            HealthRoutes(log: log, state: state, problems: problems, now: now).routes
+                + ErrorRoutes().routes
                 + TopicRoutes(log: log, limits: limits).routes
                 + EventRoutes(log: log, limits: limits, problems: problems, now: now).routes)
     }

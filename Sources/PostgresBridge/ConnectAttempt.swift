@@ -25,10 +25,8 @@ final class ConnectAttempt: Sendable {
     private let wakeup = PostgresWakeup()
 
     init(_ configuration: PostgresConfiguration) {
-        let parameters = configuration.parameters()
-        _ = PostgresThread(name: "sluice-pg-conn") { [self] in
-            hand(over: Self.connect(parameters))
-        }
+        let ways = configuration.ways
+        _ = PostgresThread(name: "sluice-pg-conn") { [self] in hand(over: connect(ways)) }
     }
 
     /// Waits for the connection.
@@ -66,6 +64,22 @@ final class ConnectAttempt: Sendable {
         }
         if isLeft, case .success(let connected) = result { PQfinish(connected.handle) }
         wakeup.signal()
+    }
+
+    /// The first way that works, else what the first one came to.
+    private func connect(_ ways: [[(String, String)]]) -> Result<Connected, PostgresError> {
+        var first: Result<Connected, PostgresError>?
+        for parameters in ways where !isLeft {
+            let result = Self.connect(parameters)
+            if case .success = result { return result }
+            first = first ?? result
+        }
+        return first
+            ?? .failure(PostgresError(kind: .connectionFailed, message: "nobody waits any more"))
+    }
+
+    private var isLeft: Bool {
+        state.withLock { if case .left = $0 { true } else { false } }
     }
 
     private static func connect(

@@ -66,11 +66,19 @@ package struct PostgresConfiguration: Sendable {
         return found
     }
 
+    /// Parameters for one connect after the other, each with another host first.
+    ///
+    /// libpq asks the next host when one can't be reached or can't be written to, but not when it
+    /// takes the connection and then closes it, as a balancer before a dead server does.
+    var ways: [[(String, String)]] {
+        (0..<PostgresHosts(conninfo).count).map { parameters(firstHost: firstHost + $0) }
+    }
+
     /// Keywords and values for PQconnectdbParams with `expand_dbname`.
     ///
     /// libpq lets the later of two equal keywords win, so our defaults stand before the user's
     /// string and what must hold stands after it.
-    func parameters() -> [(String, String)] {
+    func parameters(firstHost: Int) -> [(String, String)] {
         [
             ("keepalives_idle", Keepalive.idle), ("keepalives_interval", Keepalive.interval),
             ("keepalives_count", Keepalive.count), ("tcp_user_timeout", Keepalive.userTimeout),
@@ -81,13 +89,13 @@ package struct PostgresConfiguration: Sendable {
             ("fallback_application_name", applicationName),
             ("client_encoding", "UTF8"),
             ("connect_timeout", "\(addressTimeout)"),
-        ] + rotatedHosts
+        ] + rotatedHosts(by: firstHost)
     }
 
-    /// The hosts with the first one first, if there are several.
-    private var rotatedHosts: [(String, String)] {
+    /// The hosts with this one first, if there are several.
+    private func rotatedHosts(by number: Int) -> [(String, String)] {
         let hosts = PostgresHosts(conninfo)
-        return hosts.count > 1 ? hosts.rotated(by: firstHost) : []
+        return hosts.count > 1 ? hosts.rotated(by: number) : []
     }
 
     /// How soon a peer that vanished is noticed; for both ends of a connection.

@@ -107,17 +107,21 @@ public final class BrokerClient: Sendable {
     ///   - patterns: Names and patterns; what several of them match comes once.
     ///   - start: `latest`, `earliest`, `last:10`, `ago:15m`, `time:…`, and for one name
     ///     `offset:17`, `after:CURSOR`.
+    ///   - options: How it is delivered.
     /// - Returns: Events and notices, in the order of each topic. A slow reader slows down nobody
     ///   but itself.
-    /// - Throws: When a pattern or the start is not valid.
+    /// - Throws: When a pattern, the start or an option is not valid.
     public func subscribe(
-        to patterns: [String], from start: String = "latest"
+        to patterns: [String], from start: String = "latest",
+        options: SubscribeOptions = SubscribeOptions()
     ) throws(SluiceError) -> Subscription {
+        let options = try options.checked()
         do {
             var parsed: [TopicPattern] = []
             for pattern in patterns { parsed.append(try TopicPattern(pattern)) }
             return Subscription(
-                connector: connector, patterns: parsed, start: try StartPosition(start))
+                connector: connector, patterns: parsed, start: try StartPosition(start),
+                options: options, rate: RateControl(options.maxRate))
         } catch {
             throw SluiceError(error)
         }

@@ -21,6 +21,7 @@ struct SluiceCommand: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, PublishCommand.self, SubscribeCommand.self, TopicCommand.self,
             TokenCommand.self, OutboxCommand.self, MigrateCommand.self, DemoCommand.self,
+            BenchCommand.self,
         ])
 }
 

@@ -25,7 +25,10 @@ import Testing
         let product = /let (\w+) = Target\.Dependency\.product\(\s*name: "(\w+)"/
         for match in text.matches(of: product) { modules[match.1] = String(match.2) }
         let target =
-            /\.(target|testTarget|executableTarget)\(\s*name: "(\w+)",([^;]*?)swiftSettings:/
+            #/
+            \.(target|testTarget|executableTarget)\(\s*name:\ "([\w\-]+)",([^;]*?)
+            (?:swiftSettings|publicHeadersPath):
+            /#
         return text.matches(of: target).map { match in
             let list = match.3.firstMatch(of: /dependencies: \[([^\]]*)\]/)?.1 ?? ""
             let names = list.matches(of: /"?\w+"?/).map(\.0)

@@ -10,7 +10,7 @@ import Testing
         EventTag(topic: topic, publisher: publisher, number: number)
     }
 
-    private func place(_ offset: Offset, life: Int32 = 7) -> Place {
+    private func place(_ offset: Offset, life: Life = 7) -> Place {
         Place(life: life, offset: offset)
     }
 
@@ -107,6 +107,44 @@ import Testing
         ledger.settle()
         #expect(
             ledger.violations == ["event 1 of publisher 2 was committed, and is nowhere"])
+    }
+
+    private let fleeting = Life(id: 9, incarnation: "0123456789")
+
+    private func fleetingTag(_ number: Int64) -> EventTag {
+        tag(number, topic: "ephemeral.t", publisher: 4)
+    }
+
+    @Test mutating func `keeps the lives of an ephemeral topic apart, and misses no row of it`() {
+        ledger.acknowledged(fleetingTag(1), at: Place(life: fleeting, offset: 1))
+        let next = Life(id: 9, incarnation: "abcdefghij")
+        ledger.acknowledged(fleetingTag(2), at: Place(life: next, offset: 1))
+        ledger.settle()
+        #expect(ledger.violations == [])
+        #expect(ledger.counts.emitted == 2)
+    }
+
+    @Test(arguments: [0, 1])
+    mutating func `notices an offset of an ephemeral topic that is nobody's`(unsure: Int) {
+        if unsure > 0 { ledger.mayBeEmitted(fleetingTag(1)) }
+        ledger.acknowledged(fleetingTag(2), at: Place(life: fleeting, offset: 2))
+        ledger.settle()
+        #expect(ledger.violations.count == 1 - unsure)
+    }
+
+    @Test mutating func `notices an event of an ephemeral topic in two of its lives`() {
+        ledger.acknowledged(fleetingTag(1), at: Place(life: fleeting, offset: 1))
+        let next = Life(id: 9, incarnation: "abcdefghij")
+        ledger.delivered(fleetingTag(1), at: Place(life: next, offset: 1), to: "reader")
+        ledger.settle()
+        #expect(ledger.violations.count == 1)
+    }
+
+    @Test mutating func `notices events of an ephemeral topic out of their order`() {
+        ledger.acknowledged(fleetingTag(2), at: Place(life: fleeting, offset: 1))
+        ledger.acknowledged(fleetingTag(1), at: Place(life: fleeting, offset: 2))
+        ledger.settle()
+        #expect(ledger.violations.count == 1)
     }
 
     private func gap(_ from: Offset, _ to: Offset, _ reason: GapReason) throws -> BrokerMessage.Gap

@@ -115,6 +115,28 @@ import Testing
         #expect(ledger.violations.count == 1)
     }
 
+    @Test mutating func `is a reset when an ephemeral topic begins anew`() throws {
+        let topic = try TopicName("ephemeral.t")
+        check = SubscriberCheck(
+            name: "reader", patterns: [try TopicPattern("ephemeral.*")], isFromEarliest: false)
+        for (incarnation, isTold) in [
+            ("0123456789", true), ("abcdefghij", true), ("klmnopqrst", false),
+        ] {
+            let epoch = epoch(7, incarnation)
+            if isTold {
+                let cursor = Cursor(epoch: epoch, offset: 0)
+                check.received(
+                    .reset(.init(topic: topic, cursor: cursor, reason: .restored)), &ledger)
+            }
+            let tag = EventTag(topic: topic.text, publisher: 1, number: 1)
+            let event = Event(
+                offset: 1, time: Timestamp(microseconds: 0), content: NewEvent(data: tag.data()))
+            check.received(
+                .event(EventMessage(topic: topic, epoch: epoch, event: event)), &ledger)
+            #expect(ledger.violations.count == (isTold ? 0 : 1))
+        }
+    }
+
     @Test mutating func `is noticed when its end is missing`() {
         event(1)
         #expect(check.unseen(of: ["t": Place(life: 7, offset: 2)]).count == 1)

@@ -88,6 +88,30 @@ import Testing
         #expect(try await fixture.ask(.GET, "/healthz").status == 200)
     }
 
+    @Test func `names the parts that are away, since when, why, and what to do`() async throws {
+        let away = LogPart(
+            name: "append", state: .connecting, time: .seconds(90), reason: .noWritableServer,
+            error: "session is read-only")
+        fixture.log.set { state in
+            state.isReady = false
+            state.parts = [
+                LogPart(name: "follow", state: .up, time: .seconds(3600)), away,
+                LogPart(
+                    name: "housekeeping", state: .stuck, time: .seconds(11), reason: .unanswered,
+                    isNeeded: false),
+            ]
+        }
+        let answer = try await fixture.ask(.GET, "/readyz")
+        #expect(answer.status == 503)
+        #expect(answer.body.contains(#""detail":"Not ready for 90 s: no server takes writes"#))
+        #expect(answer.body.contains(#""remedy":"Promote a standby"#))
+        #expect(
+            answer.body.contains(
+                #""error":"session is read-only"},{"part":"housekeeping","state":"stuck","since":"#
+            ), "\(answer.body)")
+        #expect(answer.body.contains(#"{"part":"follow","state":"up","since":""#))
+    }
+
     @Test func `ends with draining, and work is refused with it`() async throws {
         fixture.broker.drain()
         #expect(try await fixture.ask(.GET, "/readyz").code == "draining")

@@ -1,3 +1,4 @@
+import NetworkFaults
 @testable import PostgresBridge
 import PostgresCluster
 import Testing
@@ -39,6 +40,15 @@ import Testing
                 conninfo: server.before(try PostgresCluster.shared.freshDatabase()),
                 setUpTimeout: .seconds(20)))
         #expect(try connection.query("SELECT 7").int8(0, 0) == 7)
+    }
+
+    @Test func `passes over a host that takes connections and ends them at once`() throws {
+        let proxy = try SwitchProxy()
+        let conninfo = try PostgresCluster.shared.freshDatabase()
+            .replacing("host='", with: "host='127.0.0.1,", maxReplacements: 1)
+            .replacing("port=5432", with: "port=\(proxy.port),5432")
+        let connection = try PostgresConnection(PostgresConfiguration(conninfo: conninfo))
+        #expect(connection.hostNumber == 1)
     }
 
     @Test func `is given up when its set-up hangs`() throws {

@@ -104,6 +104,21 @@ def an_incarnation_that_ended_is_not_ended_again(url):
 
 
 @test
+def an_incarnation_begins_behind_the_appends_that_run(url):
+    db, writer = connect(url), Writer(url, autocommit=False)
+    tid = topic(db, "running.a")
+    old = writer.incarnation
+    writer.append(Request(tid, ["1"]))
+    # Not beside it, as the event would lie beyond the fork of its own incarnation.
+    refused("55P03", one, db, "SELECT sluice.end_incarnation(%s)", old)
+    writer.connection.commit()
+    assert one(db, "SELECT sluice.end_incarnation(%s)", old)
+    refused("SL001", writer.append, Request(tid, ["2"]))
+    new = one(db, "SELECT incarnation FROM sluice.incarnation()")
+    assert one(db, "SELECT * FROM sluice.resume(%s, %s, %s, 1)", new, tid, old) == (True, 1)
+
+
+@test
 def what_is_new_since_a_mark_and_gone_is_a_gap(url):
     db, writer = connect(url), Writer(url)
     bound = one(db, "SELECT sluice.mark(%s)", writer.incarnation)

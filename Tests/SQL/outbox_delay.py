@@ -13,26 +13,16 @@ import argparse
 import datetime
 import glob
 import json
-import os
-import pathlib
 import random
 import re
 import shutil
-import signal
-import ssl
 import subprocess
-import tempfile
 import threading
 import time
 import urllib.request
 
 import psycopg
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-
-
-def percentile(values, share):
-    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+from broker import *
 
 
 def report(name, delays):
@@ -83,71 +73,32 @@ def follow(url, token, context, heard):
                 heard.append((now, item["data"]))
 
 
-def cpu(pid):
-    """Seconds of a process with all of its threads."""
-    fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def processes(pid):
-    found = [pid]
-    for status in glob.glob(f"/proc/{pid}/task/*/children"):
-        for child in open(status).read().split():
-            found += processes(int(child))
-    return found
-
-
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--sluice", default=ROOT / ".build/release/sluice", help="the program")
+    parser.add_argument("--sluice", default=PROGRAM, help="the program")
     parser.add_argument("--rate", type=int, default=5000, help="rows a second under load")
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--clients", type=int, default=16)
     chosen = parser.parse_args()
-    directory = tempfile.mkdtemp(prefix="sluice-delay-")
-    os.chmod(directory, 0o755)
-    environment = {**os.environ, "HOME": directory, "XDG_CONFIG_HOME": directory + "/config"}
-    log = open(directory + "/log", "w")
-    broker = subprocess.Popen(
-        [chosen.sluice, "serve", "--data-dir", directory + "/data", "--listen"]
-        + ["https://127.0.0.1:18471"],
-        env=environment,
-        stdout=log,
-        stderr=log,
-    )
-    try:
-        files = lambda: glob.glob(directory + "/**/connection.json", recursive=True)
-        while not files():
-            assert broker.poll() is None, open(directory + "/log").read()
-            time.sleep(0.05)
-        place = json.load(open(files()[0]))
-        measure(chosen, place, f"{directory}/data/postgres", broker.pid)
-    finally:
-        broker.send_signal(signal.SIGINT)
-        broker.wait(60)
-        shutil.rmtree(directory)
+    with Broker(chosen.sluice, 18471) as broker:
+        measure(chosen, broker)
 
 
-def measure(chosen, place, socket, pid):
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+def measure(chosen, broker):
+    socket = broker.socket
     publish(socket, 10, 1, 1)
     time.sleep(1)
     heard = []
     threading.Thread(
-        target=follow, args=(place["url"], place["token"], context, heard), daemon=True
+        target=follow, args=(broker.url, broker.token, trusting(), heard), daemon=True
     ).start()
     time.sleep(3)
-    family = processes(pid)
-    before = [cpu(x) for x in family]
+    before = broker.cost()
     time.sleep(chosen.seconds)
-    spent = [cpu(x) - y for x, y in zip(family, before)]
-    print(
-        f"idle: broker {100 * spent[0] / chosen.seconds:.2f} %, its server"
-        f" {100 * sum(spent[1:]) / chosen.seconds:.2f} % of a core"
-    )
+    spent = [100 * (x - y) / chosen.seconds for x, y in zip(broker.cost(), before)]
+    print(f"idle: broker {spent[0]:.2f} %, its server {spent[1]:.2f} % of a core")
     committed = publish_singly(socket, chosen.seconds)
     wait_for(heard, len(committed))
     report("10 events a second", [now - committed[data["n"]] for now, data in heard])
@@ -168,4 +119,5 @@ def wait_for(heard, count):
         time.sleep(0.1)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,5 +1,6 @@
 import EventModel
 import MemoryLog
+import SessionProtocol
 import Testing
 import WebSocketCodec
 
@@ -49,6 +50,24 @@ import WebSocketCodec
         let late = try await TestClient.session(node)
         #expect(try await late.told(1) == ["closing 4001"])
         #expect(try await late.close() == 4001)
+    }
+
+    @Test func `sends each client back at a time of its own`() async throws {
+        let node = try TestNode(loops: 2)
+        var clients: [TestClient] = []
+        for _ in 0..<20 { clients.append(try await TestClient.session(node)) }
+        node.drain(within: .seconds(100))
+        var waits: [Duration] = []
+        for client in clients {
+            guard case .closing(let closing) = try await client.message() else {
+                throw TimedOut(what: "closing")
+            }
+            waits.append(try #require(closing.reconnectAfter))
+        }
+        #expect(waits.allSatisfy { (Duration.seconds(10)...Duration.seconds(100)).contains($0) })
+        let spread = try #require(waits.max()) - (try #require(waits.min()))
+        // By chance alone it is narrower once in a million times.
+        #expect(spread > .seconds(30), "\(waits)")
     }
 
     @Test func `comes after binary, unmasked and too large messages`() async throws {

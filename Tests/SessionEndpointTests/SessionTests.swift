@@ -1,3 +1,4 @@
+import AccessControl
 import EventModel
 import MemoryLog
 import Testing
@@ -12,6 +13,27 @@ import Testing
             try await client.told(4) == ["subscribed 1 a@0", "a 1 1", "a 2 2", "live 1"])
         try await node.publish("a", "3")
         #expect(try await client.told(1) == ["a 3 3"])
+    }
+
+    @Test func `stands beside another one of the same client, at a position of its own`()
+        async throws
+    {
+        let node = try TestNode(
+            authenticate: { token, completion in
+                completion(.success(Identity(tokenID: token, name: token, expires: nil)))
+            })
+        try await node.publish("a", "1", "2")
+        let old = try await TestClient.session(node, header: "Bearer t")
+        let new = try await TestClient.session(node, header: "Bearer t")
+        old.send(#"{"type":"subscribe","id":1,"topic":"a","from":"earliest"}"#)
+        new.send(#"{"type":"subscribe","id":1,"topic":"a","from":"last:1"}"#)
+        #expect(
+            try await old.told(4) == ["subscribed 1 a@0", "a 1 1", "a 2 2", "live 1"])
+        #expect(try await new.told(3) == ["subscribed 1 a@1", "a 2 2", "live 1"])
+        new.send(#"{"type":"unsubscribe","id":1}"#)
+        #expect(try await new.told(1) == ["unsubscribed 1"])
+        try await node.publish("a", "3")
+        #expect(try await old.told(1) == ["a 3 3"])
     }
 
     @Test func `follows what a pattern matches, and topics that come into being`() async throws {

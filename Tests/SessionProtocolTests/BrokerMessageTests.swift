@@ -90,6 +90,7 @@ import Testing
                         isRepeat: false)),
                 #"{"type":"published","id":2,"topic":"orders.eu","offset":42,"cursor":"k3f9-42","time":"\#(newYearText)","repeated":false}"#
             ),
+            (.updated(id: 1), #"{"type":"updated","id":1}"#),
             (.unsubscribed(id: 1), #"{"type":"unsubscribed","id":1}"#),
             (
                 .unsubscribed(

@@ -25,9 +25,11 @@ private func refusal(_ json: String, limits: Limits = Limits()) -> ClientMessage
                     SubscribeRequest(
                         id: -1, patterns: [TopicPattern(eu), try TopicPattern("a.*")],
                         from: .last(10),
-                        cursors: [eu: try cursor("k3f9-41")], overflow: .dropOldest, credit: 0,
+                        cursors: [eu: try cursor("k3f9-41")],
+                        options: SubscriptionOptions(
+                            overflow: .dropOldest, maxRate: 20, credit: 0),
                         filter: "x")),
-                #"{"type":"subscribe","id":-1,"topics":["orders.eu","a.*"],"from":"last:10","cursors":{"orders.eu":"k3f9-41"},"overflow":"drop_oldest","credit":0,"filter":"x"}"#
+                #"{"type":"subscribe","id":-1,"topics":["orders.eu","a.*"],"from":"last:10","cursors":{"orders.eu":"k3f9-41"},"overflow":"drop_oldest","credit":0,"filter":"x","max_rate":20}"#
             ),
             (
                 .cursors(id: 1, [eu: try cursor("k3f9-41"), try topic("a"): try cursor("e-2")]),
@@ -35,6 +37,14 @@ private func refusal(_ json: String, limits: Limits = Limits()) -> ClientMessage
             ),
             (.unsubscribe(id: 1), #"{"type":"unsubscribe","id":1}"#),
             (.credit(id: 1, events: 100), #"{"type":"credit","id":1,"events":100}"#),
+            (
+                .update(id: 1, SubscriptionChanges(maxRate: 20)),
+                #"{"type":"update","id":1,"max_rate":20}"#
+            ),
+            (
+                .update(id: 1, SubscriptionChanges(maxRate: .some(nil), filter: .some(nil))),
+                #"{"type":"update","id":1,"max_rate":null,"filter":null}"#
+            ),
             (
                 .publish(
                     PublishMessage(
@@ -76,6 +86,7 @@ private func refusal(_ json: String, limits: Limits = Limits()) -> ClientMessage
         (#"{"type":"subscribe","id":3,"topic":"a","ack":1}"#, "ack", 39),
         (#"{"type":"cursors","id":3,"cursors":{},"from":1}"#, "from", 38),
         (#"{"type":"publish","id":3,"topic":"a","data":1,"events":1}"#, "events", 46),
+        (#"{"type":"update","id":3,"overflow":"replay"}"#, "overflow", 24),
     ])
     func `with an unknown or a second field is refused by the field's name`(
         json: String, field: String, byte: Int
@@ -94,7 +105,13 @@ private func refusal(_ json: String, limits: Limits = Limits()) -> ClientMessage
         (#"{"type":1,"id":1}"#, "type"), (#"{"type":"pong","id":1}"#, "type"), ("{}", "type"),
         (#"{"type":"auth"}"#, "token"), (#"{"type":"auth","token":5}"#, "token"),
         (#"{"type":"credit","id":1,"events":0}"#, "events"),
-        (#"{"type":"credit","id":1}"#, "events"),
+        (#"{"type":"credit","id":1}"#, "events"), (#"{"type":"credit","events":1}"#, "id"),
+        (#"{"type":"update","id":1}"#, "max_rate"), (#"{"type":"update","max_rate":1}"#, "id"),
+        (#"{"type":"update","id":1,"max_rate":0}"#, "max_rate"),
+        (#"{"type":"update","id":1,"max_rate":"20"}"#, "max_rate"),
+        (#"{"type":"update","id":1,"filter":5}"#, "filter"),
+        (#"{"type":"subscribe","id":1,"topic":"a","max_rate":0}"#, "max_rate"),
+        (#"{"type":"subscribe","id":1,"topic":"a","max_rate":null}"#, "max_rate"),
         (#"{"type":"subscribe","id":1}"#, "topic"),
         (#"{"type":"subscribe","id":1,"topics":[]}"#, "topics"),
         (#"{"type":"subscribe","id":1,"topics":"a"}"#, "topics"),

@@ -9,15 +9,16 @@ struct Session {
 
     init(
         requiresAuth: Bool = false, identity: String? = nil, expires: Timestamp? = nil,
-        limits: Limits = Limits(), publishesInFlightMax: Int = 1000, faultsPerMinuteMax: Int = 100
+        limits: Limits = Limits(), publishesInFlightMax: Int = 1000, faultsPerMinuteMax: Int = 100,
+        offered: OfferedFeatures = .present, isBatched: Bool = false
     ) {
         var limits = limits
         limits.publishesInFlightMax = publishesInFlightMax
         limits.faultsPerMinuteMax = faultsPerMinuteMax
-        let terms = SessionTerms(node: "n1", version: "1.0.0", limits: limits)
+        let terms = SessionTerms(node: "n1", version: "1.0.0", limits: limits, offered: offered)
         conversation = SessionConversation(
             terms: terms, session: "s_1", identity: identity, expires: expires,
-            requiresAuth: requiresAuth)
+            requiresAuth: requiresAuth, isBatched: isBatched)
     }
 
     typealias Action = SessionConversation.Action

@@ -184,7 +184,8 @@ import Testing
         #expect(try StreamQuery(items: []) == StreamQuery())
         #expect(
             try StreamQuery(items: [("from", "offset:3"), ("overflow", "replay")])
-                == StreamQuery(from: .offset(3), overflow: .replay))
+                == StreamQuery(
+                    from: .offset(3), options: SubscriptionOptions(overflow: .replay)))
     }
 
     @Test(
@@ -194,6 +195,7 @@ import Testing
             ([("overflow", "x")], .invalidRequest, "overflow"),
             ([("overflow", "conflate")], .invalidRequest, "overflow"),
             ([("credit", "5")], .invalidRequest, "credit"),
+            ([("max_rate", "5")], .invalidRequest, "max_rate"),
             ([("filter", "x")], .invalidRequest, "filter"),
             ([("view", "data")], .invalidRequest, "view"),
             ([("access_token", "slc_secret")], .unknownField, "access_token"),

@@ -128,6 +128,89 @@ import Testing
             ])
     }
 
+    private static let noCredit =
+        #"{"type":"error","id":1,"to":"subscribe","code":"invalid_request","message":"m","#
+        + #""remedy":"r","at":{"field":"credit"}}"#
+    private static let subscribed = #"{"type":"subscribed","id":1,"topics":{}}"#
+
+    private func request(_ steps: [SubscriptionProgress.Step]) throws -> JSONFields {
+        try JSONFields(Array(try #require(sent(steps).last).utf8))
+    }
+
+    @Test func `grants credit as events are taken, half a window at a time`() throws {
+        var progress = SubscriptionProgress(
+            patterns: [try TopicPattern("a.>")], start: .latest,
+            options: SubscriptionOptions(credit: 4))
+        #expect(try request(try steps(&progress, welcome)).integer("credit") == 4)
+        let granted = [1, 1, 1, 3].map { progress.took($0) }
+        #expect(
+            granted.map { $0.map { String(decoding: $0, as: UTF8.self) } } == [
+                nil, #"{"type":"credit","id":1,"events":2}"#, nil,
+                #"{"type":"credit","id":1,"events":4}"#,
+            ])
+    }
+
+    @Test func `grants a whole window again on the next connection`() throws {
+        var progress = SubscriptionProgress(
+            patterns: [try TopicPattern("a.>")], start: .latest,
+            options: SubscriptionOptions(credit: 4))
+        _ = try steps(&progress, welcome, Self.subscribed, event(7))
+        #expect(progress.took(1) == nil)
+        progress.connected()
+        #expect(try request(try steps(&progress, welcome)).integer("credit") == 4)
+        #expect(progress.took(1) == nil)
+    }
+
+    @Test func `does without credit where it is not offered, and says its cursors again`() throws {
+        var progress = try progress()
+        _ = try steps(&progress, welcome, Self.subscribed, event(7))
+        progress.connected()
+        let first = try request(try steps(&progress, welcome))
+        #expect(first.integer("credit") == CreditWindow.usual)
+        let second = try request(try steps(&progress, Self.noCredit))
+        #expect(second.raw("credit") == nil)
+        #expect(second.object("cursors")?.text("a.b") == "k3f9-7")
+        #expect(progress.took(1_000_000) == nil)
+        #expect(throws: SluiceError.self) { try steps(&progress, Self.noCredit) }
+    }
+
+    @Test func `does not do without credit that was asked for`() throws {
+        var progress = SubscriptionProgress(
+            patterns: [try TopicPattern("a.>")], start: .latest,
+            options: SubscriptionOptions(credit: 4))
+        _ = try steps(&progress, welcome)
+        let error = #expect(throws: SluiceError.self) { try steps(&progress, Self.noCredit) }
+        #expect(error?.kind == .invalid)
+    }
+
+    @Test func `says its policy and the newest rate with each subscribe`() throws {
+        var progress = SubscriptionProgress(
+            patterns: [try TopicPattern("a.>")], start: .latest,
+            options: SubscriptionOptions(overflow: .dropOldest, maxRate: 20))
+        let first = try request(try steps(&progress, welcome))
+        #expect(first.text("overflow") == "drop_oldest" && first.integer("max_rate") == 20)
+        progress.maxRate = 5
+        let stands = try steps(&progress, Self.subscribed, #"{"type":"updated","id":1}"#)
+        #expect(stands.first == .stands(maxRate: 20))
+        progress.connected()
+        let second = try request(try steps(&progress, welcome))
+        #expect(second.text("overflow") == "drop_oldest" && second.integer("max_rate") == 5)
+    }
+
+    @Test(arguments: ["conflated", "overflow"])
+    func `tells what a policy or a rate left out`(reason: String) throws {
+        var progress = try progress()
+        let steps = try steps(
+            &progress,
+            #"{"type":"gap","topic":"a.b","from":1,"to":3,"cursor":"k3f9-3","reason":"\#(reason)"}"#
+        )
+        guard case .item(.notice(let notice, _)) = try #require(steps.first) else {
+            Issue.record("\(steps)")
+            return
+        }
+        #expect(notice == .gap(topic: "a.b", from: 1, to: 3, reason: reason))
+    }
+
     @Test func `ignores messages of later versions`() throws {
         var progress = try progress()
         #expect(try steps(&progress, #"{"type":"weather","sun":true}"#).isEmpty)

@@ -104,6 +104,66 @@ extension SubscriptionItem {
         #expect(broker.ends.last == .connection(1))
     }
 
+    @Test func `grants credit for what was taken, not for what has arrived`() async throws {
+        let broker = try await ScriptedBroker.start { input in
+            switch input {
+            case .opened: .messages([welcome])
+            case .message(let text, _) where text.contains("subscribe"):
+                .messages([subscribed] + (1...4).map { event($0) })
+            case .message, .request: .silence
+            }
+        }
+        var iterator = try broker.client().subscribe(
+            to: ["a.>"], options: SubscribeOptions(credit: 4)
+        ).makeAsyncIterator()
+        while try await iterator.next()?.offset != 1 {}
+        #expect(broker.messages(connection: 1) == ["subscribe"])
+        while try await iterator.next()?.offset != 2 {}
+        try await broker.received(
+            .message(#"{"type":"credit","id":1,"events":2}"#, connection: 1))
+    }
+
+    @Test func `changes its rate while it waits, and keeps it on the next connection`()
+        async throws
+    {
+        let broker = try await ScriptedBroker.start { input in
+            switch input {
+            case .opened: .messages([welcome])
+            case .message(let text, _) where text.contains("subscribe"): .messages([subscribed])
+            case .message, .request: .silence
+            }
+        }
+        let subscription = try broker.client().subscribe(
+            to: ["a.>"], options: SubscribeOptions(maxRate: 20))
+        let iteration = Task { for try await _ in subscription {} }
+        defer { iteration.cancel() }
+        try await eventually("a subscribe") { !broker.messages(connection: 1).isEmpty }
+        try subscription.update(maxRate: 5)
+        try await broker.received(
+            .message(#"{"type":"update","id":1,"max_rate":5}"#, connection: 1))
+        try subscription.update(maxRate: nil)
+        try await broker.received(
+            .message(#"{"type":"update","id":1,"max_rate":null}"#, connection: 1))
+        try await broker.close(connection: 1)
+        try await eventually("another subscribe") { !broker.messages(connection: 2).isEmpty }
+        #expect(broker.saidLast(connection: 2).map { !$0.contains("max_rate") } == true)
+    }
+
+    @Test(arguments: [
+        SubscribeOptions(maxRate: 0), SubscribeOptions(credit: 0), SubscribeOptions(credit: .max),
+    ])
+    func `does not begin with numbers that a broker would refuse`(options: SubscribeOptions)
+        async throws
+    {
+        let client = try await broker().client()
+        let error = #expect(throws: SluiceError.self) {
+            try client.subscribe(to: ["a"], options: options)
+        }
+        #expect(error?.kind == .invalid)
+        let subscription = try client.subscribe(to: ["a"])
+        #expect(throws: SluiceError.self) { try subscription.update(maxRate: 0) }
+    }
+
     @Test func `says goodbye when it is let go, though nobody took what came`() async throws {
         let many = (1...40_000).map { event($0) }
         let broker = try await broker([subscribed] + many)

@@ -22,7 +22,8 @@
 --      | "refused" (because of another part of its request)}
 -- SL005: commits would not be durable.
 --
--- Lock: (4740, topic) of each topic, ascending, until the commit. Cost: 300 us, 6 us an event, 8 to
+-- Lock: (4741, 4) shared, so that no incarnation begins meanwhile, then (4740, topic) of each topic,
+-- ascending, until the commit. Cost: 300 us, 6 us an event, 8 to
 -- 12 us a key. The planner's settings hold behind a pooler, too: without them, tables are read
 -- sequentially. They and the search path cost 10 to 40 us a call.
 CREATE OR REPLACE FUNCTION sluice.append(expected text, batch_writer bigint, batch_seq bigint,
@@ -67,7 +68,8 @@ BEGIN
       current_setting('synchronous_commit')
       USING ERRCODE = 'SL005', HINT = 'Set it to on, or allow_async in sluice.settings.';
   END IF;
-  PERFORM pg_advisory_xact_lock(4740, id) FROM unnest(topic_ids) id;
+  PERFORM pg_advisory_xact_lock_shared(4741, 4), pg_advisory_xact_lock(4740, id)
+    FROM unnest(topic_ids) id;
   answer.at := clock_timestamp();                   -- after the locks: mark() counts on it
   -- A statement of its own: its snapshot is newer than the locks, so nobody else can add to these
   -- topics any more.

@@ -23,9 +23,10 @@
 -- An event_id is the idempotency key 'e:' || event_id. Its digest is the first 16 bytes of SHA-256
 -- of the data; of data 00 key 00 00 attributes, when there is either.
 --
--- Lock: (4741, 2), the catalog's row and (4740, topic) of each topic, all of them tried only, so it
--- waits for nobody; whoever does not get the first has its state back. Cost: 15 us a row; with
--- nothing to do 60 us, 120 us while other transactions write, and no transaction number is used.
+-- Lock: (4741, 2), (4741, 4) shared as in append, the catalog's row and (4740, topic) of each topic,
+-- all of them tried only, so it waits for nobody; whoever does not get the first two has its state
+-- back. Cost: 15 us a row; with nothing to do 60 us, 120 us while other transactions write, and no
+-- transaction number is used.
 CREATE OR REPLACE FUNCTION sluice.drain(expected text, INOUT state text,
   rows_max int DEFAULT 2000, OUT moved int, OUT dead int, OUT more boolean, OUT seq bigint,
   OUT parts text, OUT at timestamptz, OUT waiting int)
@@ -72,7 +73,9 @@ BEGIN
   dead := 0;
   more := false;
   waiting := 0;
-  IF NOT pg_try_advisory_xact_lock(4741, 2) THEN RETURN; END IF;
+  IF NOT (pg_try_advisory_xact_lock(4741, 2) AND pg_try_advisory_xact_lock_shared(4741, 4)) THEN
+    RETURN;
+  END IF;
   IF split_part(state, ' ', 1) = expected THEN
     seen := split_part(state, ' ', 2);
     high := split_part(state, ' ', 3);

@@ -4,7 +4,7 @@
 --     timeline of the last. A server that does not know one of them is an old primary that came
 --     back (SL002), unless it is a standby promoted since (a later timeline) or another system.
 -- A standby is SL003.
--- Lock: (4741, 1). Cost: one look at the marker; a new incarnation reads every topic's head.
+-- Lock: (4741, 1); for a new one (4741, 4). Cost: one look at the marker; a new incarnation reads every topic's head.
 CREATE OR REPLACE FUNCTION sluice.incarnation(
   seen text[] DEFAULT '{}', seen_system bigint DEFAULT NULL, seen_timeline int DEFAULT NULL,
   anew boolean DEFAULT false, OUT incarnation text, OUT system bigint, OUT timeline int)
@@ -32,6 +32,8 @@ BEGIN
   SELECT m.incarnation INTO incarnation FROM sluice.marker m
     WHERE m.place = here AND m.born = m.xmin;
   IF incarnation IS NOT NULL AND NOT anew THEN RETURN; END IF;
+  -- What is appended at this moment has its commit first, or it would lie beyond its own fork.
+  PERFORM pg_advisory_xact_lock(4741, 4);
   -- One that was told must not be lost in a crash.
   PERFORM set_config('synchronous_commit', 'on', true);
   SELECT string_agg(substr('0123456789abcdefghijklmnopqrstuvwxyz',

@@ -1,5 +1,6 @@
-internal import EventModel
+package import EventModel
 package import FanOut
+internal import SessionProtocol
 package import Transport
 
 /// The delivering half of a connection: what waits for its socket, moved there at the socket's
@@ -9,6 +10,8 @@ package import Transport
 /// subscriptions and hands it replies. Confined to its loop.
 package final class Outlet {
     package let loop: LoopDelivery
+    /// Whose half it is; set by its owner.
+    package weak var connection: (any DeliveryConnection)?
     private let stream: StreamConnection
     /// `nil` once the connection is over.
     private var subscriber: Subscriber?
@@ -41,9 +44,13 @@ package final class Outlet {
     /// A new subscription of this connection, not yet known to the shard; of what the question was
     /// left of the sender's wish, so that no topic comes into it later that it may not have.
     package func makeSubscription(
-        id: Int64?, of question: StartOperation.Question
+        id: Int64?, of question: StartOperation.Question, options: SubscriptionOptions
     ) -> Subscription? {
-        subscriber.map { Subscription(id: id, patterns: question.patterns, subscriber: $0) }
+        let isPlain = options == SubscriptionOptions(overflow: options.overflow)
+        precondition(
+            isPlain && (options.overflow ?? .replay) == .replay,
+            "bug: the fan-out does not do \(options)")
+        return subscriber.map { Subscription(id: id, patterns: question.patterns, subscriber: $0) }
     }
 
     package func subscription(id: Int64) -> Subscription? {
@@ -54,6 +61,21 @@ package final class Outlet {
     package func has(_ subscription: Subscription) -> Bool {
         subscriber?.subscriptions.contains { $0 === subscription } ?? false
     }
+
+    /// The client takes this many more events of the subscription with this id, `nil` on a
+    /// stream; one that is gone needs none.
+    package func grant(_ events: Int64, to id: Int64?) {
+        preconditionFailure("bug: the fan-out knows no credit, of which \(events) came")
+    }
+
+    /// Changes the subscription with this id, which keeps its position; one that is gone stays so.
+    package func update(_ id: Int64, _ changes: SubscriptionChanges) {
+        preconditionFailure("bug: the fan-out can't change \(id) to \(changes)")
+    }
+
+    /// A subscription whose policy is `disconnect` is over the budget: the conversation ends with
+    /// 4008, and the client comes back with its cursors.
+    package func disconnect() { connection?.end(.overflow) }
 
     /// Ends all subscriptions; what waits of them is dropped, answers still go out.
     package func endSubscriptions() {

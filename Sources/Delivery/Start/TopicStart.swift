@@ -32,8 +32,13 @@ package struct TopicStart {
     }
 
     /// Begins delivery from here; `failed` is called if that turns out to be impossible.
-    package func join(_ outlet: Outlet, log: any EventLog, failed: @escaping () -> Void) {
-        guard let subscription = outlet.makeSubscription(id: nil, of: question) else { return }
+    package func join(
+        _ outlet: Outlet, options: SubscriptionOptions, log: any EventLog,
+        failed: @escaping () -> Void
+    ) {
+        guard
+            let subscription = outlet.makeSubscription(id: nil, of: question, options: options)
+        else { return }
         let loop = outlet.loop
         loop.shard.register(subscription)
         if let start, loop.shard.feed(of: start.feed.topic) === start.feed {

@@ -44,6 +44,10 @@ package struct AppendBatch: Sendable {
         }
         topicIDs = used.sorted()
         counts = Array(repeating: 0, count: topicIDs.count)
+        let eventCount = requests.reduce(0) { $0 + $1.eventCount }
+        topicIndexes.reserveCapacity(eventCount)
+        positions.reserveCapacity(eventCount)
+        sizes.reserveCapacity(eventCount)
         fill()
     }
 
@@ -66,9 +70,10 @@ package struct AppendBatch: Sendable {
                 }
                 begun.insert(id)
                 guard let index = indexes[id] else { continue }
-                for event in part.events {
+                // By index: a copy of each event would retain all that it has.
+                for place in part.events.indices {
                     counts[index] += 1
-                    bytes[index] += Int64(event.byteCount)
+                    bytes[index] += Int64(part.events[place].byteCount)
                     topicIndexes.append(Int32(index + 1))
                     positions.append(counts[index])
                     sizes.append(bytes[index])
@@ -77,9 +82,26 @@ package struct AppendBatch: Sendable {
         }
     }
 
-    /// Every event, in the order of the arrays.
-    package var events: some Sequence<NewEvent> {
-        requests.lazy.flatMap { $0.request.parts.lazy.flatMap(\.events) }
+    /// A value of every event, in the order of the arrays.
+    package func column<Value>(_ value: (NewEvent) -> Value) -> [Value] {
+        var column: [Value] = []
+        column.reserveCapacity(positions.count)
+        for pending in requests {
+            for part in pending.request.parts {
+                for place in part.events.indices { column.append(value(part.events[place])) }
+            }
+        }
+        return column
+    }
+
+    /// As `column`; `nil` if no event has one.
+    package func optionalColumn<Value>(_ value: (NewEvent) -> Value?) -> [Value?]? {
+        let isThere = requests.contains { pending in
+            pending.request.parts.contains { part in
+                part.events.indices.contains { value(part.events[$0]) != nil }
+            }
+        }
+        return isThere ? column(value) as [Value?] : nil
     }
 
     package func topicID(of name: TopicName) -> Int32 { Self.id(of: name, in: ids) }

@@ -32,6 +32,7 @@ package struct AppendDeal: Sendable {
             times[part.topicID] = part.time ?? answer.time
             indexes[part.topicID] = appended.count
             appended.append(Appended(topicID: part.topicID, events: []))
+            appended[appended.count - 1].events.reserveCapacity(Int(part.last - part.first + 1))
         }
         for pending in batch.requests {
             outcomes.append(outcome(of: pending.request, batch, answer))

@@ -5,7 +5,8 @@ package import PostgresBridge
 ///
 /// It decides which wait, which go, and what each comes to; it knows no connection and no clock.
 /// One is there for the log, and one for ephemeral topics, so that neither waits for the other.
-/// One batch is open at a time, so what is put back keeps its place in the order of its topics.
+/// One batch is open at a time, and what is prepared goes back before it, so what is put back keeps
+/// its place in the order of its topics.
 /// Changes append the replies that they cause.
 package struct AppendFlow: Sendable {
     /// The batch whose outcome is not known yet.
@@ -30,12 +31,15 @@ package struct AppendFlow: Sendable {
     static let refusalsMax = 3
 
     private let way: AppendWay
-    private let createsTopics: Bool
+    /// Whether an append may create topics at all.
+    package var createsTopics: Bool
     private let limits: Limits
     private var queue: AppendQueue
     private var obstacles = AppendObstacles()
     private var pace = AppendPace()
     package private(set) var open: Open?
+    /// The batch that goes next, formed while another is open.
+    private var prepared: AppendBatch?
     /// Of the next batch: halved when one is refused, until the request that is to blame stands
     /// alone.
     private var requestsMax = AppendQueue.batchEventsMax
@@ -49,7 +53,6 @@ package struct AppendFlow: Sendable {
     /// Something may be taken that could not be taken before.
     package private(set) var hasNews = false
 
-    /// `createsTopics`: Whether an append may create topics at all.
     package init(
         _ way: AppendWay = .log, queue: AppendQueue, createsTopics: Bool, limits: Limits
     ) {
@@ -66,7 +69,9 @@ package struct AppendFlow: Sendable {
     func isWaiting(for topic: TopicName) -> Bool { queue.hasLine(of: topic) }
 
     /// Nothing is left that somebody waits for, and nothing will come.
-    package var isDone: Bool { isDraining && (open?.isAnswered ?? true) && queue.isEmpty }
+    package var isDone: Bool {
+        isDraining && (open?.isAnswered ?? true) && prepared == nil && queue.isEmpty
+    }
 
     // MARK: Requests
 
@@ -85,7 +90,7 @@ package struct AppendFlow: Sendable {
         }
     }
 
-    /// The requests of the next batch, while none is open.
+    /// The requests of the next batch.
     ///
     /// `entry`: The topics of this incarnation that are known. What has to be asked about others is
     /// left in `takeQuestions`.
@@ -93,7 +98,7 @@ package struct AppendFlow: Sendable {
         in incarnation: String, now: ContinuousClock.Instant, into replies: inout [AppendReply],
         _ entry: (TopicName) -> CatalogEntry?
     ) -> Taken {
-        precondition(open == nil, "bug: a second batch is formed")
+        precondition(open == nil || canPrepare, "bug: a batch is formed that cannot go next")
         hasNews = false
         let newest = queue.lastNumber
         let (way, createsTopics) = (way, createsTopics)
@@ -130,6 +135,30 @@ package struct AppendFlow: Sendable {
     package mutating func takeQuestions() -> AppendQuestions { obstacles.takeQuestions() }
 
     // MARK: Batches
+
+    /// A batch is open, and the next one would be full: formed now, it costs no request its place.
+    package var canPrepare: Bool {
+        open?.isAnswered == false && prepared == nil && queue.fillsBatch
+    }
+
+    /// A batch was formed of what was taken while another is open.
+    package mutating func prepare(_ batch: AppendBatch) {
+        precondition(open != nil && prepared == nil, "bug: two batches are to go next")
+        prepared = batch
+    }
+
+    /// The batch that goes now, unless its requests went back to the queue.
+    package mutating func takePrepared() -> AppendBatch? {
+        defer { prepared = nil }
+        return prepared
+    }
+
+    /// So that nothing stays before what is put back, or is sent on judgements that hold no more.
+    private mutating func putPreparedBack() {
+        guard let batch = takePrepared() else { return }
+        queue.putBack(batch.requests)
+        hasNews = true
+    }
 
     package mutating func sent(_ batch: AppendBatch, seq: Int64, now: ContinuousClock.Instant) {
         open = Open(batch: batch, seq: seq, sentAt: now)
@@ -168,6 +197,7 @@ package struct AppendFlow: Sendable {
     package mutating func refused(
         _ error: PostgresError, now: ContinuousClock.Instant, into replies: inout [AppendReply]
     ) {
+        putPreparedBack()
         guard let refused = close(), !refused.isAnswered else { return }
         var requests = refused.batch.requests
         let refusal = AppendRefusal(error)
@@ -226,6 +256,7 @@ package struct AppendFlow: Sendable {
 
     private mutating func putBack(_ requests: [PendingAppend]) {
         guard !requests.isEmpty else { return }
+        putPreparedBack()
         queue.putBack(requests)
         hasNews = true
     }
@@ -239,7 +270,15 @@ package struct AppendFlow: Sendable {
         hasNews = true
     }
 
-    package mutating func wentDown(now: ContinuousClock.Instant) { downSince = downSince ?? now }
+    /// The open batch should have been answered by now.
+    package func isOverdue(now: ContinuousClock.Instant) -> Bool {
+        open.map { now >= $0.sentAt + limits.reconnectTimeout } ?? false
+    }
+
+    package mutating func wentDown(now: ContinuousClock.Instant) {
+        putPreparedBack()
+        downSince = downSince ?? now
+    }
 
     /// Answers what must not wait any longer.
     package mutating func checkDeadlines(
@@ -265,6 +304,7 @@ package struct AppendFlow: Sendable {
         _ error: BrokerError, into replies: inout [AppendReply]
     ) {
         isDown = true
+        putPreparedBack()
         for pending in queue.takeAll() {
             replies.append(AppendReply(pending: pending, result: .failure(error)))
         }

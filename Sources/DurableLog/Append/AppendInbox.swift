@@ -24,6 +24,7 @@ final class AppendInbox: Sendable {
     let topics: ReadInbox
     /// `nil`: nobody else listens.
     let announcer: Announcer?
+    let watch: PartWatch
     let wakeup = PostgresWakeup()
     private let state: Mutex<State>
     private let thread = Mutex<PostgresThread?>(nil)
@@ -55,6 +56,7 @@ final class AppendInbox: Sendable {
         self.topics = topics
         self.ephemera = ephemera
         self.announcer = announcer
+        watch = PartWatch(way.role, logger: context.logger)
         let queue = AppendQueue(
             eventsMax: context.limits.appendQueueEventsMax,
             bytesMax: context.limits.appendQueueBytesMax)
@@ -144,6 +146,7 @@ final class AppendInbox: Sendable {
     func takeBatch(in incarnation: String) -> AppendFlow.Taken {
         var admissions: [(PendingAppend, Admission)] = []
         let taken = replying { flow, replies in
+            flow.createsTopics = way == .log && context.createsTopics
             let taken = flow.take(in: incarnation, now: .now, into: &replies) {
                 context.catalog.entry(of: $0, in: incarnation)
             }

@@ -1,6 +1,7 @@
 internal import EventModel
 
-/// How much waits for the log, in all and for each topic and publisher.
+/// How much waits for the log: in all, for each topic, for each publisher, and for each publisher in
+/// each topic.
 struct AppendLoad: Sendable {
     struct Amount {
         var events = 0
@@ -15,6 +16,16 @@ struct AppendLoad: Sendable {
     private enum Share: Hashable {
         case topic(TopicName)
         case publisher(String)
+        /// One publisher's part of a topic: somebody else's flood leaves room in the topic, too.
+        case publisherOfTopic(String, TopicName)
+
+        /// It may hold one part in this many of the queue.
+        var divisor: Int {
+            switch self {
+            case .topic, .publisher: AppendQueue.shareDivisor
+            case .publisherOfTopic: AppendQueue.shareDivisor * 2
+            }
+        }
     }
 
     private let eventsMax: Int
@@ -46,13 +57,14 @@ struct AppendLoad: Sendable {
 
     private func check(_ share: Share, _ amount: Amount) throws(BrokerError) {
         guard let held = shares[share] else { return }
-        guard held.events + amount.events <= eventsMax / AppendQueue.shareDivisor,
-            held.bytes + amount.bytes <= bytesMax / AppendQueue.shareDivisor
+        guard held.events + amount.events <= eventsMax / share.divisor,
+            held.bytes + amount.bytes <= bytesMax / share.divisor
         else {
             let whose =
                 switch share {
                 case .topic(let topic): "of topic \(topic)"
                 case .publisher: "of this publisher"
+                case .publisherOfTopic(_, let topic): "of this publisher to topic \(topic)"
                 }
             throw BrokerError(
                 .rateLimited, "\(held.events) events \(whose) wait for the log already.")
@@ -75,15 +87,20 @@ struct AppendLoad: Sendable {
     }
 
     private static func shares(of pending: PendingAppend) -> [Share: Amount] {
+        let parts = pending.request.parts
         var shares: [Share: Amount] = [:]
-        for part in pending.request.parts {
-            shares[.topic(part.topic), default: Amount()].add(
-                part.events.count, part.events.reduce(0) { $0 + $1.byteCount })
-        }
-        // The anonymous are not one publisher.
-        if let publisher = pending.request.publisher {
-            shares[.publisher(publisher.tokenID)] = Amount(
-                events: pending.eventCount, bytes: pending.byteCount)
+        for part in parts {
+            // Of one part it was counted when it came: to look at each event again costs all who
+            // wait for the lock.
+            let (events, bytes) =
+                parts.count == 1
+                ? (pending.eventCount, pending.byteCount)
+                : (part.events.count, part.events.reduce(0) { $0 + $1.byteCount })
+            shares[.topic(part.topic), default: Amount()].add(events, bytes)
+            // The anonymous are not one publisher.
+            guard let publisher = pending.request.publisher?.tokenID else { continue }
+            shares[.publisher(publisher), default: Amount()].add(events, bytes)
+            shares[.publisherOfTopic(publisher, part.topic), default: Amount()].add(events, bytes)
         }
         return shares
     }

@@ -45,6 +45,10 @@ package struct AppendQueue: Sendable {
     }
 
     package var isEmpty: Bool { requests.isEmpty }
+    /// A batch could take no more than what waits already.
+    var fillsBatch: Bool {
+        load.total.events >= Self.batchEventsMax || load.total.bytes >= Self.batchBytesMax
+    }
 
     /// A line that is empty may count, until its turn.
     func hasLine(of topic: TopicName) -> Bool { lines[topic].map { !$0.isEmpty } ?? false }

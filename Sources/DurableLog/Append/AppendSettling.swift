@@ -59,6 +59,7 @@ extension AppendThread {
             if let result = try link.next() { return try result.get() }
             _ = try link.connection.wait(inbox.wakeup, timeout: Self.tick)
             checkDeadlines()
+            try requireCurrent(link)
             try requireWork()
         }
     }

@@ -72,21 +72,11 @@ enum AppendStatement {
     }
 
     private static func events(_ batch: AppendBatch) -> [PostgresParameter] {
-        var data: [[UInt8]?] = []
-        var keys: [String?] = []
-        var eventIDs: [String?] = []
-        var attributes: [[UInt8]?] = []
-        for event in batch.events {
-            data.append(event.data)
-            keys.append(event.key)
-            eventIDs.append(event.eventID)
-            attributes.append(event.attributes)
-        }
-        return [
-            .jsonArray(data),
-            keys.contains { $0 != nil } ? .textArray(keys) : .null,
-            eventIDs.contains { $0 != nil } ? .textArray(eventIDs) : .null,
-            attributes.contains { $0 != nil } ? .jsonArray(attributes) : .null,
+        [
+            .jsonArray(batch.column { $0.data }),
+            batch.optionalColumn { $0.key }.map { .textArray($0) } ?? .null,
+            batch.optionalColumn { $0.eventID }.map { .textArray($0) } ?? .null,
+            batch.optionalColumn { $0.attributes }.map { .jsonArray($0) } ?? .null,
         ]
     }
 

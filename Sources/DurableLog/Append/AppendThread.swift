@@ -3,7 +3,7 @@ internal import Logging
 internal import PostgresBridge
 
 /// The append thread: one batch in flight, formed of what arrived while the one before was being
-/// committed.
+/// committed; of a full batch's worth of that already while it is.
 ///
 /// The flow decides; this performs it on a connection, and never waits for anything but the batch.
 /// `AppendSettling.swift` holds what happens to a batch that was refused, or whose connection was
@@ -24,6 +24,8 @@ final class AppendThread {
     let context: LogContext
     let writerID: Int64
     private var lastSeq: Int64 = 0
+    /// Those of the batch that the flow has prepared.
+    private var preparedParameters: [PostgresParameter] = []
     private var finished: Finished?
     private var pause = ReconnectPause()
 
@@ -44,9 +46,7 @@ final class AppendThread {
                 try settleOpen(link)
                 inbox.flow { $0.goUp() }
                 pause.reset()
-                context.logger.info(
-                    "append connection is up",
-                    metadata: ["role": "\(inbox.way.role)", "incarnation": "\(link.incarnation)"])
+                inbox.watch.wentUp(in: link.incarnation)
                 try serve(link)
                 break
             } catch {
@@ -74,7 +74,11 @@ final class AppendThread {
     private func takeNews(_ link: AppendConnection) throws(PostgresError) {
         if let result = try link.next() { return try handle(result, link) }
         if link.isWaiting {
+            prepareNext(link)
             _ = try link.connection.wait(nil, timeout: Self.tick)
+            inbox.watch.look()
+            // A server that fell silent, while another part of this node found the log elsewhere.
+            if inbox.flow({ $0.isOverdue(now: .now) }) { try requireCurrent(link) }
         } else {
             guard inbox.fallAsleep() else { return }
             // Requests may wait for a topic that somebody has locked.
@@ -88,6 +92,7 @@ final class AppendThread {
     private func handle(
         _ result: Result<PostgresResult, PostgresError>, _ link: AppendConnection
     ) throws(PostgresError) {
+        inbox.watch.answered()
         switch result {
         case .success(let result):
             guard let answer = try AppendStatement.answer(in: result) else {
@@ -102,24 +107,54 @@ final class AppendThread {
 
     private func sendNext(_ link: AppendConnection) throws(PostgresError) {
         // Topics that another part of this node looks up are of its incarnation.
-        guard context.incarnation.current == link.incarnation else {
-            throw PostgresError(kind: .connectionLost, message: "the log is in another incarnation")
+        try requireCurrent(link)
+        if let batch = inbox.flow({ $0.takePrepared() }) {
+            try send(batch, preparedParameters, link)
+        } else if let batch = formBatch(link) {
+            try send(batch, parameters(of: batch), link)
         }
+    }
+
+    /// Forms the next batch while PostgreSQL works on the open one, if that costs nobody anything.
+    private func prepareNext(_ link: AppendConnection) {
+        guard inbox.flow({ $0.canPrepare }), let batch = formBatch(link) else { return }
+        preparedParameters = parameters(of: batch)
+        inbox.flow { $0.prepare(batch) }
+    }
+
+    private func formBatch(_ link: AppendConnection) -> AppendBatch? {
         let taken = inbox.takeBatch(in: link.incarnation)
         let questions = inbox.flow { $0.takeQuestions() }
         if !questions.isEmpty { inbox.ask(questions) }
-        guard !taken.requests.isEmpty else { return }
-        let batch = AppendBatch(taken.requests, ids: taken.ids, incarnation: link.incarnation)
+        guard !taken.requests.isEmpty else { return nil }
+        return AppendBatch(taken.requests, ids: taken.ids, incarnation: link.incarnation)
+    }
+
+    /// Of a batch that is sent next.
+    private func parameters(of batch: AppendBatch) -> [PostgresParameter] {
+        switch inbox.way {
+        case .log: AppendStatement.parameters(batch, writer: writerID, seq: lastSeq + 1)
+        case .ephemera: AppendStatement.parameters(batch)
+        }
+    }
+
+    private func send(
+        _ batch: AppendBatch, _ parameters: [PostgresParameter], _ link: AppendConnection
+    ) throws(PostgresError) {
         lastSeq += 1
         let seq = lastSeq
         inbox.flow { $0.sent(batch, seq: seq, now: .now) }
+        inbox.watch.asked()
         switch inbox.way {
-        case .log:
-            try link.send(
-                AppendStatement.append,
-                AppendStatement.parameters(batch, writer: writerID, seq: seq))
-        case .ephemera: try link.send(AppendStatement.emit, AppendStatement.parameters(batch))
+        case .log: try link.send(AppendStatement.append, parameters)
+        case .ephemera: try link.send(AppendStatement.emit, parameters)
         }
+    }
+
+    func requireCurrent(_ link: AppendConnection) throws(PostgresError) {
+        guard context.incarnation.current != link.incarnation else { return }
+        throw PostgresError(
+            kind: .connectionLost, sqlState: "SL001", message: "the log is in another incarnation")
     }
 
     // MARK: Answers
@@ -162,9 +197,7 @@ final class AppendThread {
         finish()
         if inbox.way == .ephemera { inbox.replying { $0.lostOpen(into: &$1) } }
         inbox.flow { $0.wentDown(now: .now) }
-        context.logger.warning(
-            "append connection is down",
-            metadata: ["role": "\(inbox.way.role)", "error": "\(error)"])
+        if !isDone { inbox.watch.lost(error) }
         checkDeadlines()
     }
 

@@ -24,6 +24,7 @@ final class FollowInbox: Sendable {
     let followed: FollowedTopics
     /// Hears of SQL publishers that wake the drain: only this connection can LISTEN.
     let housekeeper: Housekeeper
+    let watch: PartWatch
     let wakeup = PostgresWakeup()
     private let state = Mutex(State())
     private let thread = Mutex<PostgresThread?>(nil)
@@ -32,6 +33,7 @@ final class FollowInbox: Sendable {
         self.context = context
         self.followed = followed
         self.housekeeper = housekeeper
+        watch = PartWatch("follow", logger: context.logger)
     }
 
     func start() {

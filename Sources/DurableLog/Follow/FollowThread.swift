@@ -44,7 +44,7 @@ final class FollowThread {
                 defer { connection.close() }
                 try follow(connection, entered)
             } catch {
-                if !inbox.isStopped { lost(error) }
+                if !inbox.isStopped { inbox.watch.lost(error) }
             }
             inbox.isListening = false
             guard !inbox.isStopped else { break }
@@ -71,23 +71,18 @@ final class FollowThread {
         }
     }
 
-    /// Asked while the connection waits: a stop is obeyed, and while it comes up, requests do not
-    /// wait longer than they may.
+    /// Asked while the connection waits: a stop is obeyed, a server that does not answer is left,
+    /// and while the connection comes up, requests do not wait longer than they may.
     private func isWanted() -> Bool {
         if isConnecting {
             collectNotes()
             refuseLateRequests()
         }
-        return !inbox.isStopped
+        return !inbox.watch.isStuck && !inbox.isStopped
     }
 
     private func selfTestChannel(_ connection: PostgresConnection) -> String {
         "sluice_self_\(connection.backendPID)"
-    }
-
-    private func lost(_ error: PostgresError) {
-        context.logger.warning(
-            "follower is not connected", metadata: ["error": "\(error)"])
     }
 
     private func refuseLateRequests() {
@@ -115,7 +110,7 @@ final class FollowThread {
         try testNotifications(connection)
         pause.reset()
         inbox.isListening = true
-        context.logger.info("follower listens", metadata: ["incarnation": "\(entered)"])
+        inbox.watch.wentUp(in: entered)
         try listen(connection, entered)
     }
 
@@ -127,32 +122,44 @@ final class FollowThread {
         var nextHeads = nextPoll + Self.headsInterval
         var nextTest = nextPoll + Self.selfTestInterval
         while !inbox.isStopped {
-            try hear(connection.notifications(), on: connection)
-            try obeyNotes(connection, entered)
+            try asking { () throws(PostgresError) in
+                try hear(connection.notifications(), on: connection)
+            }
+            try asking { () throws(PostgresError) in try obeyNotes(connection, entered) }
             let now = ContinuousClock.now
             if now >= nextPoll {
-                try journal.poll(on: connection)
+                try asking { () throws(PostgresError) in try journal.poll(on: connection) }
                 polls += 1
                 nextPoll =
                     now + (polls < Self.firstPolls ? Self.firstPollInterval : Self.pollInterval)
             }
             if now >= nextHeads {
-                try refreshHeads(connection, entered)
-                try journal.prune(on: connection)
-                try ephemera.rest(on: connection)
+                try asking { () throws(PostgresError) in
+                    try refreshHeads(connection, entered)
+                    try journal.prune(on: connection)
+                    try ephemera.rest(on: connection)
+                }
                 nextHeads = now + Self.headsInterval
             }
             if now >= nextTest {
-                try testNotifications(connection)
+                try asking { () throws(PostgresError) in try testNotifications(connection) }
                 nextTest = now + Self.selfTestInterval
             }
             // Another part of this node entered another incarnation: this connection is of the old
             // one.
             guard context.incarnation.current == entered else { return }
-            try readHoles(connection, entered)
+            try asking { () throws(PostgresError) in try readHoles(connection, entered) }
             let pause = followed.hasHole ? .zero : max(nextPoll - ContinuousClock.now, .zero)
             _ = try connection.wait(inbox.wakeup, timeout: pause)
         }
+    }
+
+    /// A step that may take `PartHistory.patience`, and then ends with the connection: the follower
+    /// finds the log elsewhere, and the rest of the node follows it.
+    private func asking(_ step: () throws(PostgresError) -> Void) throws(PostgresError) {
+        inbox.watch.asked()
+        try step()
+        inbox.watch.answered()
     }
 
     private func hear(

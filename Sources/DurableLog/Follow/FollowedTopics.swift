@@ -70,6 +70,9 @@ final class FollowedTopics: Sendable {
         }
     }
 
+    /// The writer is this node's, and its events come from there.
+    func isOwn(_ writer: Int64) -> Bool { state.withLock { $0.settled[writer] != nil } }
+
     /// The log is said to have events of these topics up to these offsets.
     func heard(_ heads: some Sequence<(Int32, Offset)>, in incarnation: String) {
         state.withLock { state in

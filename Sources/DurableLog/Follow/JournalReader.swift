@@ -54,7 +54,8 @@ struct JournalReader {
     func heard(
         _ announce: JournalAnnounce, on connection: PostgresConnection
     ) throws(PostgresError) {
-        guard announce.incarnation == incarnation else { return }
+        // This node's own events come to the gates by themselves, and may still be on their way.
+        guard announce.incarnation == incarnation, !followed.isOwn(announce.writer) else { return }
         try tell(announce.heads.map { ($0.key, $0.value) }, on: connection)
     }
 
@@ -64,6 +65,7 @@ struct JournalReader {
         var isMore = true
         while isMore { isMore = try pollOnce(connection) }
         try readCatalog(on: connection)
+        try readSettings(on: connection)
     }
 
     private mutating func pollOnce(
@@ -110,5 +112,15 @@ struct JournalReader {
         followed.tell(context.catalog.apply(rows, in: incarnation)) {
             context.catalog.entry(of: $0, in: incarnation)
         }
+    }
+
+    /// What the database says for every broker; nothing announces that it changed.
+    private func readSettings(on connection: PostgresConnection) throws(PostgresError) {
+        let result = try connection.query(
+            "SELECT create_topics, event_bytes FROM sluice.settings",
+            timeout: LogContext.controlTimeout)
+        guard result.rowCount == 1 else { return }
+        context.take(
+            createsTopics: result.bool(0, 0), eventBytesMax: Int(result.int8(0, 1)))
     }
 }

@@ -10,11 +10,15 @@ internal import Synchronization
 /// it (doc:AppendAndFollow).
 final class Housekeeper: Sendable {
     private let context: LogContext
+    let watch: PartWatch
     private let wakeup = PostgresWakeup()
     private let isStopping = Mutex(false)
     private let thread = Mutex<PostgresThread?>(nil)
 
-    init(_ context: LogContext) { self.context = context }
+    init(_ context: LogContext) {
+        self.context = context
+        watch = PartWatch("housekeeping", isNeeded: false, logger: context.logger)
+    }
 
     func start() {
         let thread = PostgresThread(name: "sluice-keep") { [self] in run() }
@@ -36,35 +40,45 @@ final class Housekeeper: Sendable {
     private func run() {
         var pause = ReconnectPause()
         var clock = ClockCheck(context)
+        var lostDrain = LostDrain(context)
         while !isStopped {
+            var current: String?
             do throws(PostgresError) {
                 let (connection, entered) = try context.connect(
                     role: "housekeeper", settings: ConnectionSettings.housekeeper(context.limits),
-                    while: { [self] in !isStopped }, setUp: OutboxDrain.prepare)
+                    while: { [self] in
+                        watch.look()
+                        return !isStopped && context.incarnation.isStill(current)
+                    }, setUp: OutboxDrain.prepare)
                 defer { connection.close() }
+                current = entered
+                try lostDrain.find(in: entered, on: connection)
                 pause.reset()
-                try keep(connection, entered, &clock)
+                watch.wentUp(in: entered)
+                try keep(connection, entered, &clock, &lostDrain)
             } catch {
-                if !isStopped {
-                    context.logger.warning(
-                        "housekeeper is not connected", metadata: ["error": "\(error)"])
-                }
+                if !isStopped { watch.lost(error) }
             }
             if !isStopped { _ = wakeup.wait(timeout: pause.next()) }
         }
     }
 
     private func keep(
-        _ connection: PostgresConnection, _ incarnation: String, _ clock: inout ClockCheck
+        _ connection: PostgresConnection, _ incarnation: String, _ clock: inout ClockCheck,
+        _ lostDrain: inout LostDrain
     ) throws(PostgresError) {
         var outbox = OutboxDrain(incarnation: incarnation, context)
         var retention = RetentionRound(context)
         var chores = Chores(context)
         while !isStopped {
+            watch.asked()
+            lostDrain.asked()
             try outbox.step(on: connection)
+            lostDrain.answered(outbox.lastSeq)
             try retention.step(on: connection)
             try chores.step(on: connection)
             try clock.step(in: incarnation, on: connection)
+            watch.answered()
             _ = wakeup.wait(timeout: outbox.pause)
         }
     }

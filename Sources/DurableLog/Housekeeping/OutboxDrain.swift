@@ -19,6 +19,8 @@ struct OutboxDrain {
     private let context: LogContext
     /// What `sluice.drain` returned last: from where it looks on.
     private var state: String?
+    /// Of the journal's newest row that a step wrote; 0 before the first.
+    private(set) var lastSeq: Int64 = 0
     /// Until the next step.
     private(set) var pause = pauseMin
 
@@ -61,10 +63,11 @@ struct OutboxDrain {
     }
 
     /// The drain appends as writer 0.
-    private func announce(
+    private mutating func announce(
         seq: Int64, parts: String, on connection: PostgresConnection
     ) throws(PostgresError) {
         var heads: [Int32: Offset] = [:]
+        lastSeq = seq
         for part in JournalPart.parse(parts) ?? [] { heads[part.topicID] = part.last }
         context.appendedTopics.insert(heads.keys)
         let announce = JournalAnnounce(

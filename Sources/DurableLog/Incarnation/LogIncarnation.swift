@@ -49,6 +49,9 @@ final class LogIncarnation: Sendable {
         return incarnation
     }
 
+    /// No other incarnation was entered since; `nil` for a connection that has none yet.
+    func isStill(_ incarnation: String?) -> Bool { incarnation == nil || incarnation == current }
+
     /// The incarnation that was entered last.
     var current: String? { state.withLock { $0.current } }
 }

@@ -77,12 +77,15 @@ final class ReadThread {
         return connection
     }
 
-    /// Asked while the connection waits: a stop is obeyed, and while it comes up, nobody waits
-    /// longer than he may.
+    /// Asked while the connection waits: a stop is obeyed, a server that fell silent is given up
+    /// once the log was found elsewhere, and while the connection comes up, nobody waits longer
+    /// than he may.
     private func isWanted() -> Bool {
         if connection == nil {
             if ContinuousClock.now >= deadline { fail(LogContext.unreachable) }
             inbox.refuseLate()
+        } else if !context.incarnation.isStill(incarnation) {
+            return false
         }
         return !inbox.isStopped
     }

@@ -192,7 +192,8 @@ package struct JSONScanner {
 
     private func peek() -> UInt8? { position < end ? bytes[position] : nil }
 
-    private mutating func take(_ byte: UInt8) -> Bool {
+    /// Passes over the next byte if it is this one.
+    package mutating func take(_ byte: UInt8) -> Bool {
         guard peek() == byte else { return false }
         position += 1
         return true

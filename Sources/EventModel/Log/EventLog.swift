@@ -128,6 +128,14 @@ package protocol EventLog: Sendable {
 
     /// Can events be appended and read now?
     var isReady: Bool { get }
+
+    /// What its parts are about; for people, above all while it is not ready.
+    var parts: [LogPart] { get }
+}
+
+extension EventLog {
+    /// A log in one piece.
+    package var parts: [LogPart] { [] }
 }
 
 /// How an append is answered: one receipt a part, in order.

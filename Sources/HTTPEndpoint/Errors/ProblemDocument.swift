@@ -15,16 +15,20 @@ package struct ProblemDocument: Sendable {
     package var headers: HTTPHeaders
     /// Whether the connection ends behind the answer.
     package var closes: Bool
+    /// Members beside those of every problem: `,"name":` and a JSON text.
+    package var members: [(StaticString, [UInt8])]
 
     package init(
         _ error: BrokerError, requestID: String, status: HTTPResponseStatus? = nil,
-        headers: HTTPHeaders = [:], closes: Bool = false
+        headers: HTTPHeaders = [:], closes: Bool = false,
+        members: [(StaticString, [UInt8])] = []
     ) {
         self.error = error
         self.requestID = requestID
         self.status = status ?? HTTPResponseStatus(statusCode: error.code.httpStatus)
         self.headers = headers
         self.closes = closes
+        self.members = members
     }
 
     /// The whole answer.
@@ -73,6 +77,10 @@ package struct ProblemDocument: Sendable {
         if let head = error.head {
             json.raw(#","cursor":"#)
             json.string(head.description)
+        }
+        for (name, value) in members {
+            json.raw(name)
+            json.raw(value)
         }
         json.raw("}")
         return json.bytes

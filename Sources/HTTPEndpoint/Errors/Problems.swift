@@ -8,14 +8,17 @@ struct Problems: Sendable {
     let requestID: @Sendable () -> String
     let logger: Logger
 
-    /// A problem document, with what belongs to its code; the status is the code's own unless it is
-    /// given.
+    /// A problem document, with what belongs to its code.
+    ///
+    /// The status is the code's own unless it is given; `members` are those of `ProblemDocument`.
     func answer(
         to error: BrokerError, head: HTTPRequestHead?, status: HTTPResponseStatus? = nil,
-        headers: HTTPHeaders = [:], closes: Bool = false
+        headers: HTTPHeaders = [:], closes: Bool = false,
+        members: [(StaticString, [UInt8])] = []
     ) -> HTTPAnswer {
         var problem = ProblemDocument(
-            error, requestID: requestID(), status: status, headers: headers, closes: closes)
+            error, requestID: requestID(), status: status, headers: headers, closes: closes,
+            members: members)
         if error.code == .unauthorized, head?.headers.contains(name: "authorization") == true {
             // RFC 6750 3.1: a token was sent, and it is not valid.
             problem.headers.add(

@@ -14,26 +14,31 @@ final class FollowConnection {
     let tokenID: String?
     private let stream: StreamConnection
     private let outlet: Outlet
+    private let options: SubscriptionOptions
     private var conversation: StreamConversation
     private var stuck: StuckWatch
 
     /// `identity` is who asked for it, and when that ends; `nil` without access control.
     init(
-        _ stream: StreamConnection, loop: LoopDelivery, terms: SessionTerms, identity: Identity?
+        _ stream: StreamConnection, loop: LoopDelivery, options: SubscriptionOptions,
+        terms: SessionTerms, identity: Identity?
     ) {
         self.stream = stream
+        self.options = options
         tokenID = identity?.tokenID
         outlet = Outlet(stream, loop: loop, encoding: .lines)
-        conversation = StreamConversation(terms: terms, expires: identity?.expires, now: .now)
+        conversation = StreamConversation(
+            terms: terms, credit: options.credit, expires: identity?.expires, now: .now)
         stuck = StuckWatch(
             timeout: loop.limits.stuckTimeout, restInterval: loop.limits.heartbeatInterval,
             now: .now)
+        outlet.connection = self
         loop.add(self)
     }
 
     /// Begins delivery.
     func begin(_ start: TopicStart, log: any EventLog) {
-        start.join(outlet, log: log) { [weak self] in self?.end(.internal) }
+        start.join(outlet, options: options, log: log) { [weak self] in self?.end(.internal) }
     }
 
     private func decide(
@@ -44,6 +49,7 @@ final class FollowConnection {
         for action in actions {
             switch action {
             case .send(let message): outlet.send(message.encode() + [Encoding.lineFeed])
+            case .credit(let events): outlet.grant(events, to: nil)
             case .close:
                 outlet.endSubscriptions()
                 outlet.flush()

@@ -23,7 +23,7 @@ struct FollowEndpoint: Sendable {
     func follow(_ topicText: Substring, _ request: IncomingRequest) {
         do throws(BrokerError) {
             let topic = try topicName(inPath: topicText)
-            let query = try Self.query(of: request.head.uri)
+            let query = try query(of: request.head.uri)
             _ = try MediaType.preferred(
                 by: request.head.headers[canonicalForm: "accept"], among: [.ndjson])
             let loop = hub.loop(request.connection.loopIndex)
@@ -31,7 +31,8 @@ struct FollowEndpoint: Sendable {
                 topic, query.from, by: Permission(of: request.identity), on: loop, log: log
             ) { result in
                 switch result {
-                case .success(let start): request.stream(stream(from: start, loop, request))
+                case .success(let start):
+                    request.stream(stream(from: start, query.options, loop, request))
                 case .failure(let error): refuse(request, error)
                 }
             }
@@ -40,7 +41,7 @@ struct FollowEndpoint: Sendable {
         }
     }
 
-    private static func query(of uri: String) throws(BrokerError) -> StreamQuery {
+    private func query(of uri: String) throws(BrokerError) -> StreamQuery {
         let items = try queryItems(of: uri)
         guard !items.contains(where: { $0.name == "limit" }) else {
             throw BrokerError(
@@ -50,11 +51,12 @@ struct FollowEndpoint: Sendable {
         // One `follow` was found; a second one is told as twice there.
         let first = items.firstIndex { $0.name == "follow" }
         return try StreamQuery(
-            items: items.indices.filter { $0 != first }.map { items[$0] })
+            items: items.indices.filter { $0 != first }.map { items[$0] }, offered: terms.offered)
     }
 
     private func stream(
-        from start: TopicStart, _ loop: LoopDelivery, _ request: IncomingRequest
+        from start: TopicStart, _ options: SubscriptionOptions, _ loop: LoopDelivery,
+        _ request: IncomingRequest
     ) -> HTTPStream {
         let headers: HTTPHeaders = [
             "content-type": MediaType.ndjson.rawValue, "cache-control": "no-store",
@@ -63,7 +65,7 @@ struct FollowEndpoint: Sendable {
         ]
         return HTTPStream(headers: headers) { stream in
             let connection = FollowConnection(
-                stream, loop: loop, terms: terms, identity: request.identity)
+                stream, loop: loop, options: options, terms: terms, identity: request.identity)
             connection.begin(start, log: log)
             return connection
         }

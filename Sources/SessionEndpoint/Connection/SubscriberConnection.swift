@@ -27,6 +27,7 @@ package final class SubscriberConnection {
         webSocket = .server(
             messageBytesMax: 0, keepalive: keepalive,
             closeTimeout: loop.limits.sessionCloseTimeout)
+        outlet.connection = self
         loop.add(self)
     }
 
@@ -38,9 +39,11 @@ package final class SubscriberConnection {
     var info: ConnectionInfo { stream.info }
     var loop: LoopDelivery { outlet.loop }
 
-    /// Sends a message behind what waits already.
-    func send(_ message: BrokerMessage) {
-        decide { $0.send(text: message.encode(), into: &$1) }
+    /// Sends messages in one text, behind what waits already: an array of them if they are several
+    /// (doc:Session).
+    func send(_ messages: [BrokerMessage]) {
+        let text = MessageBatch.text(of: messages.map { $0.encode() })
+        decide { $0.send(text: text, into: &$1) }
     }
 
     /// Ends the conversation: what waits of subscriptions is dropped, replies still go out, then

@@ -10,6 +10,7 @@ internal import Transport
 /// The session of `GET /v1/connect` (doc:Session): performs what its conversation decides.
 final class SessionHandler: MessageHandler {
     private let services: SessionServices
+    private let isBatched: Bool
     private var conversation: SessionConversation
     /// `nil` once the connection is over.
     private var connection: SubscriberConnection?
@@ -17,15 +18,17 @@ final class SessionHandler: MessageHandler {
 
     /// Makes the session; `admission` is what the upgrade's own credentials came to.
     init(
-        _ connection: SubscriberConnection, services: SessionServices, admission: SessionAdmission
+        _ connection: SubscriberConnection, services: SessionServices, admission: SessionAdmission,
+        query: SessionQuery
     ) {
         self.services = services
+        isBatched = query.isBatched
         self.connection = connection
         identity = admission.identity
         conversation = SessionConversation(
             terms: services.terms, session: services.makeSessionName(),
             identity: admission.identity?.tokenID, expires: admission.identity?.expires,
-            requiresAuth: admission.requiresAuth)
+            requiresAuth: admission.requiresAuth, isBatched: query.isBatched)
         var actions: [SessionConversation.Action] = []
         conversation.start(now: .now, into: &actions)
         opening = actions
@@ -42,7 +45,7 @@ final class SessionHandler: MessageHandler {
         guard let refusal else { return }
         // A browser can't read a failed upgrade, so a bad subprotocol token is told in the session
         // (doc:Session).
-        connection?.send(.error(ErrorMessage(refusal, to: "auth")))
+        connection?.send([.error(ErrorMessage(refusal, to: "auth"))])
         decide { $0.end(refusal.code.isRetryable ? .internal : .unauthorized, now: $1, into: &$2) }
     }
 
@@ -87,16 +90,31 @@ final class SessionHandler: MessageHandler {
     }
 
     private func perform(_ actions: [SessionConversation.Action]) {
+        var replies: [BrokerMessage] = []
         for action in actions {
+            if case .send(let message) = action {
+                replies.append(message)
+                // What is done next may say more, and stays behind what was said before it.
+                if isBatched { continue }
+            }
+            send(&replies)
             switch action {
-            case .send(let message): connection?.send(message)
+            case .send: break
             case .authenticate(let token): authenticate(token)
             case .subscribe(let request): subscribe(request)
+            case .credit(let id, let events): connection?.outlet.grant(events, to: id)
+            case .update(let id, let changes): connection?.outlet.update(id, changes)
             case .unsubscribe(let id): unsubscribe(id)
             case .publish(let message): publish(message)
             case .close(let code, let reason): connection?.close(code.rawValue, reason: reason)
             }
         }
+        send(&replies)
+    }
+
+    private func send(_ replies: inout [BrokerMessage]) {
+        if !replies.isEmpty { connection?.send(replies) }
+        replies = []
     }
 
     // MARK: Credentials
@@ -140,7 +158,8 @@ final class SessionHandler: MessageHandler {
             return decide { $0.subscribeRefused(id: request.id, error, now: $1, into: &$2) }
         }
         guard let connection,
-            let subscription = connection.outlet.makeSubscription(id: request.id, of: question)
+            let subscription = connection.outlet.makeSubscription(
+                id: request.id, of: question, options: request.options)
         else { return }
         let shard = connection.loop.shard
         shard.register(subscription)

@@ -8,22 +8,30 @@ internal import SessionProtocol
 final class EventStreamHandler: MessageHandler {
     let tokenID: String?
     let messageBytesMax: Int
+    private let options: SubscriptionOptions
     private var conversation: StreamConversation
     /// `nil` once the connection is over.
     private var connection: SubscriberConnection?
 
     /// `identity` is who asked for it, and when that ends; `nil` without access control.
-    init(_ connection: SubscriberConnection, terms: SessionTerms, identity: Identity?) {
+    init(
+        _ connection: SubscriberConnection, options: SubscriptionOptions, terms: SessionTerms,
+        identity: Identity?
+    ) {
         self.connection = connection
+        self.options = options
         tokenID = identity?.tokenID
         messageBytesMax = terms.limits.messageBytesMax
-        conversation = StreamConversation(terms: terms, expires: identity?.expires, now: .now)
+        conversation = StreamConversation(
+            terms: terms, credit: options.credit, expires: identity?.expires, now: .now)
     }
 
     /// Begins delivery.
     func opened(_ start: TopicStart, log: any EventLog) {
         guard let connection else { return }
-        start.join(connection.outlet, log: log) { [weak self] in self?.end(.internal) }
+        start.join(connection.outlet, options: options, log: log) { [weak self] in
+            self?.end(.internal)
+        }
     }
 
     func received(text: [UInt8]) {
@@ -59,7 +67,8 @@ final class EventStreamHandler: MessageHandler {
         input(&conversation, .now, &actions)
         for action in actions {
             switch action {
-            case .send(let message): connection?.send(message)
+            case .send(let message): connection?.send([message])
+            case .credit(let events): connection?.outlet.grant(events, to: nil)
             case .close(let code, let reason): connection?.close(code.rawValue, reason: reason)
             }
         }

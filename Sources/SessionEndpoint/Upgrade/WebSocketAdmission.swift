@@ -32,17 +32,22 @@ package struct WebSocketAdmission: Sendable {
 
     // MARK: GET /v1/connect
 
-    /// A session of many subscriptions; called on the connection's loop.
+    /// A session of many subscriptions, with the decoded query; called on the connection's loop.
     package func connect(
-        _ head: HTTPRequestHead, from connection: ConnectionInfo, reply: @escaping Reply
+        items: [(name: String, value: String)], _ head: HTTPRequestHead,
+        from connection: ConnectionInfo, reply: @escaping Reply
     ) {
+        let query: SessionQuery
+        do { query = try SessionQuery(items: items) } catch {
+            return reply(.answer(refusal(error, head, [:])))
+        }
         admit(head, subprotocol: Self.sessionProtocol, reply) { accepted in
             authenticate(head, accepted, connection) { credentials in
                 switch credentials {
                 case .admitted(let admission):
-                    reply(.stream(session(accepted, admission, connection)))
+                    reply(.stream(session(accepted, admission, query, connection)))
                 case .refusedInSession(let error):
-                    reply(.stream(session(accepted, .refused(error), connection)))
+                    reply(.stream(session(accepted, .refused(error), query, connection)))
                 case .refused(let error): reply(.answer(refusal(error, head, [:])))
                 }
             }
@@ -50,12 +55,14 @@ package struct WebSocketAdmission: Sendable {
     }
 
     private func session(
-        _ accepted: WebSocketUpgrade.Accepted, _ admission: SessionAdmission, _ info: ConnectionInfo
+        _ accepted: WebSocketUpgrade.Accepted, _ admission: SessionAdmission,
+        _ query: SessionQuery, _ info: ConnectionInfo
     ) -> HTTPStream {
         webSocket(accepted) { stream in
             let connection = SubscriberConnection(
                 stream, loop: services.hub.loop(info.loopIndex))
-            let handler = SessionHandler(connection, services: services, admission: admission)
+            let handler = SessionHandler(
+                connection, services: services, admission: admission, query: query)
             connection.begin(handler)
             handler.opened()
             return connection
@@ -70,7 +77,7 @@ package struct WebSocketAdmission: Sendable {
         from connection: ConnectionInfo, reply: @escaping Reply
     ) {
         let query: StreamQuery
-        do { query = try StreamQuery(items: items) } catch {
+        do { query = try StreamQuery(items: items, offered: services.terms.offered) } catch {
             return reply(.answer(refusal(error, head, [:])))
         }
         admit(head, subprotocol: Self.streamProtocol, reply) { accepted in
@@ -84,7 +91,8 @@ package struct WebSocketAdmission: Sendable {
                 case .refused(let error): return reply(.answer(refusal(error, head, [:])))
                 // Until it ends, a session that was refused says what such a stream would.
                 case .refusedInSession(let error):
-                    return reply(.stream(session(accepted, .refused(error), connection)))
+                    return reply(
+                        .stream(session(accepted, .refused(error), SessionQuery(), connection)))
                 }
                 TopicStart.fix(
                     topic, query.from, by: Permission(of: identity),
@@ -92,7 +100,10 @@ package struct WebSocketAdmission: Sendable {
                 ) { result in
                     switch result {
                     case .success(let start):
-                        reply(.stream(stream(from: start, identity, accepted, connection)))
+                        reply(
+                            .stream(
+                                stream(
+                                    from: start, query.options, identity, accepted, connection)))
                     case .failure(let error): reply(.answer(refusal(error, head, [:])))
                     }
                 }
@@ -101,14 +112,14 @@ package struct WebSocketAdmission: Sendable {
     }
 
     private func stream(
-        from start: TopicStart, _ identity: Identity?, _ accepted: WebSocketUpgrade.Accepted,
-        _ info: ConnectionInfo
+        from start: TopicStart, _ options: SubscriptionOptions, _ identity: Identity?,
+        _ accepted: WebSocketUpgrade.Accepted, _ info: ConnectionInfo
     ) -> HTTPStream {
         webSocket(accepted) { stream in
             let connection = SubscriberConnection(
                 stream, loop: services.hub.loop(info.loopIndex))
             let handler = EventStreamHandler(
-                connection, terms: services.terms, identity: identity)
+                connection, options: options, terms: services.terms, identity: identity)
             connection.begin(handler)
             handler.opened(start, log: services.log)
             return connection

@@ -12,6 +12,10 @@ package struct SessionConversation: Sendable {
         case authenticate(token: String)
         /// Answer with `subscribed` or `subscribeRefused`; no event of it may be sent before.
         case subscribe(SubscribeRequest)
+        /// The client takes this many more events of a subscription, which may not stand yet.
+        case credit(id: Int64, events: Int64)
+        /// Changes a subscription, which may not stand yet and keeps its position.
+        case update(id: Int64, SubscriptionChanges)
         /// No event of it may be sent any more.
         case unsubscribe(id: Int64)
         /// Answer with `published` or `publishRefused`. Those to one topic are appended in this
@@ -31,6 +35,7 @@ package struct SessionConversation: Sendable {
 
     private let terms: SessionTerms
     private let session: String
+    private let isBatched: Bool
     private var phase = Phase.new
     private var credentials: SessionCredentials
     private var lastSent: ContinuousClock.Instant?
@@ -44,12 +49,14 @@ package struct SessionConversation: Sendable {
     ///   - identity: Who the upgrade's credentials were, if it had any.
     ///   - expires: When they end.
     ///   - requiresAuth: Is `auth` awaited when there is no identity yet?
+    ///   - isBatched: Whether a text of the client may be an array of messages.
     package init(
         terms: SessionTerms, session: String, identity: String? = nil, expires: Timestamp? = nil,
-        requiresAuth: Bool
+        requiresAuth: Bool, isBatched: Bool = false
     ) {
         self.terms = terms
         self.session = session
+        self.isBatched = isBatched
         credentials = SessionCredentials(
             identity: identity, expires: expires, isRequired: requiresAuth)
     }
@@ -210,24 +217,41 @@ extension SessionConversation {
 // MARK: What the client says
 
 extension SessionConversation {
-    /// A text message came.
+    /// A text came: a message, or an array of them in a session that is batched.
     package mutating func messageReceived(
         _ bytes: [UInt8], now: Moment, into actions: inout [Action]
     ) {
+        guard isBatched, isUnderWay else {
+            return messageReceived(bytes, in: nil, now: now, into: &actions)
+        }
+        do throws(BrokerError) {
+            let ranges = try MessageBatch.ranges(in: bytes)
+            for range in ranges.map({ $0.map(Optional.some) }) ?? [nil] {
+                messageReceived(bytes, in: range, now: now, into: &actions)
+            }
+        } catch {
+            fail(error, id: nil, to: nil, now: now, into: &actions)
+        }
+    }
+
+    private mutating func messageReceived(
+        _ bytes: [UInt8], in range: Range<Int>?, now: Moment, into actions: inout [Action]
+    ) {
         switch phase {
         case .entering where credentials.isChecking:
-            if credentials.hold(bytes) { return }
+            if credentials.hold(range.map { Array(bytes[$0]) } ?? bytes) { return }
             let error = BrokerError(
                 .unauthorized, "Too much was sent before the token was checked.",
                 remedy: "Wait for 'welcome'.")
             fail(error, id: nil, to: nil, now: now, into: &actions)
-        case .entering: firstMessage(bytes, now: now, into: &actions)
+        case .entering: firstMessage(bytes, in: range, now: now, into: &actions)
         case .open:
             do throws(ClientMessageRefusal) {
-                try handle(decode(bytes), now: now, into: &actions)
+                try handle(decode(bytes, in: range), now: now, into: &actions)
             } catch {
                 subscriptions.refused(error, limits: terms.limits)
                 fail(error.error, id: error.id, to: error.to, now: now, into: &actions)
+                endFlood(error.error, now: now, into: &actions)
             }
         case .new, .closed:
             break  // Bytes that were on their way when the session ended.
@@ -239,15 +263,17 @@ extension SessionConversation {
         end(.unsupportedData, now: now, into: &actions)
     }
 
-    private func decode(_ bytes: [UInt8]) throws(ClientMessageRefusal) -> ClientMessage {
-        try ClientMessage.decode(bytes, limits: terms.limits)
+    private func decode(
+        _ bytes: [UInt8], in range: Range<Int>?
+    ) throws(ClientMessageRefusal) -> ClientMessage {
+        try ClientMessage.decode(bytes, in: range, limits: terms.limits)
     }
 
     private mutating func firstMessage(
-        _ bytes: [UInt8], now: Moment, into actions: inout [Action]
+        _ bytes: [UInt8], in range: Range<Int>?, now: Moment, into actions: inout [Action]
     ) {
         do throws(ClientMessageRefusal) {
-            let message = try decode(bytes)
+            let message = try decode(bytes, in: range)
             guard case .auth(let token, let id) = message else {
                 let error = BrokerError(
                     .unauthorized, "The first message must be 'auth'.",
@@ -275,12 +301,22 @@ extension SessionConversation {
                 credentials.check(id: id)
                 actions.append(.authenticate(token: token))
             case .subscribe(var request):
-                try subscriptions.add(&request, limits: terms.limits)
+                try faults.addSubscribe(
+                    of: request.patterns.count, now: now.instant, limits: terms.limits)
+                try subscriptions.add(&request, limits: terms.limits, offered: terms.offered)
                 actions.append(.subscribe(request))
             case .cursors(let id, let cursors):
                 try subscriptions.keep(cursors, for: id, limits: terms.limits)
             case .unsubscribe(let id): try unsubscribe(id, now: now, into: &actions)
-            case .credit: throw OfferedFeatures.missing("credit")
+            case .credit(let id, let events):
+                guard let id else { preconditionFailure("bug: a session's credit has no id") }
+                try subscriptions.grant(events, to: id)
+                actions.append(.credit(id: id, events: events))
+            case .update(let id, let changes):
+                try terms.offered.check(changes)
+                try subscriptions.checkWanted(id)
+                actions.append(.update(id: id, changes))
+                send(.updated(id: id), now: now, into: &actions)
             case .publish(let request): try publish(request, into: &actions)
             case .ping(let id): send(.pong(id: id, time: now.time), now: now, into: &actions)
             }
@@ -303,10 +339,7 @@ extension SessionConversation {
         case nil where subscriptions.isToCome(id):
             subscriptions.forgetToCome(id)
             send(.unsubscribed(id: id), now: now, into: &actions)
-        case .askedAndUnwanted, nil:
-            throw BrokerError(
-                .invalidRequest, "There is no subscription \(id).",
-                remedy: "Use the id of a subscription.", at: InputPlace(field: "id"))
+        case .askedAndUnwanted, nil: throw SubscriptionTable.missing(id)
         }
     }
 
@@ -337,6 +370,14 @@ extension SessionConversation {
         let areTooMany = faults.add(
             now: now.instant, faultsPerMinuteMax: terms.limits.faultsPerMinuteMax)
         if areTooMany { end(.tooManyErrors, now: now, into: &actions) }
+    }
+
+    /// Ends the session of a client that subscribes on and on although it is told to wait.
+    private mutating func endFlood(
+        _ error: BrokerError, now: Moment, into actions: inout [Action]
+    ) {
+        guard isOpen, faults.isFlood(limits: terms.limits) else { return }
+        end(.rateLimited, reconnectAfter: error.retryAfter, now: now, into: &actions)
     }
 }
 

@@ -6,11 +6,16 @@ package final class SessionTerms: Sendable {
     package let node: String
     package let version: String
     package let limits: Limits
+    package let offered: OfferedFeatures
 
-    package init(node: String, version: String, limits: Limits = Limits()) {
+    package init(
+        node: String, version: String, limits: Limits = Limits(),
+        offered: OfferedFeatures = .present
+    ) {
         self.node = node
         self.version = version
         self.limits = limits
+        self.offered = offered
     }
 }
 

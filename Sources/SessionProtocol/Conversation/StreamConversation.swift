@@ -1,9 +1,12 @@
 package import EventModel
 
-/// The broker's side of a single-topic stream (doc:HTTP): it delivers, the client may only ping.
+/// The broker's side of a single-topic stream (doc:HTTP): it delivers, the client may ping and
+/// grant credit.
 package struct StreamConversation: Sendable {
     package enum Action: Hashable, Sendable {
         case send(BrokerMessage)
+        /// The client takes this many more events.
+        case credit(Int64)
         case close(CloseCode, reason: String)
     }
 
@@ -11,11 +14,14 @@ package struct StreamConversation: Sendable {
     private var lastSent: ContinuousClock.Instant
     private let expiresAt: ContinuousClock.Instant?
     private var faults = FaultCounter()
+    private var credit: GrantedCredit
     private var isOpen = true
 
-    /// A stream that has just begun; it ends when the client's credentials do, at `expires`.
-    package init(terms: SessionTerms, expires: Timestamp?, now: Moment) {
+    /// A stream that has just begun, with the credit of its query; it ends when the client's
+    /// credentials do, at `expires`.
+    package init(terms: SessionTerms, credit: Int64? = nil, expires: Timestamp?, now: Moment) {
         self.terms = terms
+        self.credit = GrantedCredit(credit)
         expiresAt = expires.map { now.instant(of: $0) }
         lastSent = now.instant
     }
@@ -33,12 +39,15 @@ package struct StreamConversation: Sendable {
     ) {
         guard isOpen else { return }  // It was on its way when the stream ended.
         do throws(ClientMessageRefusal) {
-            let message = try ClientMessage.decode(bytes, limits: terms.limits, pingNeedsID: false)
+            let message = try ClientMessage.decode(bytes, limits: terms.limits, needsID: false)
             switch message {
             case .ping(let id): send(.pong(id: id, time: now.time), now: now, into: &actions)
-            case .credit:
-                throw ClientMessageRefusal(OfferedFeatures.missing("credit"), to: "credit")
-            case .auth, .subscribe, .cursors, .unsubscribe, .publish:
+            case .credit(let id, let events):
+                do throws(BrokerError) { try credit.add(events) } catch {
+                    throw ClientMessageRefusal(error, id: id, to: message.type)
+                }
+                actions.append(.credit(events))
+            case .auth, .subscribe, .cursors, .unsubscribe, .update, .publish:
                 let error = BrokerError(
                     .invalidRequest, "A stream of one topic takes 'ping' and 'credit' only.",
                     remedy: "Use the session at /v1/connect.")

@@ -1,51 +1,62 @@
 package import EventModel
 
-/// The query of the single-topic stream (doc:HTTP).
+/// The query of the single-topic stream, and of following over HTTP (doc:HTTP).
 package struct StreamQuery: Hashable, Sendable {
     package var from: StartPosition
-    package var overflow: OverflowPolicy?
+    package var options: SubscriptionOptions
 
-    package init(from: StartPosition = .latest, overflow: OverflowPolicy? = nil) {
+    package init(
+        from: StartPosition = .latest, options: SubscriptionOptions = SubscriptionOptions()
+    ) {
         self.from = from
-        self.overflow = overflow
+        self.options = options
     }
 
-    /// - Parameter items: Names and values, decoded.
+    /// - Parameters:
+    ///   - items: Names and values, decoded.
+    ///   - offered: What the broker does.
     /// - Throws: `unknown_field` for unknown and repeated items, `invalid_start`,
     ///   `invalid_request`. Values of unknown items are never told: they may be secrets.
-    package init(items: [(name: String, value: String)]) throws(BrokerError) {
+    package init(
+        items: [(name: String, value: String)], offered: OfferedFeatures = .present
+    ) throws(BrokerError) {
         self.init()
-        var seen: Set<String> = []
-        for (name, value) in items {
-            let place = InputPlace(field: name)
-            guard seen.insert(name).inserted else {
-                throw BrokerError(
-                    .unknownField, "\(quoted(name)) is there twice.",
-                    remedy: "Send each item once.",
-                    at: place)
-            }
+        let known = ["from", "overflow", "max_rate", "credit", "filter", "view"]
+        try readQuery(items, known: known) { (name, value) throws(BrokerError) in
             switch name {
             case "from":
                 do throws(BrokerError) { from = try StartPosition(value) } catch {
                     var error = error
-                    error.at = place
+                    error.at = InputPlace(field: name)
                     throw error
                 }
             case "overflow":
                 guard let policy = OverflowPolicy(rawValue: value) else {
                     throw BrokerError(
                         .invalidRequest,
-                        "'overflow' must be replay, conflate, drop_oldest or disconnect.", at: place
-                    )
+                        "'overflow' must be replay, conflate, drop_oldest or disconnect.",
+                        at: InputPlace(field: name))
                 }
-                try OfferedFeatures.check(policy)
-                overflow = policy
-            case "credit", "filter", "view": throw OfferedFeatures.missing(name)
-            default:
-                throw BrokerError(
-                    .unknownField, "There is no query item \(quoted(name)) here.",
-                    remedy: "A stream knows 'from' and 'overflow'.", at: place)
+                options.overflow = policy
+            case "max_rate":
+                options.maxRate = Int(try Self.integer(name, value, in: 1...Limits.integerMax))
+            case "credit":
+                options.credit = try Self.integer(name, value, in: 0...Limits.integerMax)
+            default: throw OfferedFeatures.missing(name)
             }
         }
+        try offered.check(options)
+    }
+
+    private static func integer(
+        _ name: String, _ text: String, in bounds: ClosedRange<Int64>
+    ) throws(BrokerError) -> Int64 {
+        guard let value = Cursor.offset(text), bounds.contains(value) else {
+            throw BrokerError(
+                .invalidRequest,
+                "\(quoted(name)) must be an integer from \(bounds.lowerBound) to "
+                    + "\(bounds.upperBound).", at: InputPlace(field: name))
+        }
+        return value
     }
 }

@@ -1,10 +1,10 @@
 import EventModel
 
 extension SubscribeRequest {
-    /// What must hold between the fields, and what this version does not do yet.
+    /// What must hold between the fields, and what the broker does not offer.
     ///
     /// - Throws: `invalid_start` or `invalid_request`, which names the field.
-    func check(_ limits: Limits) throws(BrokerError) {
+    func check(_ limits: Limits, _ offered: OfferedFeatures) throws(BrokerError) {
         if from.fitsOneTopicOnly, patterns.count != 1 || patterns[0].exactName == nil {
             throw BrokerError(
                 .invalidStart, "\(quoted(from.text)) fits one exact topic only.",
@@ -30,27 +30,7 @@ extension SubscribeRequest {
                 remedy: "Send cursors of the subscription's own topics only.",
                 at: InputPlace(field: "cursors"))
         }
-        if let overflow { try OfferedFeatures.check(overflow) }
-        if credit != nil { throw OfferedFeatures.missing("credit") }
+        try offered.check(options)
         if filter != nil { throw OfferedFeatures.missing("filter") }
-    }
-}
-
-/// What the protocol has and this version does not do yet: refused, so that nobody relies on it in
-/// vain.
-enum OfferedFeatures {
-    static func check(_ overflow: OverflowPolicy) throws(BrokerError) {
-        guard overflow == .replay else {
-            throw BrokerError(
-                .invalidRequest,
-                "This version does not offer overflow \(quoted(overflow.rawValue)) yet.",
-                remedy: "Use 'replay', or leave 'overflow' out.", at: InputPlace(field: "overflow"))
-        }
-    }
-
-    static func missing(_ field: String) -> BrokerError {
-        BrokerError(
-            .invalidRequest, "This version does not offer \(quoted(field)) yet.",
-            remedy: "Leave it out.", at: InputPlace(field: field))
     }
 }

@@ -13,6 +13,7 @@ struct SubscriptionTable: Sendable {
 
     struct Entry: Sendable {
         let patterns: [TopicPattern]
+        var credit: GrantedCredit
         var state: State
     }
 
@@ -80,9 +81,11 @@ struct SubscriptionTable: Sendable {
     ///
     /// - Throws: What is wrong with it: `invalid_request`, `subscription_limit`, or `overlap` with
     ///   the first one named.
-    mutating func add(_ request: inout SubscribeRequest, limits: Limits) throws(BrokerError) {
+    mutating func add(
+        _ request: inout SubscribeRequest, limits: Limits, offered: OfferedFeatures
+    ) throws(BrokerError) {
         request.cursors.merge(try ahead.take(request.id)) { own, _ in own }
-        try request.check(limits)
+        try request.check(limits, offered)
         try checkNew(request.id, limits: limits)
         let wild = request.patterns.filter { $0.exactName == nil }
         guard wildcards.count + wild.count <= limits.wildcardsMax else {
@@ -100,7 +103,9 @@ struct SubscriptionTable: Sendable {
             throw BrokerError(
                 .overlap, "\(quoted(mine)) overlaps \(quoted(other)) of subscription \(id).")
         }
-        entries[request.id] = Entry(patterns: request.patterns, state: .asked)
+        entries[request.id] = Entry(
+            patterns: request.patterns, credit: GrantedCredit(request.options.credit), state: .asked
+        )
         for name in exact { names[name] = request.id }
         for pattern in wild { wildcards.append((pattern, request.id)) }
     }
@@ -125,6 +130,28 @@ struct SubscriptionTable: Sendable {
             .min { $0.key.text < $1.key.text }
         guard let first, let mine = asked.match(first.key) else { return nil }
         return (mine.pattern.text, first.key.text, first.value)
+    }
+
+    /// The client takes more events of a subscription, which may not be answered yet.
+    ///
+    /// - Throws: `invalid_request` if there is none, or none that uses credit.
+    mutating func grant(_ events: Int64, to id: Int64) throws(BrokerError) {
+        try checkWanted(id)
+        try entries[id]?.credit.add(events)
+    }
+
+    /// - Throws: `invalid_request` if there is no such subscription, or the client gave it up.
+    func checkWanted(_ id: Int64) throws(BrokerError) {
+        switch entries[id]?.state {
+        case .asked, .standing: break
+        case .askedAndUnwanted, nil: throw Self.missing(id)
+        }
+    }
+
+    static func missing(_ id: Int64) -> BrokerError {
+        BrokerError(
+            .invalidRequest, "There is no subscription \(id).",
+            remedy: "Use the id of a subscription.", at: InputPlace(field: "id"))
     }
 
     mutating func set(_ id: Int64, _ state: State) { entries[id]?.state = state }

@@ -17,6 +17,8 @@ package enum BrokerMessage: Hashable, Sendable {
     case published(Published)
     /// The notice is there when the broker ended the subscription.
     case unsubscribed(id: Int64, notice: Notice? = nil)
+    /// A subscription was changed, and keeps its position.
+    case updated(id: Int64)
     case error(ErrorMessage)
     case pong(id: Int64?, time: Timestamp)
     case heartbeat(time: Timestamp)

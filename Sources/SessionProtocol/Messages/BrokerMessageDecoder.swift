@@ -37,6 +37,7 @@ private struct BrokerMessageDecoder {
         case "cursor": return .cursor(try cursors())
         case "published": return .published(try published())
         case "unsubscribed": return .unsubscribed(id: try requiredID(), notice: try notice())
+        case "updated": return .updated(id: try requiredID())
         case "error": return .error(try error())
         case "pong": return .pong(id: try id(), time: try time("time"))
         case "heartbeat": return .heartbeat(time: try time("time"))

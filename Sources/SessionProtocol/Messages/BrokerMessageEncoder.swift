@@ -43,6 +43,9 @@ extension BrokerMessage {
             json.member("code", notice?.code)
             json.member("message", notice?.message)
             json.member("remedy", notice?.remedy)
+        case .updated(let id):
+            json.raw(#"{"type":"updated""#)
+            json.member("id", id)
         case .error(let message): message.encode(to: &json)
         case .pong(let id, let time):
             json.raw(#"{"type":"pong""#)

@@ -8,7 +8,10 @@ package enum ClientMessage: Hashable, Sendable {
     /// Before the subscribe with the same id: cursors that one message does not hold.
     case cursors(id: Int64, [TopicName: Cursor])
     case unsubscribe(id: Int64)
-    case credit(id: Int64, events: Int64)
+    /// On the single-topic stream without `id`.
+    case credit(id: Int64?, events: Int64)
+    /// Changes a subscription and keeps its position.
+    case update(id: Int64, SubscriptionChanges)
     case publish(PublishMessage)
     /// On the single-topic stream without `id`.
     case ping(id: Int64?)
@@ -18,10 +21,10 @@ extension ClientMessage {
     /// The request's id, for its answer.
     var id: Int64? {
         switch self {
-        case .auth(_, let id), .ping(let id): id
+        case .auth(_, let id), .ping(let id), .credit(let id, _): id
         case .subscribe(let request): request.id
         case .publish(let message): message.id
-        case .unsubscribe(let id), .credit(let id, _), .cursors(let id, _): id
+        case .unsubscribe(let id), .update(let id, _), .cursors(let id, _): id
         }
     }
 
@@ -33,6 +36,7 @@ extension ClientMessage {
         case .cursors: "cursors"
         case .unsubscribe: "unsubscribe"
         case .credit: "credit"
+        case .update: "update"
         case .publish: "publish"
         case .ping: "ping"
         }
@@ -47,9 +51,7 @@ package struct SubscribeRequest: Hashable, Sendable {
     package var from: StartPosition
     /// Wins over `from`, topic by topic.
     package var cursors: [TopicName: Cursor]
-    package var overflow: OverflowPolicy?
-    /// Events that may be delivered; `nil` is no bound.
-    package var credit: Int?
+    package var options: SubscriptionOptions
     package var filter: String?
 
     /// The most bytes of a filter (doc:CommonRules).
@@ -57,15 +59,14 @@ package struct SubscribeRequest: Hashable, Sendable {
 
     package init(
         id: Int64, patterns: [TopicPattern], from: StartPosition = .latest,
-        cursors: [TopicName: Cursor] = [:], overflow: OverflowPolicy? = nil, credit: Int? = nil,
-        filter: String? = nil
+        cursors: [TopicName: Cursor] = [:],
+        options: SubscriptionOptions = SubscriptionOptions(), filter: String? = nil
     ) {
         self.id = id
         self.patterns = patterns
         self.from = from
         self.cursors = cursors
-        self.overflow = overflow
-        self.credit = credit
+        self.options = options
         self.filter = filter
     }
 }

@@ -4,14 +4,20 @@ extension ClientMessage {
     /// Reads a message of a client; unknown and duplicate fields are refused by name
     /// (doc:CommonRules).
     ///
-    /// `pingNeedsID` is false on the single-topic stream, where nothing needs an `id`.
+    /// - Parameters:
+    ///   - bytes: The text.
+    ///   - range: Where the message is in it; `nil`: it is all of it.
+    ///   - limits: What it may be at most.
+    ///   - needsID: False on the single-topic stream, where nothing needs an `id`.
+    /// - Returns: The message.
+    /// - Throws: Why it is none, with what its answer can name.
     package static func decode(
-        _ bytes: [UInt8], limits: Limits, pingNeedsID: Bool = true
+        _ bytes: [UInt8], in range: Range<Int>? = nil, limits: Limits, needsID: Bool = true
     ) throws(ClientMessageRefusal) -> ClientMessage {
         var decoder = ClientMessageDecoder(
-            fields: ObjectReader(bytes), limits: limits, pingNeedsID: pingNeedsID)
+            fields: ObjectReader(bytes), limits: limits, needsID: needsID)
         do {
-            return try decoder.decode()
+            return try decoder.decode(in: range)
         } catch {
             throw ClientMessageRefusal(error, id: decoder.readableID, to: decoder.kind?.rawValue)
         }
@@ -21,11 +27,11 @@ extension ClientMessage {
 private struct ClientMessageDecoder {
     var fields: ObjectReader
     let limits: Limits
-    let pingNeedsID: Bool
+    let needsID: Bool
     var kind: Kind?
 
     enum Kind: String {
-        case auth, subscribe, cursors, unsubscribe, credit, publish, ping
+        case auth, subscribe, cursors, unsubscribe, credit, update, publish, ping
 
         var fields: [String] {
             switch self {
@@ -33,11 +39,12 @@ private struct ClientMessageDecoder {
             case .subscribe:
                 [
                     "type", "id", "topic", "topics", "from", "cursors", "overflow", "credit",
-                    "filter",
+                    "filter", "max_rate",
                 ]
             case .cursors: ["type", "id", "cursors"]
             case .unsubscribe, .ping: ["type", "id"]
             case .credit: ["type", "id", "events"]
+            case .update: ["type", "id", "max_rate", "filter"]
             case .publish:
                 ["type", "id", "topic", "data", "key", "event_id", "attributes", "if_head"]
             }
@@ -47,9 +54,9 @@ private struct ClientMessageDecoder {
     /// The id, if that much could be read.
     var readableID: Int64? { try? id() }
 
-    mutating func decode() throws(BrokerError) -> ClientMessage {
+    mutating func decode(in range: Range<Int>?) throws(BrokerError) -> ClientMessage {
         do {
-            try fields.read(membersMax: 16)
+            try fields.read(in: range, membersMax: 16)
         } catch {
             kind = readableKind
             throw error
@@ -72,9 +79,10 @@ private struct ClientMessageDecoder {
         case .credit:
             let events = try fields.integer("events", in: 1...Limits.integerMax)
             return .credit(
-                id: try creditID(), events: try fields.required(events, "events"))
+                id: try streamsID(), events: try fields.required(events, "events"))
+        case .update: return .update(id: try requiredID(), try changes())
         case .publish: return .publish(try publish())
-        case .ping: return .ping(id: pingNeedsID ? try requiredID() : try id())
+        case .ping: return .ping(id: try streamsID())
         }
     }
 
@@ -89,9 +97,9 @@ private struct ClientMessageDecoder {
 
     private func requiredID() throws(BrokerError) -> Int64 { try fields.required(try id(), "id") }
 
-    /// On the single-topic stream there is one subscription and no id.
-    private func creditID() throws(BrokerError) -> Int64 {
-        pingNeedsID ? try requiredID() : try id() ?? 0
+    /// Required but on the single-topic stream, where there is one subscription.
+    private func streamsID() throws(BrokerError) -> Int64? {
+        needsID ? try requiredID() : try id()
     }
 
     private func subscribe() throws(BrokerError) -> SubscribeRequest {
@@ -108,17 +116,44 @@ private struct ClientMessageDecoder {
                 throw fields.wrong(
                     "overflow", "must be replay, conflate, drop_oldest or disconnect")
             }
-            request.overflow = policy
+            request.options.overflow = policy
         }
-        request.credit = try fields.integer("credit", in: 0...Limits.integerMax).map { Int($0) }
-        request.filter = try fields.string("filter")
-        if let filter = request.filter, filter.utf8.count > SubscribeRequest.filterBytesMax {
-            let limit = SubscribeRequest.filterBytesMax
+        request.options.maxRate = try maxRate()
+        request.options.credit = try fields.integer("credit", in: 0...Limits.integerMax)
+        request.filter = try filter()
+        return request
+    }
+
+    private func maxRate() throws(BrokerError) -> Int? {
+        try fields.integer("max_rate", in: 1...Limits.integerMax).map { Int($0) }
+    }
+
+    private func filter() throws(BrokerError) -> String? {
+        let filter = try fields.string("filter")
+        let limit = SubscribeRequest.filterBytesMax
+        if let filter, filter.utf8.count > limit {
             throw BrokerError(
                 .invalidFilter, "The filter has \(filter.utf8.count) bytes, over \(limit).",
                 remedy: "Write a shorter filter.", at: InputPlace(field: "filter"))
         }
-        return request
+        return filter
+    }
+
+    /// What an update names; `null` takes a bound or a filter away.
+    private func changes() throws(BrokerError) -> SubscriptionChanges {
+        var changes = SubscriptionChanges()
+        if fields.value("max_rate") != nil {
+            changes.maxRate = .some(fields.isNull("max_rate") ? nil : try maxRate())
+        }
+        if fields.value("filter") != nil {
+            changes.filter = .some(fields.isNull("filter") ? nil : try filter())
+        }
+        guard changes != SubscriptionChanges() else {
+            throw BrokerError(
+                .invalidRequest, "The update names nothing to change.",
+                remedy: "Name 'max_rate' or 'filter'.", at: InputPlace(field: "max_rate"))
+        }
+        return changes
     }
 
     private func patterns() throws(BrokerError) -> [TopicPattern] {

@@ -22,6 +22,10 @@ extension ClientMessage {
             json.raw(#"{"type":"credit""#)
             json.member("id", id)
             json.member("events", events)
+        case .update(let id, let changes):
+            json.raw(#"{"type":"update""#)
+            json.member("id", id)
+            changes.encode(to: &json)
         case .publish(let message): message.encode(to: &json)
         case .ping(let id):
             json.raw(#"{"type":"ping""#)
@@ -48,9 +52,23 @@ extension SubscribeRequest {
         }
         json.member("from", from.text)
         if !cursors.isEmpty { json.member("cursors", cursors) }
-        json.member("overflow", overflow?.rawValue)
-        json.member("credit", credit.map { Int64($0) })
+        json.member("overflow", options.overflow?.rawValue)
+        json.member("credit", options.credit)
         json.member("filter", filter)
+        json.member("max_rate", options.maxRate.map { Int64($0) })
+    }
+}
+
+extension SubscriptionChanges {
+    fileprivate func encode(to json: inout JSONWriter) {
+        if let maxRate {
+            if maxRate == nil { json.raw(#","max_rate":null"#) }
+            json.member("max_rate", maxRate.map { Int64($0) })
+        }
+        if let filter {
+            if filter == nil { json.raw(#","filter":null"#) }
+            json.member("filter", filter)
+        }
     }
 }
 

@@ -33,8 +33,8 @@ package struct SubscriberPosition: Sendable {
         case .reset(let message): moved(message.topic, to: message.cursor)
         case .cursor(let positions):
             for (topic, cursor) in positions { moved(topic, to: cursor) }
-        case .welcome, .authenticated, .live, .lagging, .published, .unsubscribed, .error, .pong,
-            .heartbeat, .closing:
+        case .welcome, .authenticated, .live, .lagging, .published, .unsubscribed, .updated,
+            .error, .pong, .heartbeat, .closing:
             break
         }
     }
@@ -53,9 +53,14 @@ package struct SubscriberPosition: Sendable {
         return next
     }
 
-    /// What is said to go on in a session of this welcome, in order.
-    package func resumption(in welcome: BrokerMessage.Welcome) -> [ClientMessage] {
-        resumption.messages(
+    /// What is said to go on in a session of this welcome, in order; with options that may have
+    /// changed since the first request.
+    package func resumption(
+        in welcome: BrokerMessage.Welcome, options: SubscriptionOptions? = nil
+    ) -> [ClientMessage] {
+        var next = resumption
+        next.options = options ?? next.options
+        return next.messages(
             cursorsMax: welcome.topicsPerSubscribe, bytesMax: welcome.messageBytes)
     }
 

@@ -1,17 +1,17 @@
 internal import Glibc
-internal import NIOCore
+package import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
 internal import OpenSSLBridge
-internal import Transport
+package import Transport
 
 /// Opens connections to the broker and knows what every request to it carries.
-final class BrokerConnector: Sendable {
-    let configuration: ClientConfiguration
+package final class BrokerConnector: Sendable {
+    package let configuration: ClientConfiguration
     private let tls: TLSContext?
 
     /// - Throws: When the token is none, or the file of authorities can't be used.
-    init(_ configuration: ClientConfiguration) throws(SluiceError) {
+    package init(_ configuration: ClientConfiguration) throws(SluiceError) {
         self.configuration = configuration
         // RFC 9110 11.4; a line end read along from a file would begin another header field.
         guard configuration.token?.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) != false else {
@@ -37,12 +37,14 @@ final class BrokerConnector: Sendable {
     }
 
     /// A new connection, its handshake complete.
-    func connect() async throws(SluiceError) -> HTTPClientConnection {
+    package func connect(
+        on group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
+    ) async throws(SluiceError) -> HTTPClientConnection {
         let address = configuration.address
         do {
             return try await ClientConnector.connect(
                 host: address.host, port: address.port, tls: tls,
-                group: MultiThreadedEventLoopGroup.singleton,
+                group: group,
                 timeout: min(TimeAmount(configuration.timeout), .seconds(10))
             ).get()
         } catch let error as TLSError where error.code == .verification {

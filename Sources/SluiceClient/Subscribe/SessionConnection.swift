@@ -1,15 +1,9 @@
-internal import EventModel
 internal import NIOCore
-internal import NIOHTTP1
-internal import OpenSSLBridge
 internal import Synchronization
 internal import Transport
-internal import WebSocketCodec
 
 /// One open wss session, usable from any task; it closes when it is let go.
 final class SessionConnection: Sendable {
-    static let subprotocol = "sluice.v1"
-
     private let mailbox = SessionMailbox()
     private let eventLoop: any EventLoop
     /// Set on the event loop when the broker has switched protocols.
@@ -26,50 +20,16 @@ final class SessionConnection: Sendable {
     ///
     /// - Throws: The broker's refusal, or `unreachable`.
     static func open(_ connector: BrokerConnector) async throws(SluiceError) -> SessionConnection {
-        let address = connector.configuration.address
         let connection = try await connector.connect()
-        let request = WebSocketUpgradeRequest(nonce: randomBytes(16), subprotocols: [subprotocol])
-        // The connection adds Host itself.
-        let fields = request.headers(host: address.authority).filter { $0.name != "Host" }
-        let head = connector.head(.GET, .connect, fields.map { ($0.name, $0.value) })
         let session = SessionConnection(connection.eventLoop)
-        let outcome: HTTPClientUpgrade
-        do {
-            outcome = try await connection.upgrade(head) { [session] stream, _ in
-                session.begin(stream)
-            }.get()
-        } catch {
-            throw .unreachable(address, BrokerConnector.words(error))
-        }
-        switch outcome {
-        case .refused(let head, let body):
-            throw SluiceError(answer: head, body: Array(buffer: body))
-        case .upgraded(let head):
-            try check(head, request, address)
-            return session
-        }
+        try await connector.openSession(on: connection) { [session] in session.begin($0) }
+        return session
     }
 
     private func begin(_ stream: StreamConnection) -> SessionSocket {
-        let socket = SessionSocket(stream, mailbox: mailbox)
+        let socket = SessionSocket(stream, receiver: mailbox)
         self.socket.withLock { $0 = NIOLoopBound(socket, eventLoop: eventLoop) }
         return socket
-    }
-
-    private static func check(
-        _ head: HTTPResponseHead, _ request: WebSocketUpgradeRequest, _ address: BrokerAddress
-    ) throws(SluiceError) {
-        let chosen: String?
-        do {
-            chosen = try request.verify(
-                status: Int(head.status.code), headers: head.headers.map { ($0.name, $0.value) },
-                sha1: { Digest.sha1($0) })
-        } catch {
-            throw .notSluice(address, error.message)
-        }
-        guard chosen == subprotocol else {
-            throw .notSluice(address, "it does not speak \(subprotocol)")
-        }
     }
 
     /// Waits for messages or the end.

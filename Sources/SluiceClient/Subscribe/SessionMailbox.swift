@@ -4,28 +4,20 @@ internal import Synchronization
 ///
 /// Bounded: when it holds `fullAt` bytes, the event loop stops reading from the socket, and one
 /// read's worth more fits.
-final class SessionMailbox: Sendable {
+final class SessionMailbox: SessionReceiver, Sendable {
     static let fullAt = 1 << 20
-
-    /// How the session ended.
-    enum End: Equatable {
-        /// With a close frame.
-        case closed(code: UInt16?, reason: String)
-        /// Without one.
-        case broken(String)
-    }
 
     /// What was taken.
     enum Delivery: Equatable {
         /// At least one; `wasFull` asks for reading to be resumed.
         case messages([[UInt8]], wasFull: Bool)
-        case end(End)
+        case end(SessionEnd)
     }
 
     private struct State {
         var messages: [[UInt8]] = []
         var byteCount = 0
-        var end: End?
+        var end: SessionEnd?
         var waiter: CheckedContinuation<Void, Never>?
     }
 
@@ -50,7 +42,7 @@ final class SessionMailbox: Sendable {
     /// Says how the session ended; the first reason counts.
     ///
     /// Messages before it are still delivered.
-    func finish(_ end: End) {
+    func finish(_ end: SessionEnd) {
         let waiter = state.withLock { state in
             state.end = state.end ?? end
             return Self.wake(&state)

@@ -1,30 +1,49 @@
 internal import NIOCore
-internal import Transport
+package import Transport
 internal import WebSocketCodec
 
-/// A session's end at the socket: performs what its WebSocket decides, and leaves messages in the
-/// mailbox.
+/// Takes what comes of a session; told on the connection's event loop.
+package protocol SessionReceiver: AnyObject {
+    /// Messages came, in order.
+    ///
+    /// - Returns: Whether no more are wanted now; `SessionSocket.resume` asks for them again.
+    func put(_ messages: [[UInt8]]) -> Bool
+
+    /// The session is over; said once, behind its messages.
+    func finish(_ end: SessionEnd)
+}
+
+/// How a session ended.
+package enum SessionEnd: Equatable, Sendable {
+    /// With a close frame.
+    case closed(code: UInt16?, reason: String)
+    /// Without one.
+    case broken(String)
+}
+
+/// A session's end at the socket: performs what its WebSocket decides, and passes messages on to
+/// its receiver.
 ///
 /// Confined to the connection's event loop.
-final class SessionSocket: StreamHandler {
+package final class SessionSocket: StreamHandler {
     /// The most bytes of one message: an event at the largest limit that a broker can be given, and
     /// its envelope.
     static let messageBytesMax = 128 << 20
 
     private let stream: StreamConnection
-    private let mailbox: SessionMailbox
+    private let receiver: any SessionReceiver
     private var webSocket: WebSocketConnection
     /// Messages that wait for the socket; bounded by what a subscriber says to go on.
     private var outgoing: [[UInt8]] = []
-    /// The mailbox is full, so nothing is read.
+    /// The receiver wants no more, so nothing is read.
     private var isPaused = false
     /// How long the broker may be silent; this long before it has said how often it speaks.
     private var silenceMax = Duration.seconds(40)
     private var timer: Scheduled<Void>?
 
-    init(_ stream: StreamConnection, mailbox: SessionMailbox) {
+    package init(_ stream: StreamConnection, receiver: any SessionReceiver) {
         self.stream = stream
-        self.mailbox = mailbox
+        self.receiver = receiver
         webSocket = .client(
             messageBytesMax: Self.messageBytesMax,
             silence: SilenceWatch(silenceMax: silenceMax, now: .now),
@@ -35,17 +54,17 @@ final class SessionSocket: StreamHandler {
     // MARK: From the socket
 
     // Unsafe memory: the transport lends its buffer for the call, and the codec reads it there.
-    func received(_ bytes: UnsafeRawBufferPointer) {
+    package func received(_ bytes: UnsafeRawBufferPointer) {
         webSocket.received(bytes, now: .now)
         // Nothing that is done about a message changes what the next one leads to.
         decide { while $0.next(now: .now, into: &$1) {} }
     }
 
-    func writable() { flush() }
+    package func writable() { flush() }
 
-    func inputEnded() { decide { $0.inputEnded(into: &$1) } }
+    package func inputEnded() { decide { $0.inputEnded(into: &$1) } }
 
-    func closed() {
+    package func closed() {
         decide { $0.connectionLost(into: &$1) }
         timer?.cancel()
     }
@@ -53,7 +72,7 @@ final class SessionSocket: StreamHandler {
     // MARK: From the subscriber
 
     /// Sends a text message, behind those that wait.
-    func send(text: [UInt8]) {
+    package func send(text: [UInt8]) {
         outgoing.append(text)
         flush()
     }
@@ -69,7 +88,7 @@ final class SessionSocket: StreamHandler {
     }
 
     /// The subscriber has taken what was waiting.
-    func resume() {
+    package func resume() {
         guard isPaused else { return }
         isPaused = false
         webSocket.resumed(now: .now)
@@ -85,7 +104,7 @@ final class SessionSocket: StreamHandler {
     }
 
     /// Ends the session from this side.
-    func leave() { decide { $0.close(code: 1000, reason: "", now: .now, into: &$1) } }
+    package func leave() { decide { $0.close(code: 1000, reason: "", now: .now, into: &$1) } }
 
     // MARK: Decisions
 
@@ -114,7 +133,7 @@ final class SessionSocket: StreamHandler {
     }
 
     private func put(_ messages: [[UInt8]]) {
-        guard !messages.isEmpty, mailbox.put(messages), webSocket.isOpen else { return }
+        guard !messages.isEmpty, receiver.put(messages), webSocket.isOpen else { return }
         isPaused = true
         webSocket.paused()
         stream.setReading(false)
@@ -122,7 +141,7 @@ final class SessionSocket: StreamHandler {
 
     private func ended(_ end: WebSocketConnection.End) {
         outgoing = []
-        mailbox.finish(SessionMailbox.End(end, silenceMax: silenceMax))
+        receiver.finish(SessionEnd(end, silenceMax: silenceMax))
         // The rest is read up to the broker's close, and forgotten.
         resume()
         scheduleTick()
@@ -142,7 +161,7 @@ final class SessionSocket: StreamHandler {
 
 @available(*, unavailable) extension SessionSocket: Sendable {}
 
-extension SessionMailbox.End {
+extension SessionEnd {
     fileprivate init(_ end: WebSocketConnection.End, silenceMax: Duration) {
         self =
             switch end {

@@ -4,8 +4,8 @@ internal import SessionProtocol
 /// Events of some topics as a sequence that outlives connections.
 ///
 /// Iterating connects. When a connection is lost, the next one goes on exactly behind what was
-/// taken from the iterator. What the iterator is slow to take is not read from the socket; the
-/// broker then feeds it from the log.
+/// taken from the iterator. Where the iterator is slow, the broker waits for it: it is granted
+/// credit as events are taken.
 public struct Subscription: AsyncSequence, Sendable {
     /// Events and notices.
     public typealias Element = SubscriptionItem
@@ -13,10 +13,23 @@ public struct Subscription: AsyncSequence, Sendable {
     let connector: BrokerConnector
     let patterns: [TopicPattern]
     let start: StartPosition
+    let options: SubscriptionOptions
+    let rate: RateControl
+
+    /// Changes how many events a second of each topic come at most, in all of its iterators, also
+    /// while they wait; `nil`: no bound.
+    ///
+    /// - Throws: For a number below 1. A broker that refuses it ends the iterators.
+    public func update(maxRate: Int?) throws(SluiceError) {
+        try SubscribeOptions.check(maxRate, "maximal rate")
+        rate.set(maxRate)
+    }
 
     /// Begins at the start position, on a connection of its own.
     public func makeAsyncIterator() -> Iterator {
-        Iterator(connector, SubscriptionProgress(patterns: patterns, start: start))
+        Iterator(
+            connector, rate,
+            SubscriptionProgress(patterns: patterns, start: start, options: options))
     }
 
     /// Takes items; ends by being let go, or by throwing a `SluiceError`, which it then throws
@@ -25,6 +38,7 @@ public struct Subscription: AsyncSequence, Sendable {
     /// After a `CancellationError` another task may go on with it.
     public struct Iterator: AsyncIteratorProtocol, Sendable {
         private let connector: BrokerConnector
+        private let rate: RateControl
         private var progress: SubscriptionProgress
         private var session: SessionConnection?
         /// When the session that is open, or was just lost, began.
@@ -37,8 +51,11 @@ public struct Subscription: AsyncSequence, Sendable {
         /// Why it is over, once what came before has been given out.
         private var failure: SluiceError?
 
-        init(_ connector: BrokerConnector, _ progress: SubscriptionProgress) {
+        init(
+            _ connector: BrokerConnector, _ rate: RateControl, _ progress: SubscriptionProgress
+        ) {
             self.connector = connector
+            self.rate = rate
             self.progress = progress
         }
 
@@ -49,7 +66,9 @@ public struct Subscription: AsyncSequence, Sendable {
         ///   reached; `CancellationError`.
         public mutating func next() async throws -> SubscriptionItem? {
             while waiting.isEmpty { waiting = try await nextItems()[...] }
-            return waiting.popFirst()
+            let item = waiting.popFirst()
+            if case .event = item { took(1) }
+            return item
         }
 
         /// All items that have arrived, at least one; for writing many at once.
@@ -60,7 +79,13 @@ public struct Subscription: AsyncSequence, Sendable {
             var items: [SubscriptionItem] = Array(waiting)
             waiting = []
             while items.isEmpty { items = try await nextItems() }
+            took(items.count { if case .event = $0 { true } else { false } })
             return items
+        }
+
+        /// Lets the broker send as many events more, once they are worth a message.
+        private mutating func took(_ events: Int) {
+            if let credit = progress.took(events) { session?.send(credit) }
         }
 
         private mutating func nextItems() async throws -> [SubscriptionItem] {
@@ -125,6 +150,7 @@ public struct Subscription: AsyncSequence, Sendable {
             _ messages: [[UInt8]], _ session: SessionConnection
         ) throws(SluiceError) -> [SubscriptionItem] {
             var items: [SubscriptionItem] = []
+            progress.maxRate = rate.maxRate
             for message in messages {
                 var steps: [SubscriptionProgress.Step] = []
                 do {
@@ -141,6 +167,7 @@ public struct Subscription: AsyncSequence, Sendable {
                     case .item(let item): items.append(item)
                     case .send(let text): session.send(text)
                     case .heartbeat(let interval): session.watch(silenceMax: interval * 2)
+                    case .stands(let maxRate): rate.stands(in: session, at: maxRate)
                     }
                 }
             }
@@ -148,7 +175,7 @@ public struct Subscription: AsyncSequence, Sendable {
         }
 
         private mutating func ended(
-            _ end: SessionMailbox.End
+            _ end: SessionEnd
         ) throws(SluiceError) -> SubscriptionItem {
             switch end {
             case .broken(let reason): return lost(reason, asked: progress.reconnectAfter ?? .zero)

@@ -13,24 +13,48 @@ struct SubscriptionProgress {
         case send([UInt8])
         /// The broker promised to say something at least this often.
         case heartbeat(Duration)
+        /// The subscription stands in this session, with this rate.
+        case stands(maxRate: Int?)
     }
 
     private static let id: Int64 = 1
 
     private let request: SubscribeRequest
+    /// Of the next subscribe.
+    var maxRate: Int?
+    private var saidRate: Int?
+    private var window: CreditWindow
+    private var welcome: BrokerMessage.Welcome?
     /// Where the subscriber stands; there from the first welcome on.
     private var position: SubscriberPosition?
     private var hasSubscribed = false
-    private var session = ""
     /// What the broker said about coming back; of the present connection.
     private(set) var reconnectAfter: Duration?
 
-    init(patterns: [TopicPattern], start: StartPosition) {
-        request = SubscribeRequest(id: Self.id, patterns: patterns, from: start)
+    init(
+        patterns: [TopicPattern], start: StartPosition,
+        options: SubscriptionOptions = SubscriptionOptions()
+    ) {
+        request = SubscribeRequest(
+            id: Self.id, patterns: patterns, from: start, options: options)
+        maxRate = options.maxRate
+        window = CreditWindow(size: options.credit)
     }
 
     /// A new connection begins.
     mutating func connected() { reconnectAfter = nil }
+
+    /// Events were taken.
+    ///
+    /// - Returns: What to say to the broker about it.
+    mutating func took(_ events: Int) -> [UInt8]? {
+        window.took(events).map { ClientMessage.credit(id: Self.id, events: $0).encode() }
+    }
+
+    /// Changes the rate of a subscription that stands.
+    static func update(maxRate: Int?) -> ClientMessage {
+        .update(id: id, SubscriptionChanges(maxRate: .some(maxRate)))
+    }
 
     /// Reads the broker's next message.
     ///
@@ -56,16 +80,15 @@ struct SubscriptionProgress {
     ) throws(SluiceError) {
         switch message {
         case .welcome(let welcome):
-            session = welcome.session
-            let position = position ?? SubscriberPosition(request, began: welcome.time)
-            self.position = position
+            self.welcome = welcome
+            position = position ?? SubscriberPosition(request, began: welcome.time)
             steps.append(.heartbeat(welcome.heartbeat))
-            // Before the first answer there is nothing to continue: the first start still holds.
-            let messages = hasSubscribed ? position.resumption(in: welcome) : [.subscribe(request)]
-            for message in messages { steps.append(.send(message.encode())) }
+            subscribe(into: &steps)
         case .subscribed:
-            let notice = SubscriptionNotice.subscribed(session: session, isResumed: hasSubscribed)
+            let notice = SubscriptionNotice.subscribed(
+                session: welcome?.session ?? "", isResumed: hasSubscribed)
             hasSubscribed = true
+            steps.append(.stands(maxRate: saidRate))
             steps.append(.item(.notice(notice, message: text)))
         case .event(let message):
             steps.append(.item(.event(ReceivedEvent(message, text: text))))
@@ -80,6 +103,8 @@ struct SubscriptionProgress {
             let notice = SubscriptionNotice.reset(topic: reset.topic.text, reason: reset.reason)
             steps.append(.item(.notice(notice, message: text)))
         case .closing(let closing): reconnectAfter = closing.reconnectAfter
+        case .error(let error) where isAboutCredit(error) && window.isRefused():
+            subscribe(into: &steps)
         case .error(let error):
             throw SluiceError(
                 SluiceError.kind(of: error.code), code: error.code, error.message,
@@ -89,8 +114,27 @@ struct SubscriptionProgress {
                 .refused, code: notice?.code ?? "unsubscribed",
                 notice?.message ?? "The broker ended the subscription.",
                 remedy: notice?.remedy ?? "Subscribe again.")
-        case .authenticated, .cursor, .published, .pong, .heartbeat: break
+        case .authenticated, .cursor, .published, .updated, .pong, .heartbeat: break
         }
+    }
+
+    /// Says what is followed, and from where.
+    private mutating func subscribe(into steps: inout [Step]) {
+        guard let welcome, let position else { return }
+        var first = request
+        first.options.maxRate = maxRate
+        first.options.credit = window.begin()
+        saidRate = maxRate
+        // Before the first answer there is nothing to continue: the first start still holds.
+        let messages =
+            hasSubscribed
+            ? position.resumption(in: welcome, options: first.options) : [.subscribe(first)]
+        for message in messages { steps.append(.send(message.encode())) }
+    }
+
+    private func isAboutCredit(_ error: ErrorMessage) -> Bool {
+        error.to == "subscribe" && error.code == ErrorCode.invalidRequest.rawValue
+            && error.at?.field == "credit"
     }
 }
 

@@ -13,6 +13,8 @@ struct SubscribeCommand: AsyncParsableCommand {
               sluice subscribe orders.eu orders.us --from last:10
               sluice subscribe 'orders.*' --from ago:15m --json | jq .data
               sluice subscribe orders.eu --from earliest --count 100 --timeout 10s
+              sluice subscribe 'ticks.*' --max-rate 10 --overflow conflate
+              sluice subscribe 'orders.>' --credit 50 --json | slow-consumer
 
             A pattern is a topic's name in which '*' stands for one segment and a final '>' for the \
             rest; quote it, or the shell takes it. Start positions: latest, earliest, last:10, \
@@ -21,6 +23,10 @@ struct SubscribeCommand: AsyncParsableCommand {
             A line is topic, offset and data. What else is told (gaps, lost connections) goes to \
             standard error; with --json all of it goes to standard output, as the broker's messages. \
             After a lost connection the subscription goes on exactly where it broke off.
+
+            Who reads too slowly gets everything from the log at its own pace (replay), the newest \
+            event of each key (conflate), the newest ones (drop_oldest), or a new connection \
+            (disconnect); what is left out is told as a gap.
             """)
 
     @OptionGroup var connection: ConnectionOptions
@@ -31,6 +37,23 @@ struct SubscribeCommand: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("Where to start.", valueName: "start"))
     var from = "latest"
+
+    @Option(
+        help: ArgumentHelp(
+            "What happens when this reads too slowly: replay, conflate, drop_oldest, disconnect.",
+            discussion: "Without it, what each topic says.", valueName: "policy"))
+    var overflow: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The most events a second of each topic; the newest of each key are kept.",
+            valueName: "number"))
+    var maxRate: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Events that the broker may send ahead of what is printed.", valueName: "number"))
+    var credit: Int?
 
     @Flag(help: "Print the broker's messages as JSON lines.")
     var json = false
@@ -49,7 +72,8 @@ struct SubscribeCommand: AsyncParsableCommand {
         if let count, count < 1 { throw ValidationError("--count must be at least 1.") }
         let patterns = try checkedPatterns(patterns)
         let limit = try timeout.map { text in try checkedDuration(text, option: "--timeout") }
-        let subscription = try connection.client().subscribe(to: patterns, from: from)
+        let subscription = try connection.client().subscribe(
+            to: patterns, from: from, options: try options())
         guard let limit else { return try await printItems(of: subscription) }
         try await withThrowingTaskGroup { group in
             group.addTask { try await self.printItems(of: subscription) }
@@ -67,6 +91,19 @@ struct SubscribeCommand: AsyncParsableCommand {
                     remedy: "Wait longer, or start earlier with --from.")
             }
         }
+    }
+
+    func options() throws -> SubscribeOptions {
+        var options = SubscribeOptions(maxRate: maxRate, credit: credit)
+        if let overflow {
+            guard let policy = SubscribeOptions.Overflow(rawValue: overflow) else {
+                let known = SubscribeOptions.Overflow.allCases.map(\.rawValue)
+                throw ValidationError(
+                    "--overflow must be one of \(known.joined(separator: ", ")).")
+            }
+            options.overflow = policy
+        }
+        return options
     }
 
     private struct TimeIsUp: Error {}

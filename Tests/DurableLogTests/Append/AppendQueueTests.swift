@@ -131,6 +131,20 @@ import Testing
         try queue.enqueue(pending(one, publisher: "modest"))
     }
 
+    @Test func `leaves others half of a topic's quarter, however much one publisher sends`() throws
+    {
+        var queue = AppendQueue(eventsMax: 40, bytesMax: 1 << 20)
+        for _ in 1...5 { try queue.enqueue(pending(one, publisher: "greedy")) }
+        let error = #expect(throws: BrokerError.self) {
+            try queue.enqueue(pending(one, publisher: "greedy"))
+        }
+        #expect(error?.code == .rateLimited)
+        try queue.enqueue(pending(two, publisher: "greedy"))
+        for _ in 1...5 { try queue.enqueue(pending(one, publisher: "modest")) }
+        _ = queue.takeBatch()
+        try queue.enqueue(pending(one, publisher: "greedy"))
+    }
+
     @Test func `takes any request when it is empty`() throws {
         var queue = AppendQueue(eventsMax: 4, bytesMax: 10)
         try queue.enqueue(pending(one, events: 100, bytes: 100))

@@ -33,6 +33,12 @@ struct FlowFixture {
         #expect(error == nil)
     }
 
+    /// A request that is a full batch.
+    mutating func admitFull(_ text: String, to topic: TopicName) {
+        let texts = Array(repeating: text, count: AppendQueue.batchEventsMax)
+        admit(AppendRequest(parts: [.fixture(topic, texts)]))
+    }
+
     mutating func admit(_ text: String, to topics: TopicName..., creates: Bool = true) {
         admit(
             AppendRequest(
@@ -42,17 +48,29 @@ struct FlowFixture {
     /// Takes what can be taken and sends it; the data of its requests.
     mutating func send() -> [String] {
         guard flow.open == nil else { return [] }
+        var next = flow.takePrepared()
+        if next == nil { next = form() }
+        guard let batch = next else { return [] }
+        seq += 1
+        flow.sent(batch, seq: seq, now: now)
+        return batch.requests.map(Self.text)
+    }
+
+    /// Forms the batch behind the open one, if it is time; the data of its requests.
+    mutating func prepare() -> [String] {
+        guard flow.canPrepare, let batch = form() else { return [] }
+        flow.prepare(batch)
+        return batch.requests.map(Self.text)
+    }
+
+    private mutating func form() -> AppendBatch? {
         let known = known
         let taken = reply { flow, replies, now in
             flow.take(in: Self.incarnation, now: now, into: &replies) { known[$0] }
         }
         ephemeral += taken.ephemeral.map(Self.text)
-        guard !taken.requests.isEmpty else { return [] }
-        seq += 1
-        flow.sent(
-            AppendBatch(taken.requests, ids: taken.ids, incarnation: Self.incarnation), seq: seq,
-            now: now)
-        return taken.requests.map(Self.text)
+        guard !taken.requests.isEmpty else { return nil }
+        return AppendBatch(taken.requests, ids: taken.ids, incarnation: Self.incarnation)
     }
 
     /// PostgreSQL committed the open batch.

@@ -77,6 +77,38 @@ import Testing
         await LogNode.stop(log)
     }
 
+    @Test func `still lets go what a drain appended whose answer was lost`() async throws {
+        let database = try LogNode.cluster.freshDatabase()
+        _ = try await Migrator(
+            PostgresConfiguration(conninfo: database), logger: LogNode.logger
+        ).apply()
+        let calls = FailingCalls(of: "housekeeper", answered: ":1-7")
+        var limits = Limits()
+        limits.retentionInterval = .milliseconds(100)
+        let log = PostgresLog(
+            configuration: PostgresConfiguration(
+                conninfo: try calls.conninfo(before: database), applicationName: "node"),
+            limits: limits, logger: LogNode.logger)
+        log.start(sink: RecordingSink())
+        try await eventually("ready") { log.isReady }
+        let topic = try TopicName("drained")
+        var settings = TopicSettings()
+        settings.retainCount = .limited(2)
+        _ = try await log.create(topic, settings: settings)
+        let session = try Session(database)
+        try await eventually("looked at") {
+            try session.ask("SELECT FROM sluice.retention WHERE due = 'infinity'").rowCount == 1
+        }
+        try session.ask(
+            "SELECT sluice.publish('drained', n::text::json) FROM generate_series(1, 7) n")
+        try await eventually("let go") {
+            try await log.page(of: topic, after: 0).position.earliest == 6
+        }
+        #expect(calls.hasFailed)
+        session.connection.close()
+        await LogNode.stop(log)
+    }
+
     /// Runs that wait for something most of the time go on beside one another.
     private static let lanes = 4
     /// More runs than any part has calls.

@@ -23,6 +23,7 @@ final class FailingCalls: Sendable {
     private let number: Int
     private let point: LossPoint
     private let text: String
+    private let answer: String
     private let state = Mutex(State())
     private let proxy = Mutex<SwitchProxy?>(nil)
 
@@ -31,11 +32,16 @@ final class FailingCalls: Sendable {
     ///   - number: Which call, from 1 on.
     ///   - point: Where it is lost.
     ///   - text: Only calls whose statement has this in it count; empty: all do.
-    init(of role: String, number: Int, at point: LossPoint, saying text: String = "") {
+    ///   - answer: Instead of a number: the first call whose answer has a row with this in it.
+    init(
+        of role: String, number: Int = 0, at point: LossPoint = .answer, saying text: String = "",
+        answered answer: String = ""
+    ) {
         self.role = role
         self.number = number
         self.point = point
         self.text = text
+        self.answer = answer
     }
 
     /// Whether there was such a call.
@@ -57,6 +63,17 @@ final class FailingCalls: Sendable {
         text.isEmpty || String(decoding: message, as: UTF8.self).contains(text)
     }
 
+    /// Whether the call is lost whose answer has this row.
+    fileprivate func takeAnswer(_ row: some Collection<UInt8>) -> Bool {
+        guard !answer.isEmpty, String(decoding: row, as: UTF8.self).contains(answer) else {
+            return false
+        }
+        return state.withLock { state in
+            defer { state.hasFailed = true }
+            return !state.hasFailed
+        }
+    }
+
     /// Counts a call; where it is to be lost, if it is the one.
     fileprivate func next() -> LossPoint? {
         state.withLock { state in
@@ -69,7 +86,7 @@ final class FailingCalls: Sendable {
 }
 
 /// A conninfo of a server with a unix socket: `host='…' port=… …`.
-private struct ServerAddress {
+struct ServerAddress {
     var socket: String
     var rest: String
 
@@ -132,6 +149,10 @@ private struct CallWatch: LinkWatch {
     mutating func down(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
         received += bytes
         while let message = Self.message(of: received, typed: true) {
+            let row = received[..<message]
+            if received[0] == UInt8(ascii: "D"), isOfRole, calls.takeAnswer(row) {
+                lostCall = answerCount + 1
+            }
             if received[0] == UInt8(ascii: "Z") { answerCount += 1 }
             received.removeFirst(message)
             if answerCount == lostCall { return nil }

@@ -40,6 +40,26 @@ import Testing
         await node.stop()
     }
 
+    @Test func `that change reach a node that runs`() async throws {
+        var limits = Limits()
+        limits.bodyBytesMax = 3 << 20
+        let other = try await LogNode(node.conninfo, name: "other", limits: limits)
+        var changes = ServerSettingsChanges()
+        changes.createsTopics = false
+        changes.eventBytesMax = 2 << 20
+        _ = try await table.apply(changes)
+        try await eventually("larger events") { limits.eventBytesMax == 2 << 20 }
+        let missing = try TopicName("settings.missing")
+        #expect(await other.log.append(["1"], to: missing).error?.code == .topicNotFound)
+        changes.createsTopics = true
+        changes.eventBytesMax = 4 << 20
+        _ = try await table.apply(changes)
+        try await eventually("what a body holds") { limits.eventBytesMax == 3 << 20 }
+        #expect(await other.log.append(["1"], to: missing).brief == ["1-1"])
+        await other.stop()
+        await node.stop()
+    }
+
     @Test func `hold for topics without a setting, and for SQL publishers`() async throws {
         let (plain, own) = (try TopicName("settings.plain"), try TopicName("settings.own"))
         var settings = TopicSettings()

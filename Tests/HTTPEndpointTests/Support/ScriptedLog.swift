@@ -9,6 +9,7 @@ final class ScriptedLog: EventLog {
         var heads: [TopicName: Offset] = [:]
         var failure: BrokerError?
         var isReady = true
+        var parts: [LogPart] = []
         var holds = false
         var held: [@Sendable () -> Void] = []
         var resumption: Resumption? = .goesOn
@@ -184,6 +185,7 @@ final class ScriptedLog: EventLog {
     }
 
     var isReady: Bool { state.withLock(\.isReady) }
+    var parts: [LogPart] { state.withLock(\.parts) }
 
     func offsets(
         of topics: [TopicName], asOf mark: LogMark,

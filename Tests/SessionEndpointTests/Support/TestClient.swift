@@ -167,6 +167,7 @@ extension BrokerMessage {
         case .cursor: "cursor"
         case .published(let message): "published \(message.id) \(message.cursor.offset)"
         case .unsubscribed(let id, _): "unsubscribed \(id)"
+        case .updated(let id): "updated \(id)"
         case .error(let error):
             "error \(error.id.map { "\($0)" } ?? "-") \(error.code)"
                 + (error.retryAfter == nil ? "" : " retry")

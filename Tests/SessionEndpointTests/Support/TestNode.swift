@@ -136,13 +136,13 @@ private struct UpgradesOnly: HTTPService {
             case .stream(let stream): exchange.stream(stream)
             }
         }
-        if head.uri == "/v1/connect" {
-            return endpoint.connect(head, from: connection, reply: reply)
-        }
         let parts = head.uri.split(separator: "?")
         let items = parts.dropFirst().map { item in
             let pair = item.split(separator: "=", maxSplits: 1)
             return (name: String(pair[0]), value: String(pair[1]))
+        }
+        if parts[0] == "/v1/connect" {
+            return endpoint.connect(items: items, head, from: connection, reply: reply)
         }
         guard let topic = try? TopicName(String(parts[0].dropFirst())) else {
             return exchange.answer(HTTPAnswer(status: .notFound))

@@ -116,6 +116,13 @@ final class ScriptedBroker: Sendable {
         }
     }
 
+    /// The last message that came on a connection.
+    func saidLast(connection number: Int) -> String? {
+        inputs.compactMap { input in
+            if case .message(let text, number) = input { text } else { nil }
+        }.last
+    }
+
     /// Waits until a client has said this.
     func received(_ input: Input) async throws {
         try await eventually("\(input)") { inputs.contains(input) }

@@ -48,8 +48,8 @@ package struct DeliveryCheck: Sendable {
                 throw Violation(
                     topic: topic, description: "\(topic): cursor \(cursor) after \(last)")
             }
-        case .welcome, .authenticated, .live, .lagging, .published, .unsubscribed, .error, .pong,
-            .heartbeat, .closing:
+        case .welcome, .authenticated, .live, .lagging, .published, .unsubscribed, .updated,
+            .error, .pong, .heartbeat, .closing:
             break
         }
     }

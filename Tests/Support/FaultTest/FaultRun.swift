@@ -1,16 +1,19 @@
 internal import EventModel
 internal import Glibc
+internal import NIOHTTP1
 internal import PostgresBridge
 internal import RepeatableChance
 internal import SessionProtocol
+internal import SluiceClient
 internal import Synchronization
+internal import Transport
 
 /// One run of the fault test: publishers, subscribers, faults from a seed, and what came of it.
 package struct FaultRun {
     package struct Report: Sendable {
         package var counts: Ledger.Counts
         package var violations: [String]
-        package var faultCount: Int
+        package var faults: [Fault.Kind: Int]
     }
 
     private let seed: UInt64
@@ -21,6 +24,7 @@ package struct FaultRun {
 
     private static let stable = ["stable.a", "stable.b", "stable.c"]
     private static let churn = ["churn.a", "churn.b", "churn.c"]
+    private static let ephemeral = ["ephemeral.a", "ephemeral.b"]
     /// Keeps its newest events only.
     private static let bounded = "bounded.a"
 
@@ -47,17 +51,17 @@ package struct FaultRun {
     /// - Throws: When the scene can't be set.
     package func run() async throws -> Report {
         let scene = try await onThread { try Scene(program: program, diary: diary) }
-        let outcome: Result<Int, any Error>
+        let outcome: Result<Void, any Error>
         do { outcome = .success(try await play(scene)) } catch { outcome = .failure(error) }
         await onThread { scene.end() }
-        let faultCount = try outcome.get()
+        try outcome.get()
+        let faults = diary.faultCounts
         return diary.change { ledger in
-            Report(
-                counts: ledger.counts, violations: ledger.violations, faultCount: faultCount)
+            Report(counts: ledger.counts, violations: ledger.violations, faults: faults)
         }
     }
 
-    private func play(_ scene: Scene) async throws -> Int {
+    private func play(_ scene: Scene) async throws {
         try await onThread {
             let connection = try scene.connect()
             defer { connection.close() }
@@ -67,25 +71,38 @@ package struct FaultRun {
                 FROM sluice.create_topics('{\(Self.bounded)}')
                 """)
         }
+        try await createEphemeral(scene)
         var missing = Set(Fault.Kind.allCases).subtracting(kinds)
-        if !scene.hasOwnDisk {
+        if !scene.database.haveOwnDisks {
             diary.note("no full disk: this process may not mount one")
             missing.insert(.diskFull)
         }
-        diary.note("no steps of the clock: brokers and database have the machine's")
+        if scene.database.clock == nil {
+            diary.note("no steps of the database's clock: there is no C compiler")
+            missing.insert(.clockSetBack)
+        }
         var chance = SeededGenerator(seed: seed)
         let schedule = FaultSchedule(
             seed: chance.next(), duration: duration, brokers: scene.nodes.count, without: missing)
         let readers = Readers(diary: diary)
         let plan = PublisherPlan(
             doors: scene.doors, topics: Self.stable + Self.churn + [Self.bounded], diary: diary,
-            pause: .milliseconds(20))
+            pace: Pace(pause: Self.pauseMin))
         let reading = subscribers(scene, readers, &chance)
         let publishing = publishers(scene, plan, &chance)
-        try await withFaults(scene, schedule, chance.fork())
-        plan.stop()
+        try await withFaults(scene, plan.pace, schedule, chance.fork())
+        plan.pace.stop()
         try await end(scene, publishing, reading, readers)
-        return schedule.moments.reduce(0) { $0 + $1.faults.count }
+    }
+
+    private func createEphemeral(_ scene: Scene) async throws {
+        var connection: HTTPClientConnection?
+        for topic in Self.ephemeral {
+            let (head, _) = try await scene.door(0).ask(
+                .PUT, "/v1/topics/\(topic)", headers: ["Content-Type": "application/json"],
+                body: Array(#"{"durable":false}"#.utf8), over: &connection)
+            guard head.status == .created else { throw SceneFailure("\(topic): \(head.status)") }
+        }
     }
 
     // MARK: Who takes part
@@ -120,25 +137,28 @@ package struct FaultRun {
                 })
         }
         // Of a deleted topic nobody would know whether it had what SQL committed.
-        let lasting = PublisherPlan(
-            doors: plan.doors, topics: Self.stable, diary: diary, pause: plan.pause)
+        let lasting = plan.on(Self.stable + Self.ephemeral)
         for id in Self.transactions {
             let own = chance.fork()
-            let conninfo = scene.conninfo
             tasks.append(
                 Task {
                     await onThread {
                         var publisher = SQLPublisher(
-                            id: id, plan: lasting, conninfo: conninfo, chance: own)
+                            id: id, plan: lasting, conninfo: { scene.conninfo }, chance: own)
                         publisher.run()
                     }
                 })
         }
-        tasks.append(
-            Task {
-                while !plan.isStopped { try? await Task.sleep(for: .milliseconds(20)) }
-                lasting.stop()
-            })
+        for id in Self.fleeting {
+            let own = chance.fork()
+            tasks.append(
+                Task {
+                    var publisher = EphemeralPublisher(
+                        id: id, plan: plan.on(Self.ephemeral), isInSessions: id % 2 == 0,
+                        chance: own)
+                    await publisher.run()
+                })
+        }
         return tasks
     }
 
@@ -146,6 +166,8 @@ package struct FaultRun {
     private static let batches: [UInt16] = [11, 12]
     private static let sessions: [UInt16] = [21, 22]
     private static let transactions: [UInt16] = [31, 32]
+    private static let fleeting: [UInt16] = [41, 42]
+    private static let last: UInt16 = 99
     /// Who waits for each answer before the next publish.
     private static let ordered = Set(singles + batches + transactions)
 
@@ -158,6 +180,7 @@ package struct FaultRun {
             ("client on all", [">"], "earliest", nil),
             ("client on stable", ["stable.*"], "earliest", nil),
             ("slow client", ["churn.*", Self.bounded], "earliest", .milliseconds(12)),
+            ("client on ephemeral", ["ephemeral.*"], "latest", nil),
         ]
         for (index, (name, patterns, start, pause)) in clients.enumerated() {
             add(name, patterns, start, to: readers)
@@ -183,20 +206,23 @@ package struct FaultRun {
                     await reader.run()
                 })
         }
-        let follows: [(String, String, UInt32?)] = [
-            ("follow-stable", "stable.c", nil), ("follow-churn", "churn.b", nil),
-            ("slow-follow", Self.bounded, 60_000),
+        let follows: [(String, String, String, UInt32?)] = [
+            ("follow-stable", "stable.c", "earliest", nil),
+            ("follow-churn", "churn.b", "earliest", nil),
+            ("follow-ephemeral", "ephemeral.b", "latest", nil),
+            ("slow-follow", Self.bounded, "earliest", 60_000),
         ]
-        for (name, topic, pause) in follows {
-            add(name, [topic], "earliest", to: readers)
+        for (name, topic, start, pause) in follows {
+            add(name, [topic], start, to: readers)
             guard let topic = try? TopicName(topic) else { continue }
             let own = chance.fork()
             tasks.append(
                 Task {
                     await onThread {
                         var reader = FollowReader(
-                            name: name, topic: topic, doors: scene.doors, pauseMicroseconds: pause,
-                            directory: scene.directory, readers: readers, chance: own)
+                            name: name, topic: topic, start: start, doors: scene.doors,
+                            pauseMicroseconds: pause, directory: scene.directory, readers: readers,
+                            chance: own)
                         reader.run()
                     }
                 })
@@ -218,22 +244,24 @@ package struct FaultRun {
 
     /// Performs the schedule, changes topics and reads the log meanwhile.
     private func withFaults(
-        _ scene: Scene, _ schedule: FaultSchedule, _ chance: SeededGenerator
+        _ scene: Scene, _ pace: Pace, _ schedule: FaultSchedule, _ chance: SeededGenerator
     ) async throws {
         let deadline = ContinuousClock.now + duration
         async let faults: Void = onThread {
             FaultPerformer(scene: scene, diary: diary).perform(schedule, until: deadline)
         }
-        async let changes: Void = onThread {
+        async let changes: Void = {
             var changes = TopicChanges(
-                scene: scene, diary: diary, topics: Self.churn, chance: chance)
+                scene: scene, diary: diary, topics: Self.churn, bounded: Self.bounded,
+                chance: chance)
             while ContinuousClock.now < deadline {
-                usleep(UInt32(changes.chance.pick(1_000_000...6_000_000)))
-                changes.change()
+                try? await Task.sleep(for: .milliseconds(changes.chance.pick(1000...6000)))
+                await changes.change()
             }
-        }
+        }()
         async let reads: Void = onThread {
             var reader = LogReader(diary: diary, ordered: Self.ordered)
+            var effort = Effort()
             var said = ContinuousClock.now
             while ContinuousClock.now < deadline {
                 usleep(2_000_000)
@@ -241,14 +269,25 @@ package struct FaultRun {
                     try? reader.read(connection)
                     connection.close()
                 }
+                pace.pause = min(
+                    max(pace.pause * (effort.share() / Self.shareMax), Self.pauseMin),
+                    .milliseconds(500))
                 if ContinuousClock.now - said > .seconds(60) {
                     said = .now
-                    diary.note(diary.change { Self.words($0.counts) })
+                    let faultCount = diary.faultCounts.values.reduce(0, +)
+                    diary.note(
+                        "\(faultCount) faults. \(diary.change { Self.words($0.counts) }). "
+                            + effort.words(bytesOnDisk: scene.database.bytesOnDisk))
                 }
             }
         }
         _ = await (faults, changes, reads)
     }
+
+    /// Between two publishes of one publisher.
+    private static let pauseMin = Duration.milliseconds(20)
+    /// Of one core: publishers become slower rather than take more for themselves and the checks.
+    private static let shareMax = 0.4
 
     /// Everybody finishes; then the log and the subscribers are compared.
     private func end(
@@ -265,13 +304,14 @@ package struct FaultRun {
         readers.hurry()
         try await onThread { try drained(scene) }
         diary.note("everything is published; subscribers catch up")
+        let lastOnes = try await publishLastOnes(scene)
         let heads = try await onThread {
             let connection = try scene.connect()
             defer { connection.close() }
             var reader = LogReader(diary: diary, ordered: Self.ordered)
             try reader.read(connection, isAll: true)
             return diary.change { $0.heads }
-        }
+        }.merging(lastOnes) { $1 }
         let patience = ContinuousClock.now + .seconds(120)
         while !readers.unseen(of: heads).isEmpty, ContinuousClock.now < patience {
             try await Task.sleep(for: .milliseconds(100))
@@ -287,6 +327,33 @@ package struct FaultRun {
             try reader.read(connection, isAll: true)
         }
         diary.change { $0.settle() }
+    }
+
+    /// An event to each ephemeral topic, which everybody sees, or is told as lost.
+    ///
+    /// - Returns: Where they are.
+    private func publishLastOnes(_ scene: Scene) async throws -> [String: Place] {
+        var connection: HTTPClientConnection?
+        var heads: [String: Place] = [:]
+        var number: Int64 = 0
+        while heads.count < Self.ephemeral.count, number < 100 {
+            number += 1
+            guard let topic = Self.ephemeral.first(where: { heads[$0] == nil }) else { break }
+            let tag = EventTag(topic: topic, publisher: Self.last, number: number)
+            let answer = await scene.door(0).post(
+                "/v1/topics/\(topic)/events", type: "application/json", key: nil,
+                body: tag.data(), over: &connection)
+            if case .created(let fields) = answer, let text = fields.text("cursor"),
+                let place = Cursor(text).flatMap({ Place($0, of: topic) })
+            {
+                diary.change { $0.acknowledged(tag, at: place) }
+                heads[topic] = place
+            } else {
+                diary.change { $0.mayBeEmitted(tag) }
+                try await Task.sleep(for: .milliseconds(200))
+            }
+        }
+        return heads
     }
 
     /// Waits until what SQL published is in the log.
@@ -318,7 +385,8 @@ package struct FaultRun {
     /// The counts as a line.
     package static func words(_ counts: Ledger.Counts) -> String {
         "acknowledged \(counts.acknowledged), refused \(counts.refused), stored \(counts.stored), "
-            + "seen \(counts.seen), gaps told \(counts.gaps), resets told \(counts.resets)"
+            + "of ephemeral topics \(counts.emitted), seen \(counts.seen), gaps told \(counts.gaps), resets told \(counts.resets), "
+            + "topic changes \(counts.topicChanges)"
     }
 }
 

@@ -7,7 +7,7 @@ import FaultTest
         commandName: "fault-test",
         abstract: "Breaks two brokers, their database and their network, and checks the contract.",
         discussion: """
-            Everything is private and goes with it: a PostgreSQL cluster, two 'sluice serve', and \
+            Everything is private and goes with it: two PostgreSQL servers, two 'sluice serve', and \
             proxies between them and their clients. The same seed gives the same faults.
 
             Exit codes: 0 all promises were kept, 1 one was broken, 2 wrong usage.
@@ -42,7 +42,9 @@ import FaultTest
             program: FaultRun.neighbour("sluice"),
             kinds: only.isEmpty ? Set(Fault.Kind.allCases) : Set(only.compactMap(Fault.Kind.init)))
         let report = try await run.run()
-        print("\(report.faultCount) faults. \(FaultRun.words(report.counts))")
+        let faults = Fault.Kind.allCases.map { "\($0.rawValue) \(report.faults[$0] ?? 0)" }
+        print("\(report.faults.values.reduce(0, +)) faults: \(faults.joined(separator: ", "))")
+        print(FaultRun.words(report.counts))
         guard !report.violations.isEmpty else { return print("all promises were kept") }
         for words in report.violations { print("BROKEN: \(words)") }
         print("again: swift run fault-test --seed \(seed) --duration \(duration)")

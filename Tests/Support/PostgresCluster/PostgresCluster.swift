@@ -75,44 +75,6 @@ package final class PostgresCluster: Sendable {
         }
     }
 
-    /// SIGSTOP for the postmaster and all its processes, or SIGCONT.
-    package func freeze(_ isFrozen: Bool) throws {
-        try state.withLock { state in
-            guard let server = state.server, let postmaster = server.postmasterPID else { return }
-            // The postmaster first, so that no process comes up that is not on the list.
-            if isFrozen { kill(postmaster, SIGSTOP) }
-            for process in try server.serverProcesses() where process != postmaster {
-                kill(process, isFrozen ? SIGSTOP : SIGCONT)
-            }
-            if !isFrozen { kill(postmaster, SIGCONT) }
-        }
-    }
-
-    /// Gives the cluster a disk of its own, in memory, before its first database.
-    ///
-    /// - Returns: `false` where this process may not mount.
-    package func mountDisk(bytes: Int) -> Bool {
-        mkdir(directory, 0o755)
-        return mount(["-t", "tmpfs", "-o", "mode=755,size=\(bytes)", "tmpfs", directory])
-    }
-
-    /// Fills the cluster's own disk but for so many bytes, or, with `nil`, gives it `bytes` again.
-    package func fillDisk(leaving room: Int?, of bytes: Int) -> Bool {
-        var facts = statvfs()
-        guard statvfs(directory, &facts) == 0 else { return false }
-        let used = Int(facts.f_blocks - facts.f_bfree) * Int(facts.f_frsize)
-        let size = room.map { used + $0 } ?? bytes
-        return mount(["-o", "remount,size=\(size)", directory])
-    }
-
-    private func mount(_ arguments: [String]) -> Bool {
-        let process = try? ServerProcess(
-            command: ["/bin/mount"] + arguments,
-            environment: ["PATH=/usr/bin:/bin:/usr/sbin:/sbin"],
-            directory: "/", output: "/dev/null")
-        return process?.wait(timeout: .seconds(10)) == .exited && process?.isSuccess == true
-    }
-
     /// Ends the server and removes everything.
     package func stop() {
         state.withLock { state in
@@ -149,7 +111,7 @@ package final class PostgresCluster: Sendable {
                 kill -\(signal) "$pid" 2>/dev/null
                 while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
             fi
-            cd / && { umount '\(directory)' 2>/dev/null; rm -rf '\(directory)'; }
+            cd / && rm -rf '\(directory)'
             """
         _ = try ServerProcess(
             command: ["/bin/sh", "-c", script], environment: ["PATH=/usr/bin:/bin"],

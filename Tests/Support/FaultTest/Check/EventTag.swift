@@ -28,6 +28,11 @@ package struct EventTag: Hashable, Sendable, CustomStringConvertible {
         return Array(#"{"t":"\#(topic)","p":\#(publisher),"n":\#(number),"pad":"\#(pad)"}"#.utf8)
     }
 
+    /// Whether a topic of this test is.
+    package static func isEphemeral(_ topic: String) -> Bool { topic.hasPrefix("ephemeral.") }
+
+    package var isEphemeral: Bool { Self.isEphemeral(topic) }
+
     package var description: String { "event \(number) of publisher \(publisher) on \(topic)" }
 
     /// Publisher and number in one word, never 0.
@@ -39,20 +44,51 @@ package struct EventTag: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// One life of a topic, by its id, and a place in it.
+/// One life of a topic: its offsets are dense and name one event each.
+///
+/// A durable topic lives on in another incarnation of the log, and an ephemeral one begins anew.
+package struct Life: Hashable, Comparable, Sendable, CustomStringConvertible,
+    ExpressibleByIntegerLiteral
+{
+    /// The topic's.
+    package var id: Int32
+    /// Of an ephemeral topic.
+    package var incarnation: String?
+
+    package init(id: Int32, incarnation: String? = nil) {
+        self.id = id
+        self.incarnation = incarnation
+    }
+
+    /// Of a durable topic.
+    package init(integerLiteral id: Int32) { self.init(id: id) }
+
+    package var isEphemeral: Bool { incarnation != nil }
+
+    package static func < (left: Life, right: Life) -> Bool {
+        (left.id, left.incarnation ?? "") < (right.id, right.incarnation ?? "")
+    }
+
+    package var description: String { incarnation.map { "\(id) in \($0)" } ?? "\(id)" }
+}
+
+/// One life of a topic, and a place in it.
 package struct Place: Hashable, Sendable, CustomStringConvertible {
-    package var life: Int32
+    package var life: Life
     package var offset: Offset
 
-    package init(life: Int32, offset: Offset) {
+    package init(life: Life, offset: Offset) {
         self.life = life
         self.offset = offset
     }
 
-    /// Where a cursor stands; `nil` if no broker made it.
-    package init?(_ cursor: Cursor) {
-        guard let life = cursor.epoch.topicID else { return nil }
-        self.init(life: life, offset: cursor.offset)
+    /// Where a cursor of a topic stands; `nil` if no broker made it.
+    package init?(_ cursor: Cursor, of topic: String) {
+        guard let id = cursor.epoch.topicID else { return nil }
+        let isEphemeral = EventTag.isEphemeral(topic)
+        self.init(
+            life: Life(id: id, incarnation: isEphemeral ? cursor.epoch.incarnation : nil),
+            offset: cursor.offset)
     }
 
     package var description: String { "\(offset) of life \(life)" }

@@ -6,7 +6,7 @@ package import SessionProtocol
 /// Pure. It keeps nine bytes an event and no payload: the first to name the event of a place says
 /// which it is, and whoever contradicts breaks a promise (doc:Contract).
 package struct Ledger: Sendable {
-    private struct Life: Sendable {
+    private struct Record: Sendable {
         var topic: String
         /// By offset - 1: `EventTag.word`, or 0 while nobody has named it.
         var words: [UInt64] = []
@@ -49,8 +49,11 @@ package struct Ledger: Sendable {
         package var acknowledged = 0
         package var refused = 0
         package var stored = 0
+        /// Acknowledged of ephemeral topics, or committed by a transaction.
+        package var emitted = 0
         package var seen = 0
         package var gaps = 0
+        package var topicChanges = 0
         package var resets = 0
 
         package init(acknowledged: Int = 0, refused: Int = 0, stored: Int = 0, seen: Int = 0) {
@@ -64,15 +67,19 @@ package struct Ledger: Sendable {
     package private(set) var counts = Counts()
     /// Broken promises, in words; the first hundred.
     package private(set) var violations: [String] = []
-    private var lives: [Int32: Life] = [:]
+    private var lives: [Life: Record] = [:]
     private var refused: [UInt16: NumberSet] = [:]
     /// Committed by a transaction that was not told where.
     private var promised: [UInt16: NumberSet] = [:]
+    /// Of ephemeral topics: publishes of which nobody knows whether they came to pass.
+    private var unsure: [UInt16: NumberSet] = [:]
+    /// Of ephemeral topics: what took an offset that its publisher was not told.
+    private var untoldCount = 0
     /// Gaps that the log has not explained yet.
     private var openGaps: [(gap: BrokerMessage.Gap, reader: String)] = []
 
     /// Lives that somebody was told are over, and one who was.
-    private var left: [Int32: String] = [:]
+    private var left: [Life: String] = [:]
 
     package init() {}
 
@@ -84,14 +91,25 @@ package struct Ledger: Sendable {
 
     /// An answer told that the event is committed, and where.
     package mutating func acknowledged(_ tag: EventTag, at place: Place) {
-        counts.acknowledged += 1
+        if place.life.isEphemeral { counts.emitted += 1 } else { counts.acknowledged += 1 }
         claim(tag, at: place, mark: Mark.acknowledged, by: "its acknowledgement")
     }
 
     /// A transaction that published it has committed.
     package mutating func committed(_ tag: EventTag) {
+        guard !tag.isEphemeral else {
+            counts.emitted += 1
+            untoldCount += 1
+            return
+        }
         counts.acknowledged += 1
         promised[tag.publisher, default: NumberSet()].insert(tag.number)
+    }
+
+    /// An event to an ephemeral topic was not answered, and nobody sends it again.
+    package mutating func mayBeEmitted(_ tag: EventTag) {
+        untoldCount += 1
+        unsure[tag.publisher, default: NumberSet()].insert(tag.number)
     }
 
     /// Every answer told `committed: no`, and nobody sends it again.
@@ -114,18 +132,26 @@ package struct Ledger: Sendable {
     /// A subscriber was told a gap; the log must explain it when it is read the next time.
     package mutating func toldGap(_ gap: BrokerMessage.Gap, to reader: String) {
         counts.gaps += 1
-        openGaps.append((gap, reader))
+        guard EventTag.isEphemeral(gap.topic.text) else { return openGaps.append((gap, reader)) }
+        if ![GapReason.ephemeral, .overflow].map(\.rawValue).contains(gap.reason) {
+            violated("\(reader) was told a gap in \(gap.topic), which has no log: \(gap.reason)")
+        }
     }
+
+    /// A topic was altered, purged or deleted.
+    package mutating func topicChanged() { counts.topicChanges += 1 }
 
     package mutating func toldReset() { counts.resets += 1 }
 
     /// A subscriber was told that a life is over: then it is deleted, whenever the log is read.
-    package mutating func wasLeft(_ life: Int32, by reader: String) { left[life] = reader }
+    package mutating func wasLeft(_ life: Life, by reader: String) {
+        if !life.isEphemeral { left[life] = reader }
+    }
 
     /// A subscriber began behind the topic's first event without being told: only what was not kept
     /// may be missing.
     package mutating func began(_ topic: TopicName, behind cursor: Cursor, _ reader: String) {
-        guard cursor.offset > 0 else { return }
+        guard cursor.offset > 0, !EventTag.isEphemeral(topic.text) else { return }
         let gap = BrokerMessage.Gap(
             topic: topic, epoch: cursor.epoch, from: 1, to: cursor.offset, reason: .retention)
         openGaps.append((gap, reader))
@@ -134,18 +160,19 @@ package struct Ledger: Sendable {
     // MARK: The log
 
     /// The log was asked for a life's ends; its rows follow.
-    package mutating func found(_ life: Int32, of topic: String, _ ends: TopicEnds) {
+    package mutating func found(_ life: Life, of topic: String, _ ends: TopicEnds) {
         if let known = lives[life], known.topic != topic {
             violated("life \(life) is of \(topic) and of \(known.topic)")
         }
-        lives[life, default: Life(topic: topic)].ends = ends
+        lives[life, default: Record(topic: topic)].ends = ends
         if lives[life]?.ends.isDeleted == true { lives[life]?.lastRead = [:] }
     }
 
     /// All lives' ends are as new as the gaps in here.
     package mutating func explainGaps(_ gaps: Int) {
         for (gap, reader) in openGaps.prefix(gaps) {
-            guard let place = Place(gap.cursor), let life = lives[place.life] else {
+            guard let place = Place(gap.cursor, of: gap.topic.text), let life = lives[place.life]
+            else {
                 violated("\(reader) was told a gap in \(gap.cursor), which the log does not know")
                 continue
             }
@@ -188,7 +215,8 @@ package struct Ledger: Sendable {
 
     /// Everybody has said everything: what was acknowledged must be there.
     package mutating func settle() {
-        for (number, life) in lives.sorted(by: { $0.key < $1.key }) {
+        settleEphemeral()
+        for (number, life) in lives.sorted(by: { $0.key < $1.key }) where !number.isEphemeral {
             counts.stored += life.stored.values.reduce(0) { $0 + $1.count }
             if life.ends.isDeleted { continue }
             if let reader = left[number] {
@@ -209,11 +237,41 @@ package struct Ledger: Sendable {
         }
     }
 
+    /// Of ephemeral topics: each event once, in its publisher's order, at dense offsets.
+    private mutating func settleEphemeral() {
+        var all: [UInt16: NumberSet] = [:]
+        var unnamedCount = 0
+        for (name, life) in lives.sorted(by: { $0.key < $1.key }) where name.isEphemeral {
+            unnamedCount += life.words.count { $0 == 0 }
+            var last: [UInt64: UInt64] = [:]
+            for word in life.words where word != 0 {
+                let (publisher, number) = (word >> 48, word & 0xFFFF_FFFF_FFFF)
+                let id = UInt16(publisher)
+                if !all[id, default: NumberSet()].insert(Int64(number)) {
+                    violated("\(EventTag.words(word)) is in two lives of \(life.topic)")
+                }
+                // What was given up may have come later.
+                if unsure[id]?.contains(Int64(number)) == true { continue }
+                if let before = last.updateValue(number, forKey: publisher), before > number {
+                    violated(
+                        "\(EventTag.words(word)) of \(life.topic) (life \(name)) is behind its "
+                            + "number \(before)")
+                }
+            }
+        }
+        if unnamedCount > untoldCount {
+            violated(
+                "\(unnamedCount) offsets of ephemeral topics are nobody's, and only "
+                    + "\(untoldCount) publishes were not told theirs")
+        }
+    }
+
     /// Where every topic ends that keeps anything: a gap up to the head is told with the next event.
     package var heads: [String: Place] {
         var heads: [String: Place] = [:]
         for (number, life) in lives
-        where !life.ends.isDeleted && life.ends.latest >= life.ends.earliest {
+        where !number.isEphemeral && !life.ends.isDeleted && life.ends.latest >= life.ends.earliest
+        {
             heads[life.topic] = Place(life: number, offset: life.ends.latest)
         }
         return heads
@@ -221,7 +279,7 @@ package struct Ledger: Sendable {
 
     private func everything(of publisher: UInt16) -> NumberSet {
         var all = NumberSet()
-        for life in lives.values {
+        for (name, life) in lives where !name.isEphemeral {
             guard let stored = life.stored[publisher] else { continue }
             for number in stored.numbers { all.insert(number) }
         }
@@ -235,7 +293,7 @@ package struct Ledger: Sendable {
     ) {
         guard place.offset > 0 else { return violated("\(witness) puts \(tag) at \(place)") }
         let index = Int(place.offset) - 1
-        var life = lives.removeValue(forKey: place.life) ?? Life(topic: tag.topic)
+        var life = lives.removeValue(forKey: place.life) ?? Record(topic: tag.topic)
         defer { lives[place.life] = life }
         if life.topic != tag.topic {
             violated("\(witness) has \(tag) on \(life.topic), at \(place)")

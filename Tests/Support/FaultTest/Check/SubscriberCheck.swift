@@ -28,7 +28,7 @@ package struct SubscriberCheck: Sendable {
             }
         case .event(let message):
             guard move(message.topic, message.event.offset, message.cursor, "event", &ledger),
-                let place = Place(message.cursor)
+                let place = Place(message.cursor, of: message.topic.text)
             else { return }
             guard let tag = EventTag(data: message.event.content.data) else {
                 return ledger.violated("\(name) got strange data at \(message.cursor)")
@@ -43,14 +43,14 @@ package struct SubscriberCheck: Sendable {
             }
         case .reset(let reset): wasReset(reset, &ledger)
         case .cursor, .welcome, .authenticated, .live, .lagging, .published, .unsubscribed, .error,
-            .pong, .heartbeat, .closing:
+            .updated, .pong, .heartbeat, .closing:
             break
         }
     }
 
     /// The broker says where it goes on.
     private mutating func stands(_ topic: TopicName, _ cursor: Cursor, _ ledger: inout Ledger) {
-        guard let place = Place(cursor) else {
+        guard let place = Place(cursor, of: topic.text) else {
             return ledger.violated("\(name) is to go on at \(cursor)")
         }
         guard let known = places[topic] else {
@@ -69,7 +69,9 @@ package struct SubscriberCheck: Sendable {
         _ topic: TopicName, _ first: Offset, _ cursor: Cursor, _ what: String,
         _ ledger: inout Ledger
     ) -> Bool {
-        guard patterns.contains(where: { $0.matches(topic) }), let place = Place(cursor) else {
+        guard patterns.contains(where: { $0.matches(topic) }),
+            let place = Place(cursor, of: topic.text)
+        else {
             ledger.violated(
                 "\(name) got the \(what) \(cursor) of \(topic), which it did not ask for")
             return false
@@ -87,13 +89,15 @@ package struct SubscriberCheck: Sendable {
         return true
     }
 
-    /// No fault of this test loses what was committed, so only deleting a topic explains a reset.
+    /// No fault of this test loses what was committed, so only deleting a topic explains a reset, and
+    /// a new incarnation that of an ephemeral topic.
     private mutating func wasReset(_ reset: BrokerMessage.Reset, _ ledger: inout Ledger) {
         ledger.toldReset()
-        let place = reset.cursor.flatMap { Place($0) }
+        let place = reset.cursor.flatMap { Place($0, of: reset.topic.text) }
         let known = places.removeValue(forKey: reset.topic)
         places[reset.topic] = place
         switch ResetReason(rawValue: reset.reason) {
+        case .restored where place?.life.isEphemeral == true && known?.life != place?.life: break
         case .deleted where place == nil: break
         case .recreated where place != nil && known?.life != place?.life: break
         case .deleted, .recreated, .restored, nil:

@@ -13,6 +13,14 @@ package struct Fault: Hashable, Sendable, CustomStringConvertible {
         case postgresKilled = "PostgreSQL killed"
         /// SIGSTOP for the postmaster and its processes.
         case postgresFrozen = "PostgreSQL frozen"
+        /// SIGSTOP for the standby's processes: no commit goes on.
+        case standbyFrozen = "standby frozen"
+        /// SIGKILL for the primary, and nobody restarts it: the standby takes over when it ends.
+        case failover = "failover"
+        /// The same, and the old primary comes back and can be written to.
+        case failoverWithDecoy = "failover with decoy"
+        /// The database's clock is set back, and set right when it ends.
+        case clockSetBack = "clock set back"
         /// SIGSTOP for the backends of a broker's append connection.
         case appendFrozen = "append backend frozen"
         /// `pg_terminate_backend` for all connections of a broker's part.
@@ -54,8 +62,8 @@ package struct Fault: Hashable, Sendable, CustomStringConvertible {
     package var description: String {
         let place =
             switch kind {
-            case .brokersKilled, .postgresKilled, .postgresFrozen, .topicLocked, .snapshotHeld,
-                .diskFull:
+            case .brokersKilled, .postgresKilled, .postgresFrozen, .standbyFrozen, .failover,
+                .failoverWithDecoy, .clockSetBack, .topicLocked, .snapshotHeld, .diskFull:
                 ""
             default: " (broker \(broker + 1))"
             }

@@ -1,6 +1,5 @@
 internal import Glibc
 internal import NetworkFaults
-internal import PostgresCluster
 internal import PostgresBridge
 internal import RepeatableChance
 
@@ -17,11 +16,15 @@ struct FaultPerformer {
     ]
 
     func perform(_ schedule: FaultSchedule, until deadline: ContinuousClock.Instant) {
-        let began = ContinuousClock.now
+        var began = ContinuousClock.now
         for moment in schedule.moments {
             sleep(until: min(began + moment.at, deadline))
             guard ContinuousClock.now < deadline else { return }
+            let start = ContinuousClock.now
             perform(moment.faults)
+            // What took longer, as a failover does, takes nothing from the calm behind it.
+            let longest = moment.faults.map(\.lasting).max() ?? .zero
+            began += max(.zero, ContinuousClock.now - start - longest)
         }
     }
 
@@ -33,6 +36,7 @@ struct FaultPerformer {
             do {
                 let end = try begin(fault)
                 ends.append((start + fault.lasting, end))
+                diary.performed(fault.kind)
             } catch {
                 diary.note("  … could not be done: \(error)")
             }
@@ -74,17 +78,21 @@ struct FaultPerformer {
             node.clients.swallow()
             return {}
         case .databaseCut:
-            node.database.cut()
+            for host in node.database { host.cut() }
             return {}
         case .databaseSwallowed:
-            node.database.deafen(true)
-            node.database.swallow()
-            return { node.database.deafen(false) }
+            for host in node.database {
+                host.deafen(true)
+                host.swallow()
+            }
+            return { for host in node.database { host.deafen(false) } }
         case .listenSwallowed:
-            node.database.swallow("follower")
+            for host in node.database { host.swallow("follower") }
             return {}
-        case .postgresKilled, .postgresFrozen, .appendFrozen, .backendsEnded, .topicLocked,
-            .snapshotHeld, .diskFull:
+        case .postgresKilled, .postgresFrozen, .standbyFrozen, .failover, .failoverWithDecoy,
+            .clockSetBack, .diskFull:
+            return try beginWithServers(fault)
+        case .appendFrozen, .backendsEnded, .topicLocked, .snapshotHeld:
             return try beginInDatabase(fault)
         }
     }
@@ -93,12 +101,6 @@ struct FaultPerformer {
         var chance = SeededGenerator(seed: fault.salt)
         let role = "sluice n\(fault.broker + 1)"
         switch fault.kind {
-        case .postgresKilled:
-            try scene.cluster.killServer()
-            return { attempt("restart PostgreSQL") { try scene.cluster.restart() } }
-        case .postgresFrozen:
-            try scene.cluster.freeze(true)
-            return { attempt("thaw PostgreSQL") { try scene.cluster.freeze(false) } }
         case .appendFrozen:
             let found = try ask(
                 "SELECT pid FROM pg_stat_activity WHERE application_name = '\(role) append'")
@@ -127,15 +129,44 @@ struct FaultPerformer {
             try connection.script(
                 "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM sluice.topics")
             return { connection.close() }
+        default: preconditionFailure("bug: \(fault) is not one of the database's")
+        }
+    }
+
+    private func beginWithServers(_ fault: Fault) throws -> () -> Void {
+        var chance = SeededGenerator(seed: fault.salt)
+        let database = scene.database
+        switch fault.kind {
+        case .postgresKilled:
+            let primary = database.primary
+            primary.kill()
+            return { attempt("restart PostgreSQL") { try primary.start() } }
+        case .postgresFrozen, .standbyFrozen:
+            let server = fault.kind == .standbyFrozen ? database.standby : database.primary
+            server.freeze(true)
+            return { server.freeze(false) }
+        case .failover, .failoverWithDecoy:
+            return try Failover(
+                scene: scene, hasDecoy: fault.kind == .failoverWithDecoy,
+                isWaiting: chance.chance(50), isRewound: chance.chance(50)
+            ).begin()
+        case .clockSetBack:
+            // From 30 s on, brokers begin another incarnation; a mark's margin is 60 s (doc:Log).
+            let seconds = chance.pick(chance.chance(60) ? 35...55 : 1...25)
+            diary.note("  … by \(seconds) s")
+            database.clock?.step(to: -seconds)
+            return { database.clock?.step(to: 0) }
         case .diskFull:
             let room = chance.chance(60) ? 0 : chance.pick(1...256) << 10
-            guard scene.fillDisk(leaving: room) else { throw SceneFailure("cannot remount") }
+            let empty = try database.fillDisk(leaving: room)
             return {
-                attempt("empty the disk") {
-                    guard scene.fillDisk(leaving: nil) else { throw SceneFailure("remount") }
+                attempt("empty the disk", empty)
+                attempt("revive PostgreSQL") {
+                    let revived = try database.revive()
+                    if !revived.isEmpty { diary.note("  … \(revived) had ended") }
                 }
             }
-        default: preconditionFailure("bug: \(fault) is not one of the database's")
+        default: preconditionFailure("bug: \(fault) is not one of the servers'")
         }
     }
 
@@ -146,10 +177,6 @@ struct FaultPerformer {
     }
 
     private func attempt(_ what: String, _ body: () throws -> Void) {
-        for _ in 1...20 {
-            do { return try body() } catch { diary.note("  … cannot \(what): \(error)") }
-            usleep(500_000)
-        }
-        diary.violated("cannot \(what)")
+        diary.attempt(what, body)
     }
 }

@@ -57,7 +57,12 @@ extension Fault {
     /// Whether both can't be done to one thing at one time.
     fileprivate func excludes(_ other: Fault) -> Bool {
         if kind == other.kind { return true }
-        let postgres: Set<Kind> = [.postgresKilled, .postgresFrozen, .diskFull, .appendFrozen]
+        // Another server goes on; who meddles meanwhile would change what is tested.
+        let alone: Set<Kind> = [.failover, .failoverWithDecoy]
+        if alone.contains(kind) || alone.contains(other.kind) { return true }
+        let postgres: Set<Kind> = [
+            .postgresKilled, .postgresFrozen, .standbyFrozen, .diskFull, .appendFrozen,
+        ]
         let brokers: Set<Kind> = [.brokerKilled, .brokerStopped, .brokerFrozen, .brokersKilled]
         return postgres.contains(kind) && postgres.contains(other.kind)
             || brokers.contains(kind) && brokers.contains(other.kind)

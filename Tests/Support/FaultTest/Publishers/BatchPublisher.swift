@@ -31,7 +31,9 @@ struct BatchPublisher {
                 let results = try await chance.pick(clients).publish(events, idempotencyKey: key)
                 plan.diary.change { ledger in
                     for (tag, result) in zip(tags, results) {
-                        if let place = Cursor(result.cursor).flatMap(Place.init) {
+                        if let cursor = Cursor(result.cursor),
+                            let place = Place(cursor, of: tag.topic)
+                        {
                             ledger.acknowledged(tag, at: place)
                         }
                     }

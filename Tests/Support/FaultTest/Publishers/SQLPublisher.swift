@@ -7,11 +7,15 @@ internal import RepeatableChance
 struct SQLPublisher {
     let id: UInt16
     let plan: PublisherPlan
-    let conninfo: String
+    /// Of the primary of that moment.
+    let conninfo: @Sendable () -> String
     var chance: SeededGenerator
     private var number: Int64 = 0
 
-    init(id: UInt16, plan: PublisherPlan, conninfo: String, chance: SeededGenerator) {
+    init(
+        id: UInt16, plan: PublisherPlan, conninfo: @escaping @Sendable () -> String,
+        chance: SeededGenerator
+    ) {
         self.id = id
         self.plan = plan
         self.conninfo = conninfo
@@ -24,13 +28,13 @@ struct SQLPublisher {
             guard
                 let connection = try? PostgresConnection(
                     PostgresConfiguration(
-                        conninfo: conninfo, applicationName: "user \(id)", connectTimeout: 3))
+                        conninfo: conninfo(), applicationName: "user \(id)", connectTimeout: 3))
             else {
                 usleep(200_000)
                 continue
             }
             while !plan.isStopped, transact(on: connection) {
-                usleep(UInt32(chance.pick(1000...60_000)))
+                usleep(UInt32(plan.pause(&chance) / .microseconds(1)))
             }
             connection.close()
         }

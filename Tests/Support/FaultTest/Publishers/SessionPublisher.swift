@@ -45,7 +45,7 @@ struct SessionPublisher {
                     continue
                 }
                 open.removeAll { $0 == tag }
-                if let place = Place(answer.cursor) {
+                if let place = Place(answer.cursor, of: tag.topic) {
                     plan.diary.change { $0.acknowledged(tag, at: place) }
                 }
             case .error(let error):

@@ -39,7 +39,8 @@ struct SinglePublisher {
                 key: "p\(id)-\(tag.number)", body: data, over: &connection)
             switch answer {
             case .created(let fields):
-                guard let place = fields.text("cursor").flatMap({ Cursor($0) }).flatMap(Place.init)
+                guard let cursor = fields.text("cursor").flatMap({ Cursor($0) }),
+                    let place = Place(cursor, of: tag.topic)
                 else { return plan.diary.violated("\(tag) was answered without a cursor") }
                 return plan.diary.change { $0.acknowledged(tag, at: place) }
             case .refused(let code, let status):

@@ -24,8 +24,8 @@ final class BrokerNode: Sendable {
     let number: Int
     /// What clients connect to.
     let clients: SwitchProxy
-    /// What the broker takes for the database.
-    let database: SwitchProxy
+    /// What the broker takes for the database: its hosts.
+    let database: [SwitchProxy]
     let directory: String
     private let program: String
     private let arguments: [String]
@@ -33,20 +33,22 @@ final class BrokerNode: Sendable {
     private let state = Mutex(State())
     private let thread = Mutex<PostgresThread?>(nil)
 
-    /// Nothing runs before `start`; the database is at a unix socket.
+    /// Nothing runs before `start`; the database's hosts are at unix sockets.
     init(
-        number: Int, program: String, directory: String, databaseSocket: String,
-        databaseName: String, diary: Diary
+        number: Int, program: String, directory: String, databaseSockets: [String],
+        diary: Diary
     ) throws {
         self.number = number
         self.program = program
         self.directory = directory
         self.diary = diary
         clients = try SwitchProxy()
-        database = try SwitchProxy(to: .socket(databaseSocket))
+        database = try databaseSockets.map { try SwitchProxy(to: .socket($0)) }
         mkdir(directory, 0o755)
+        let hosts = database.map { _ in "127.0.0.1" }.joined(separator: ",")
+        let ports = database.map { "\($0.port)" }.joined(separator: ",")
         let url =
-            "host=127.0.0.1 port=\(database.port) user=sluice dbname=\(databaseName) "
+            "host=\(hosts) port=\(ports) user=sluice dbname=\(ServerPair.database) "
             + "sslmode=disable gssencmode=disable connect_timeout=5"
         arguments = [
             "serve", "--listen", "https://127.0.0.1:0", "--data-dir", directory,

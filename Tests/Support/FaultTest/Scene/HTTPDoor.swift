@@ -36,18 +36,11 @@ extension Door {
         _ path: String, type: String, key: String?, body: [UInt8],
         over kept: inout HTTPClientConnection?
     ) async -> Answer {
-        var headers: HTTPHeaders = ["Content-Type": type, "Authorization": "Bearer \(token)"]
+        var headers: HTTPHeaders = ["Content-Type": type]
         if let key { headers.add(name: "Idempotency-Key", value: key) }
-        let head = HTTPRequestHead(
-            version: .http1_1, method: .POST, uri: path, headers: headers)
         do {
-            let connection: HTTPClientConnection
-            if let kept { connection = kept } else { connection = try await connect() }
-            kept = connection
-            let (answer, bytes) = try await connection.send(
-                head, body: ByteBuffer(bytes: body), timeout: .seconds(20)
-            ).get()
-            let fields = try JSONFields(Array(buffer: bytes))
+            let (answer, fields) = try await ask(
+                .POST, path, headers: headers, body: body, over: &kept)
             if answer.status == .created { return .created(fields) }
             let code = fields.text("code") ?? "no code"
             guard fields.text("committed") != "unknown" else { return .unknown(code) }
@@ -56,5 +49,22 @@ extension Door {
             kept = nil
             return .unknown("\(error)")
         }
+    }
+
+    /// One request, on the connection that is kept or on a new one, and its answer, whatever it is.
+    func ask(
+        _ method: HTTPMethod, _ path: String, headers: HTTPHeaders = [:], body: [UInt8] = [],
+        over kept: inout HTTPClientConnection?
+    ) async throws -> (HTTPResponseHead, JSONFields) {
+        var headers = headers
+        headers.add(name: "Authorization", value: "Bearer \(token)")
+        let head = HTTPRequestHead(version: .http1_1, method: method, uri: path, headers: headers)
+        let connection: HTTPClientConnection
+        if let kept { connection = kept } else { connection = try await connect() }
+        kept = connection
+        let (answer, bytes) = try await connection.send(
+            head, body: ByteBuffer(bytes: body), timeout: .seconds(20)
+        ).get()
+        return (answer, try JSONFields(Array(buffer: bytes)))
     }
 }

@@ -6,7 +6,7 @@ struct LogReader {
     let diary: Diary
     /// Of publishers whose numbers rise in each topic.
     let ordered: Set<UInt16>
-    private var readTo: [Int32: Offset] = [:]
+    private var readTo: [Life: Offset] = [:]
 
     init(diary: Diary, ordered: Set<UInt16>) {
         self.diary = diary
@@ -27,9 +27,10 @@ struct LogReader {
             SELECT t.topic_id, t.name, t.deleted_at IS NOT NULL, coalesce(s.earliest, 1),
                    coalesce(s.latest, 0), t.purged_below
             FROM sluice.topics t LEFT JOIN LATERAL sluice.span(t.topic_id) s ON true
+            WHERE NOT t.ephemeral
             """, timeout: .seconds(60))
         for row in 0..<topics.rowCount {
-            let life = topics.int4(row, 0)
+            let life = Life(id: topics.int4(row, 0))
             let ends = Ledger.TopicEnds(
                 earliest: topics.int8(row, 3), latest: topics.int8(row, 4),
                 purgedBelow: topics.int8(row, 5), isDeleted: topics.bool(row, 2))
@@ -45,7 +46,7 @@ struct LogReader {
     }
 
     private mutating func read(
-        _ life: Int32, _ topic: String, _ ends: Ledger.TopicEnds, _ connection: PostgresConnection,
+        _ life: Life, _ topic: String, _ ends: Ledger.TopicEnds, _ connection: PostgresConnection,
         isAll: Bool
     ) throws(PostgresError) {
         let known = readTo[life] ?? 0
@@ -55,7 +56,7 @@ struct LogReader {
                 """
                 SELECT off, payload::text FROM sluice.events
                 WHERE topic_id = $1 AND off >= $2 ORDER BY off LIMIT \(Self.pageRows)
-                """, [.int4(life), .int8(next)], timeout: .seconds(60))
+                """, [.int4(life.id), .int8(next)], timeout: .seconds(60))
             let ordered = ordered
             let expected = next
             diary.change { ledger in

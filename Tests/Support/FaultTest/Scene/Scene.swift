@@ -2,23 +2,15 @@ internal import Glibc
 internal import NetworkFaults
 internal import FoundationEssentials
 internal import PostgresBridge
-internal import PostgresCluster
 
-/// What runs: a PostgreSQL of its own, two brokers on it, and a directory that goes with them.
+/// What runs: two PostgreSQL of its own, two brokers on them, and a directory that goes with them.
 final class Scene: Sendable {
-    let cluster: PostgresCluster
+    let database: ServerPair
     let nodes: [BrokerNode]
-    /// The database by its unix socket, past every fault of the network.
-    let conninfo: String
     let token: String
     let diary: Diary
-    /// Whether its disk can be filled.
-    let hasOwnDisk: Bool
     /// Gone after the end.
     let directory: String
-
-    /// Memory is taken for what is stored only.
-    private static let diskBytes = 8 << 30
 
     /// Starts all of it, and waits until both brokers are ready.
     init(program: String, diary: Diary) throws {
@@ -26,18 +18,12 @@ final class Scene: Sendable {
         directory = "/tmp/sluice-fault-\(getpid())-\(UInt32.random(in: 0 ... .max))"
         mkdir(directory, 0o755)
         try Self.guardDirectory(directory, program: program)
-        cluster = PostgresCluster(extraSettings: [
-            "max_connections": "200", "max_wal_size": "256MB", "checkpoint_timeout": "60s",
-        ])
-        hasOwnDisk = cluster.mountDisk(bytes: Self.diskBytes)
-        conninfo = try cluster.freshDatabase()
-        let options = Self.options(of: conninfo)
-        let socket = "\(options["host"] ?? "")/.s.PGSQL.\(options["port"] ?? "5432")"
+        database = try ServerPair(directory: directory + "-db")
         var nodes: [BrokerNode] = []
         for number in 0...1 {
             let node = try BrokerNode(
                 number: number, program: program, directory: "\(directory)/\(number + 1)",
-                databaseSocket: socket, databaseName: options["dbname"] ?? "", diary: diary)
+                databaseSockets: database.servers.map(\.socket), diary: diary)
             node.start()
             nodes.append(node)
             try Self.wait(for: "broker \(number + 1)", .seconds(60)) { node.isReady }
@@ -57,15 +43,12 @@ final class Scene: Sendable {
 
     var doors: [Door] { nodes.indices.map { door($0) } }
 
-    /// A connection of an administrator's.
-    func connect(_ name: String = "fault-test") throws(PostgresError) -> PostgresConnection {
-        try PostgresConnection(
-            PostgresConfiguration(conninfo: conninfo, applicationName: name, connectTimeout: 3))
-    }
+    /// The database's primary by its unix socket, past every fault of the network.
+    var conninfo: String { database.primary.conninfo(ServerPair.database) }
 
-    /// Lets the database's disk take so many bytes more, or, with `nil`, as many as at first.
-    func fillDisk(leaving room: Int?) -> Bool {
-        cluster.fillDisk(leaving: room, of: Self.diskBytes)
+    /// A connection of an administrator's to the primary.
+    func connect() throws(PostgresError) -> PostgresConnection {
+        try database.primary.connect(ServerPair.database)
     }
 
     /// Ends everything and removes it.
@@ -73,7 +56,7 @@ final class Scene: Sendable {
         for node in nodes where !node.finish() {
             diary.violated("the broker \(node.number + 1) did not end within 30 s of SIGTERM")
         }
-        cluster.stop()
+        database.stop()
     }
 
     static func wait(for what: String, _ patience: Duration, _ condition: () -> Bool) throws {
@@ -84,15 +67,6 @@ final class Scene: Sendable {
             }
             usleep(20_000)
         }
-    }
-
-    private static func options(of conninfo: String) -> [String: String] {
-        var options: [String: String] = [:]
-        for word in conninfo.split(separator: " ") {
-            let parts = word.split(separator: "=", maxSplits: 1)
-            if parts.count == 2 { options[String(parts[0])] = parts[1].filter { $0 != "'" } }
-        }
-        return options
     }
 
     private static func token(in directory: String) -> String? {

@@ -8,6 +8,8 @@ internal import SessionProtocol
 struct FollowReader {
     let name: String
     let topic: TopicName
+    /// Where it begins.
+    let start: String
     let doors: [Door]
     /// After each line, until everybody hurries.
     let pauseMicroseconds: UInt32?
@@ -18,11 +20,13 @@ struct FollowReader {
     private var cursor: Cursor?
 
     init(
-        name: String, topic: TopicName, doors: [Door], pauseMicroseconds: UInt32? = nil,
+        name: String, topic: TopicName, start: String, doors: [Door],
+        pauseMicroseconds: UInt32? = nil,
         directory: String, readers: Readers, chance: SeededGenerator
     ) {
         self.name = name
         self.topic = topic
+        self.start = start
         self.doors = doors
         self.pauseMicroseconds = pauseMicroseconds
         self.directory = directory
@@ -42,7 +46,7 @@ struct FollowReader {
 
     private mutating func follow(over pipe: String) {
         let door = chance.pick(doors)
-        let start = cursor.map { "after:\($0)" } ?? "earliest"
+        let start = cursor.map { "after:\($0)" } ?? start
         // Opened for reading first, or curl would wait for a reader.
         let descriptor = open(pipe, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
         guard descriptor >= 0 else { return readers.diary.violated("\(name): no pipe") }

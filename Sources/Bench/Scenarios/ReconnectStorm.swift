@@ -1,0 +1,143 @@
+internal import EventModel
+internal import SluiceClient
+
+/// What it costs when many clients resume the same topic at once, some way back, while others
+/// follow another topic live.
+package struct ReconnectStorm: Equatable, Sendable {
+    package var clients = 5000
+    /// Events that each client has missed.
+    package var missed = 1000
+    /// Bytes of an event's data.
+    package var bytes = 128
+    /// Subscribers of the other topic.
+    package var live = 100
+    /// Events a second in the other topic.
+    package var rate = 100.0
+    /// How long the others are measured before the storm.
+    package var calm = Duration.seconds(10)
+    /// How long the storm may take.
+    package var patience = Duration.seconds(300)
+
+    package init() {}
+
+    package struct Outcome: Sendable {
+        /// The others', before the storm and in it.
+        package var calm: LatencySummary
+        package var storm: LatencySummary
+        /// Until half of the clients had everything, and until the last, in ns.
+        package var caughtUpHalf: Int64
+        package var caughtUpLast: Int64
+        /// Clients that never had everything, in `patience`.
+        package var behind: Int
+        package var tally: DeliveryCheck.Tally
+        package var liveTally: DeliveryCheck.Tally
+        package var end: String?
+        /// The broker's CPU time in the storm, in ms.
+        package var cpu: Int64?
+        /// The broker's memory before the storm, and the most in it, in bytes.
+        package var memoryBefore: Int64?
+        package var memoryMost: Int64?
+
+        /// How many times the others' p99 is what it was before.
+        package var ratio: Double { calm.p99 > 0 ? Double(storm.p99) / Double(calm.p99) : 0 }
+        /// Nothing is missing, and everybody has everything.
+        package var isSound: Bool { tally.isSound && liveTally.isSound && behind == 0 }
+    }
+
+    /// Runs against a broker, in topics of its own, which are deleted afterwards, and tells
+    /// `progress` what goes on.
+    ///
+    /// Throws `SluiceError` or `BenchError`.
+    package func run(
+        _ broker: BenchBroker, progress: @escaping @Sendable (String) -> Void
+    ) async throws -> Outcome {
+        let hot = BenchEvent(topic: try BenchBroker.topic("storm"), bytes: bytes)
+        let quiet = BenchEvent(topic: try BenchBroker.topic("live"), bytes: bytes)
+        progress("publishing \(missed) events")
+        let (start, head) = try await publishMissed(hot, broker.client)
+        let publisher = try await LoadPublisher.open(
+            quiet, rate: rate, broker.connector, on: broker.probe)
+        let others = try await LoadGroup.open(
+            live, of: quiet, broker.connector, on: broker.probe
+        ) { _ in }
+        try await others.subscribe()
+        let group = try await LoadGroup.open(
+            clients, of: hot, behind: start.offset, broker.connector, on: broker.group
+        ) { progress("\($0) of \(clients) connected") }
+        publisher.start()
+        try await Task.sleep(for: .seconds(1))
+        _ = try await others.takeLatencies()
+        progress("calm")
+        try await Task.sleep(for: calm)
+        let calm = LatencySummary(try await others.takeLatencies())
+        progress("storm")
+        let before = broker.usage
+        let memory = MemoryWatch(broker)
+        async let caughtUp = group.wait(for: head, atMost: patience)
+        try await group.subscribe(behind: start)
+        let times = try await caughtUp
+        let storm = LatencySummary(try await others.takeLatencies())
+        let most = await memory.end()
+        let after = broker.usage
+        let last = try await publisher.stop()
+        _ = try await others.wait(for: last, atMost: .seconds(10))
+        let (tally, end) = try await group.tally()
+        let (liveTally, liveEnd) = try await others.tally()
+        try await group.leave()
+        try await others.leave()
+        publisher.leave()
+        for event in [hot, quiet] { _ = try await broker.client.deleteTopic(event.topic.text) }
+        return Outcome(
+            calm: calm, storm: storm, caughtUpHalf: times.quantile(0.5), caughtUpLast: times.max,
+            behind: clients - Int(times.count), tally: tally, liveTally: liveTally,
+            end: end ?? liveEnd,
+            cpu: after.flatMap { after in
+                before.map { after.cpuMilliseconds - $0.cpuMilliseconds }
+            },
+            memoryBefore: before?.residentBytes, memoryMost: most)
+    }
+
+    /// One event that the clients have, and those that they have missed.
+    private func publishMissed(
+        _ event: BenchEvent, _ client: BrokerClient
+    ) async throws -> (start: Cursor, head: Offset) {
+        func publish(_ count: Int) async throws -> PublishResult? {
+            let events = (0..<count).map { _ in
+                OutgoingEvent(topic: event.topic.text, data: event.data(at: 0))
+            }
+            return try await client.publish(events, retryingFor: .seconds(30)).last
+        }
+        guard let first = try await publish(1), let start = Cursor(first.cursor) else {
+            throw BenchError("The broker's answer to a publish has no cursor.")
+        }
+        var head = start.offset
+        var left = missed
+        while left > 0 {
+            let count = min(left, 500)
+            head = try await publish(count)?.offset ?? head
+            left -= count
+        }
+        return (start, head)
+    }
+}
+
+/// The most memory that the broker has in use while it is watched.
+private struct MemoryWatch {
+    private let task: Task<Int64?, Never>
+
+    init(_ broker: BenchBroker) {
+        task = Task {
+            var most: Int64?
+            while true {
+                if let bytes = broker.usage?.residentBytes { most = max(most ?? 0, bytes) }
+                do { try await Task.sleep(for: .milliseconds(50)) } catch { return most }
+            }
+        }
+    }
+
+    /// Ends the watch; `nil` if nothing could be read.
+    func end() async -> Int64? {
+        task.cancel()
+        return await task.value
+    }
+}

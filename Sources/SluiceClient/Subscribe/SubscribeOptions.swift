@@ -1,0 +1,52 @@
+internal import EventModel
+
+/// How a subscription is delivered.
+public struct SubscribeOptions: Equatable, Sendable {
+    /// What the broker does when the subscriber is too slow for what waits for it.
+    public enum Overflow: String, CaseIterable, Sendable {
+        /// It is fed from the log at its own pace, and misses nothing.
+        case replay
+        /// The newest event of each key waits; what it replaced is told as a gap.
+        case conflate
+        /// The oldest events are dropped, and told as a gap.
+        case dropOldest = "drop_oldest"
+        /// The connection ends, and the next one goes on from where it stands.
+        case disconnect
+    }
+
+    /// `nil`: each topic's own, and else `replay`.
+    public var overflow: Overflow?
+    /// Events a second of each topic, at least 1, of which the newest of each key are kept; `nil`:
+    /// no bound.
+    public var maxRate: Int?
+    /// Events that the broker may send ahead of what was taken from the iterator, at least 1.
+    ///
+    /// `nil` is a number that costs no speed, from a broker that knows credit; another one is held
+    /// back by the socket. With a number such a broker refuses the subscription.
+    public var credit: Int?
+
+    /// Makes options; without arguments those that a subscription has anyway.
+    public init(overflow: Overflow? = nil, maxRate: Int? = nil, credit: Int? = nil) {
+        self.overflow = overflow
+        self.maxRate = maxRate
+        self.credit = credit
+    }
+}
+
+extension SubscribeOptions {
+    /// - Throws: `invalid_request` for numbers that a broker would refuse.
+    func checked() throws(SluiceError) -> SubscriptionOptions {
+        try Self.check(maxRate, "maximal rate")
+        try Self.check(credit, "credit")
+        return SubscriptionOptions(
+            overflow: overflow.flatMap { OverflowPolicy(rawValue: $0.rawValue) }, maxRate: maxRate,
+            credit: credit.map { Int64($0) })
+    }
+
+    static func check(_ number: Int?, _ what: String) throws(SluiceError) {
+        guard let number, !(1...Int(Limits.integerMax)).contains(number) else { return }
+        throw SluiceError(
+            .invalid, code: "invalid_request", "A \(what) can't be \(number).",
+            remedy: "Give a number from 1 to \(Limits.integerMax), or none.")
+    }
+}
