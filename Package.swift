@@ -177,6 +177,10 @@ let package = Package(
         .testTarget(
             name: "FanOutTests", dependencies: ["FanOut", "EventModel", "RepeatableChance"],
             swiftSettings: settings),
+        .executableTarget(
+            name: "filter-figures",
+            dependencies: ["Filtering", "EventModel", "PostgresBridge", "PostgresCluster"],
+            path: "Tests/Support/FilterFigures", swiftSettings: settings),
         .testTarget(
             name: "FilteringTests",
             dependencies: [
