@@ -64,34 +64,19 @@ extension Span<UInt8> {
     }
 
     private func endOfContainer(from start: Int) -> Int {
-        var position = start
-        var depth = 0
+        var walk = ContainerWalk()
+        var position = start + 1
         while position < count {
-            if position + 8 <= count {
-                let word = word(at: position)
-                // Bit 5 makes { and } of [ and ], and leaves the quote.
-                let folded = word | 0x2020_2020_2020_2020
-                let hits =
-                    folded.bytesEqual(to: UInt8(ascii: "{"))
-                    | folded.bytesEqual(to: UInt8(ascii: "}"))
-                    | word.bytesEqual(to: UInt8(ascii: "\""))
-                guard hits != 0 else {
-                    position += 8
-                    continue
-                }
-                position += hits.trailingZeroBitCount >> 3
-            }
-            switch self[position] {
-            case UInt8(ascii: "\""):
-                position = endOfString(from: position).end
+            if position + 8 <= count, walk.takes(word(at: position)) {
+                position += 8
                 continue
-            case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
-            case UInt8(ascii: "}"), UInt8(ascii: "]"):
-                depth -= 1
-                if depth == 0 { return position + 1 }
-            default: break
             }
-            position += 1
+            let end = Swift.min(position + 8, count)
+            while position < end {
+                walk.take(self[position])
+                position += 1
+                if walk.depth == 0 { return position }
+            }
         }
         return count
     }
@@ -117,6 +102,48 @@ extension Span<UInt8> {
     }
 }
 
+/// Where a walk over an array or object stands, behind its first byte.
+private struct ContainerWalk {
+    private(set) var depth = 1
+    private var isInString = false
+    private var isEscaped = false
+
+    /// Takes eight bytes at once.
+    ///
+    /// - Returns: `false` if they may end the container or hold an escape; then nothing was taken.
+    @inline(__always)
+    mutating func takes(_ word: UInt64) -> Bool {
+        guard !isEscaped, word.bytesEqual(to: UInt8(ascii: "\\")) == 0 else { return false }
+        // Each byte of the product is the number of quotes up to there.
+        let quotes = (word.exactBytesEqual(to: UInt8(ascii: "\"")) >> 7) &* 0x0101_0101_0101_0101
+        var strings = (quotes << 7) & 0x8080_8080_8080_8080
+        if isInString { strings = ~strings }
+        // Bit 5 makes { and } of [ and ].
+        let folded = word | 0x2020_2020_2020_2020
+        let opening = (folded.exactBytesEqual(to: UInt8(ascii: "{")) & ~strings).markedBytes
+        let closing = (folded.exactBytesEqual(to: UInt8(ascii: "}")) & ~strings).markedBytes
+        guard closing < depth else { return false }
+        depth += opening - closing
+        if (quotes >> 56) & 1 == 1 { isInString.toggle() }
+        return true
+    }
+
+    mutating func take(_ byte: UInt8) {
+        guard !isInString else {
+            let isEnd = byte == UInt8(ascii: "\"") && !isEscaped
+            isEscaped = byte == UInt8(ascii: "\\") && !isEscaped
+            if isEnd { isInString = false }
+            return
+        }
+        switch byte {
+        case UInt8(ascii: "\""): isInString = true
+        case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
+        case UInt8(ascii: "}"), UInt8(ascii: "]"): depth -= 1
+        default: break
+        }
+    }
+}
+
 extension UInt64 {
     /// The lowest bit set is the top bit of the first of eight bytes that equals `byte`; 0: none.
     ///
@@ -125,5 +152,19 @@ extension UInt64 {
     fileprivate func bytesEqual(to byte: UInt8) -> UInt64 {
         let difference = self ^ (UInt64(byte) &* 0x0101_0101_0101_0101)
         return (difference &- 0x0101_0101_0101_0101) & ~difference & 0x8080_8080_8080_8080
+    }
+
+    /// The top bit of each of eight bytes that equals `byte`, and no other bit.
+    @inline(__always)
+    fileprivate func exactBytesEqual(to byte: UInt8) -> UInt64 {
+        let difference = self ^ (UInt64(byte) &* 0x0101_0101_0101_0101)
+        let others = (difference & 0x7F7F_7F7F_7F7F_7F7F) &+ 0x7F7F_7F7F_7F7F_7F7F
+        return ~(others | difference | 0x7F7F_7F7F_7F7F_7F7F)
+    }
+
+    /// How many of eight bytes have their top bit set, where no other bit is.
+    @inline(__always)
+    fileprivate var markedBytes: Int {
+        Int(truncatingIfNeeded: ((self >> 7) &* 0x0101_0101_0101_0101) >> 56)
     }
 }
