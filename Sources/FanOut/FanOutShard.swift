@@ -8,7 +8,8 @@ package import EventModel
 package final class FanOutShard {
     private var feeds: [TopicName: TopicFeed] = [:]
     private var groups = SubscriptionGroups()
-    /// Topics that came into being and are to be followed before their subscriptions join them.
+    /// Topics that came into being and are to be followed by name, and the subscriptions that join
+    /// them when they have a feed.
     private var awaited: [TopicName: [Subscription]] = [:]
     /// The numbers of the walks that are under way, ascending, and the last that was given.
     private var walks: [Int] = []
@@ -95,10 +96,18 @@ package final class FanOutShard {
             for subscription in subscriptions {
                 subscription.subscriber.joinNew(feed, subscription: subscription)
             }
+            awaitName(of: feed)
             return !feed.isFollowedByName
         }
         awaited[topic, default: []].append(contentsOf: subscriptions)
         return true
+    }
+
+    /// A feed that it has by a pattern's grace is not enough for who has the topic by its name.
+    private func awaitName(of feed: TopicFeed) {
+        if !feed.isFollowedByName, groups.hasSubscription(named: feed.topic) {
+            awaited[feed.topic, default: []] += []
+        }
     }
 
     /// The topics are followed by name from these positions on; what comes next in the FIFO is
@@ -109,6 +118,7 @@ package final class FanOutShard {
         for position in positions {
             if feeds[position.topic] == nil { makeFeed(position).isPassing = isPassing }
             feeds[position.topic]?.isFollowedByName = true
+            awaited[position.topic] = nil
         }
     }
 
@@ -119,18 +129,18 @@ package final class FanOutShard {
         for subscription in awaited.removeValue(forKey: position.topic) ?? [] {
             subscription.subscriber.joinNew(feed, subscription: subscription)
         }
+        awaitName(of: feed)
         return feed
     }
 
-    /// The topic's feed; one is made where it stands if a subscription that has joined matches it.
+    /// The topic's feed; one is made where it stands if a subscription that has joined matches it
+    /// with a wildcard.
     ///
     /// Before one has, the log may not follow the topic yet, so a feed might miss what comes next.
+    /// Who has the topic by its name waits for `followed`.
     private func feed(of topic: TopicName, orAt position: TopicPosition?) -> TopicFeed? {
         if let feed = feeds[topic] { return feed }
-        guard let position,
-            groups.matching(topic).contains(where: { $0.subscriptions.contains(where: \.hasJoined) }
-            )
-        else { return nil }
+        guard let position, groups.hasJoined(matching: topic) else { return nil }
         return makeFeed(position)
     }
 
@@ -212,6 +222,14 @@ package final class FanOutShard {
         return feed
     }
 
+    /// What the subscription has consumed of a topic that has a feed (`Subscription.cursor`).
+    package func cursor(of subscription: Subscription, in topic: TopicName) -> Cursor? {
+        guard let feed = feeds[topic], let offset = subscription.cursor(in: feed) else {
+            return nil
+        }
+        return Cursor(epoch: feed.epoch, offset: offset)
+    }
+
     /// Whether the loop has the topic's feed by its name, and not only by a pattern's grace.
     package func follows(_ topic: TopicName) -> Bool {
         feed(of: topic)?.isFollowedByName ?? false
@@ -248,7 +266,8 @@ package final class FanOutShard {
         _ subscription: Subscription, _ starts: [ReaderStart], gone: [TopicName] = [],
         walk: (any TopicWalkSource)? = nil
     ) {
-        guard subscription.group != nil else { return }
+        guard let group = subscription.group else { return }
+        group.joined()
         let begun = Set(starts.map(\.feed.topic))
         for start in starts {
             let topic = start.feed.topic
@@ -278,7 +297,9 @@ package final class FanOutShard {
         for name in change.names { feeds[name]?.lastNeeded = now }
         for topic in topicsAwaited {
             awaited[topic]?.removeAll { $0 === subscription }
-            if awaited[topic]?.isEmpty == true { awaited[topic] = nil }
+            if awaited[topic]?.isEmpty == true, !groups.hasSubscription(named: topic) {
+                awaited[topic] = nil
+            }
         }
     }
 
@@ -416,7 +437,8 @@ package final class FanOutShard {
             markDirty(subscription.subscriber)
         }
         stalledWalks = []
-        let gone = groups.removeIdle(for: Self.idleKept, now: now)
+        // A pattern is not let go while a topic that is to be followed by name has it to thank.
+        let gone = awaited.isEmpty ? groups.removeIdle(for: Self.idleKept, now: now) : []
         for change in gone {
             note(change)
             actor.patternsWent(change.wildcards)
@@ -429,11 +451,11 @@ package final class FanOutShard {
         var idle: [TopicFeed] = []
         for feed in feeds.values {
             if walks.isEmpty { feed.forgetHeads() }
-            if isNeeded(feed) {
-                feed.lastNeeded = now
-            } else if !feed.isFollowedByName, groups(of: feed).isEmpty {
-                // Its pattern is not followed any more.
+            if !feed.isFollowedByName, !groups(of: feed).contains(where: \.isFollowed) {
+                // Its pattern is not followed any more: it would miss what comes next.
                 idle.append(feed)
+            } else if isNeeded(feed) {
+                feed.lastNeeded = now
             } else if now - feed.lastNeeded > Self.idleKept {
                 idle.append(feed)
             }

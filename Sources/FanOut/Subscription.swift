@@ -2,8 +2,10 @@ package import EventModel
 
 /// One subscription of a session: its patterns, and a reader for each topic in which it is behind.
 ///
-/// In all others that match it is live, which costs it nothing: its cursor there is what its loop
-/// has fanned out.
+/// In all others that match it is live, which costs it nothing. So of each topic in which it has
+/// begun, either it has a reader, whose cursor says what was consumed, or all that its loop has
+/// fanned out is, up to `TopicFeed.head`; there the log follows the topic for the loop, by its name
+/// or by a pattern, so that nothing is missing when the next comes.
 package final class Subscription {
     /// As the client named it; `nil` on a single-topic stream.
     package let id: Int64?
@@ -47,6 +49,13 @@ package final class Subscription {
     /// Its place in the topic, unless it is live there, or has not begun.
     func reader(of feed: TopicFeed) -> TopicReader? {
         readers.isEmpty ? nil : readers[ObjectIdentifier(feed)]
+    }
+
+    /// The last offset that was accepted for the socket, or passed in a gap; `nil` if it has not
+    /// begun, or the client is still to be told where it stands.
+    func cursor(in feed: TopicFeed) -> Offset? {
+        guard let reader = reader(of: feed) else { return isLive(in: feed) ? feed.head : nil }
+        return reader.owedReset == nil ? reader.cursor : nil
     }
 
     /// Whether it is past its start in the topic, and not behind.

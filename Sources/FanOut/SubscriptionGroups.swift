@@ -4,6 +4,11 @@ internal import EventModel
 /// them together.
 final class SubscriptionGroup {
     let patterns: [TopicPattern]
+    /// Without those that it names twice, which would get everything twice.
+    fileprivate let distinct: [TopicPattern]
+    /// The log follows what its wildcards match for the loop, until it is gone: a subscription has
+    /// joined.
+    private(set) var isFollowed = false
     /// In no order.
     private(set) var subscriptions: [Subscription] = []
     /// When it was last seen with a subscription.
@@ -11,11 +16,15 @@ final class SubscriptionGroup {
 
     fileprivate init(_ patterns: [TopicPattern], now: ContinuousClock.Instant) {
         self.patterns = patterns
+        var named: Set<TopicPattern> = []
+        distinct = patterns.filter { named.insert($0).inserted }
         lastUsed = now
     }
 
+    func joined() { isFollowed = !wildcards.isEmpty }
+
     /// Those with a wildcard.
-    var wildcards: [TopicPattern] { patterns.filter { $0.exactName == nil } }
+    var wildcards: [TopicPattern] { distinct.filter { $0.exactName == nil } }
 
     fileprivate func add(_ subscription: Subscription) {
         subscription.group = self
@@ -96,15 +105,25 @@ struct SubscriptionGroups {
     private mutating func changed(
         _ group: SubscriptionGroup, _ body: (inout SubscriptionGroups, TopicPattern) -> Void
     ) -> Change {
-        for pattern in group.patterns { body(&self, pattern) }
+        for pattern in group.distinct { body(&self, pattern) }
         let wildcards = group.wildcards
         if !wildcards.isEmpty { version += 1 }
-        return Change(wildcards: wildcards, names: group.patterns.compactMap(\.exactName))
+        return Change(wildcards: wildcards, names: group.distinct.compactMap(\.exactName))
     }
 
     /// Whether a subscription has the topic by its name.
     func hasSubscription(named topic: TopicName) -> Bool {
         exact[topic]?.contains { !$0.subscriptions.isEmpty } ?? false
+    }
+
+    /// Whether a subscription that has joined has the topic by a wildcard.
+    func hasJoined(matching topic: TopicName) -> Bool {
+        var isFound = false
+        wild.forEach(matching: topic) { group in
+            isFound = group.subscriptions.contains(where: \.hasJoined)
+            return !isFound
+        }
+        return isFound
     }
 
     /// The groups that a topic belongs to, each once.

@@ -57,6 +57,18 @@ internal import Testing
         #expect(client.received() == ["t.orders 5"])
     }
 
+    @Test func `gets an event once, however often it names the topic or the pattern`() throws {
+        let client = TestClient(on: loop)
+        let start = (loop.follows(orders), Offset(0))
+        _ = try loop.subscribed(client, patterns: ["t.orders", "t.orders"], at: [start])
+        loop.append(1...1, to: orders)
+        #expect(client.received() == ["live 1", "t.orders 1"])
+        let other = try self.client(["t.*", "t.*"], id: 2)
+        #expect(loop.patterns == [try TopicPattern("t.*")])
+        loop.append(2...2, to: orders)
+        #expect(other.received() == ["t.orders 2"])
+    }
+
     @Test func `has a place in a topic from when it falls back until it is live again`() throws {
         let client = TestClient(on: loop)
         let subscription = try loop.subscribed(client, patterns: ["t.*"], at: [])
@@ -135,6 +147,52 @@ internal import Testing
         #expect(loop.patterns == [pattern])
         _ = loop.shard.tick(now: loop.start + .seconds(61))
         #expect(loop.patterns == [])
+    }
+
+    @Test func `does not leave a feed behind that nothing follows any more`() throws {
+        let client = try client()
+        loop.shard.restarted(
+            position(orders, latest: 0, epoch: .two), fork: 0, from: position(orders, latest: 5))
+        loop.shard.remove(client.subscriber)
+        _ = loop.shard.tick(now: loop.start + .seconds(61))
+        #expect(loop.patterns == [])
+        #expect(loop.shard.feed(of: orders) == nil)
+        let later = try self.client(id: 2)
+        append(23...23, to: orders)
+        #expect(later.received() == ["t.orders 23"])
+    }
+
+    @Test func `is followed until a topic that another names is followed by its name`() throws {
+        let pattern = try TopicPattern("t.*")
+        let named = try client(["t.orders"], id: 2)
+        let client = try client()
+        loop.shard.created([orders])
+        append(1...2, to: orders)
+        #expect(loop.takeFollows() == [[orders]])
+        // The log could not be asked.
+        #expect(loop.shard.topicsAwaited == [orders])
+        loop.shard.remove(client.subscriber)
+        _ = loop.shard.tick(now: loop.start + .seconds(61))
+        #expect(loop.patterns == [pattern])
+        append(3...3, to: orders)
+        loop.follows(orders, latest: 3)
+        #expect(loop.shard.topicsAwaited == [])
+        _ = loop.shard.tick(now: loop.start + .seconds(62))
+        #expect(loop.patterns == [])
+        loop.append(4...4, to: orders)
+        #expect(named.received() == (1...4).map { "t.orders \($0)" })
+    }
+
+    @Test func `alone makes a feed of what is told, while a name waits to be followed`() throws {
+        let named = try client(["t.orders"])
+        loop.shard.created([orders])
+        append(1...1, to: orders)
+        #expect(loop.shard.feed(of: orders) == nil)
+        loop.follows(orders, latest: 1)
+        loop.turn()
+        #expect(loop.takeReads() == [.init(topic: orders, after: 0)])
+        loop.answer(orders, after: 0, 1...1, latest: 1)
+        #expect(named.received() == ["t.orders 1"])
     }
 
     @Test func `does not keep a feed that has no events for a minute`() throws {
