@@ -36,6 +36,12 @@ struct ContractChecker {
         }
     }
 
+    /// The last offset consumed of a topic's life; `nil` if nothing is known of it.
+    func cursor(of topic: TopicName, in epoch: Epoch) -> Offset? {
+        guard let cursor = cursors[topic], cursor.epoch.topicID == epoch.topicID else { return nil }
+        return cursor.offset
+    }
+
     /// A subscription begins, with topics of which the client is told nothing.
     mutating func begin(_ id: Int64, _ topics: [TopicName: Beginning]) { begun[id] = topics }
 

@@ -8,7 +8,7 @@ typealias FollowAnswer = (Bool) -> Void
 /// loop.
 struct SimulatedLog {
     /// What the loop is told, in order.
-    enum Message {
+    enum Message: CustomStringConvertible {
         case appended([Event], TopicPosition)
         case created([TopicName])
         case deleted(TopicName, TopicPosition?)
@@ -19,6 +19,28 @@ struct SimulatedLog {
         /// Everything is followed that the patterns match. Where that stands, nobody is told but the
         /// checker.
         case matching([TopicPosition], (() -> Void)?)
+
+        var description: String {
+            switch self {
+            case .appended(let events, let position):
+                "\(position.topic) \(events.map(\.offset)) behind \(position.latest)"
+            case .created(let topics): "created \(topics)"
+            case .deleted(let topic, let position):
+                "deleted \(topic)" + (position.map { " at \($0.latest)" } ?? "")
+            case .purged(let topic, let earliest, let position):
+                "purged \(topic) below \(earliest)" + (position.map { " at \($0.latest)" } ?? "")
+            case .restarted(let position, let fork, let old):
+                "restarted \(position.topic) behind \(fork) as \(position.epoch)"
+                    + " with \(position.earliest)...\(position.latest), told to \(old.latest)"
+            case .followed(let positions, let topics, _):
+                "follows \(topics): " + Self.text(positions)
+            case .matching(let positions, _): "follows what matches: " + Self.text(positions)
+            }
+        }
+
+        private static func text(_ positions: [TopicPosition]) -> String {
+            positions.map { "\($0.topic) \($0.epoch) to \($0.latest)" }.joined(separator: ", ")
+        }
     }
 
     /// One life of a topic.

@@ -17,15 +17,26 @@ final class SimulatedSession: SubscriberOutput {
         var starts: [ReaderStart]?
     }
 
-    private enum Start {
+    private enum Start: CustomStringConvertible {
         case latest
         case back(Offset)
         case cursors([TopicName: Cursor])
+
+        var description: String {
+            switch self {
+            case .latest: "at the head"
+            case .back(.max): "at the tail"
+            case .back(let count): "\(count) back"
+            case .cursors(let cursors):
+                "from " + cursors.map { "\($0)=\($1)" }.sorted().joined(separator: " ")
+            }
+        }
     }
 
     private(set) lazy var subscriber = Subscriber(
         output: self, shard: world.shard, limits: limits,
         encoding: SimulatedMessage.encoding)
+    let number: Int
     let limits: Limits
     private(set) var checker = ContractChecker()
     private unowned let world: Simulation
@@ -43,8 +54,9 @@ final class SimulatedSession: SubscriberOutput {
     private var isUnlimited = false
     private var reader = LineReader()
 
-    init(in world: Simulation, limits: Limits, random: SeededGenerator) {
+    init(in world: Simulation, number: Int, limits: Limits, random: SeededGenerator) {
         self.world = world
+        self.number = number
         self.limits = limits
         self.random = random
     }
@@ -68,7 +80,10 @@ final class SimulatedSession: SubscriberOutput {
             }
         }
         for line in lines {
+            world.note("session \(number) < \(line)")
+            let before = checker.violations.count
             checker.receive(line, patterns: { patterns[$0] ?? [] }, log: world.log)
+            for violation in checker.violations[before...] { world.note("VIOLATION: \(violation)") }
         }
     }
 
@@ -103,6 +118,7 @@ final class SimulatedSession: SubscriberOutput {
             cursors.keys.filter { topic in chosen.contains { $0.matches(topic) } })
         let starts: [Start] = [.latest, .back(.max), .back(Offset(random.pick(0...6)))]
         let start = cursors.isEmpty ? random.pick(starts) : .cursors(cursors)
+        world.note("session \(number) subscribes \(id) to \(chosen) \(start)")
         pending.append(
             Pending(
                 subscription: subscription, start: start,
@@ -227,6 +243,7 @@ final class SimulatedSession: SubscriberOutput {
         case .back(let count): walk = Walk(self, count)
         case .cursors: walk = Walk(self, .max)
         }
+        world.note("session \(number) joins \(id)")
         checker.begin(id, begun)
         subscriber.sendControl(SimulatedMessage.subscribed(id, told).encoded())
         let hasWildcards = subscription.patterns.contains { $0.exactName == nil }
@@ -286,6 +303,9 @@ final class SimulatedSession: SubscriberOutput {
             let cursor = max(position.earliest - 1, position.latest - step.count)
             return ReaderStart(feed: feed, cursor: min(cursor, position.latest))
         }
+        world.note(
+            "session \(number) walks to \(step.reached?.text ?? "the end"): "
+                + starts.map { "\($0.feed.topic) \($0.cursor)" }.joined(separator: ", "))
         shard.walked(step.subscription, starts, through: step.reached)
     }
 
@@ -293,6 +313,7 @@ final class SimulatedSession: SubscriberOutput {
         guard !active.isEmpty, let subscription = active[random.pick(active.keys.sorted())],
             let id = subscription.id
         else { return }
+        world.note("session \(number) unsubscribes \(id)")
         world.shard.remove(subscription)
         active[id] = nil
         taken[id] = nil
@@ -309,6 +330,23 @@ final class SimulatedSession: SubscriberOutput {
         let bytes = subscriber.backlog.byteCount - subscriber.backlog.controlByteCount
         let bound = max(limits.backlogBytesMax, eventBytesMax) + eventBytesMax + 200
         return bytes > bound ? "\(bytes) bytes wait, more than \(bound)" : nil
+    }
+
+    /// Where the client has got everything that was put into the backlog, the loop and it agree on
+    /// what it has consumed.
+    func checkPlaces() -> [String] {
+        guard subscriber.backlog.isEmpty, !reader.isInsideOfMessage else { return [] }
+        return active.values.flatMap { subscription in
+            Simulation.topics.compactMap { checkPlace(of: subscription, in: $0) }
+        }
+    }
+
+    private func checkPlace(of subscription: Subscription, in topic: TopicName) -> String? {
+        guard subscription.patterns.contains(where: { $0.matches(topic) }),
+            let cursor = world.shard.cursor(of: subscription, in: topic),
+            let known = checker.cursor(of: topic, in: cursor.epoch), known != cursor.offset
+        else { return nil }
+        return "session \(number) has consumed \(topic) to \(known), not to \(cursor.offset)"
     }
 
     func finish() { checker.finish(log: world.log) }

@@ -2,6 +2,7 @@ import RepeatableChance
 
 internal import EventModel
 internal import FanOut
+internal import Foundation
 
 /// One loop's fan-out in a world that is drawn from a seed: a log to which everything happens,
 /// reads and follows that take their time or fail, and sessions that come, block and go.
@@ -14,11 +15,20 @@ final class Simulation: FanOutActor {
     ].compactMap { try? TopicPattern($0) }
     private static let bigEventBytes = 1800
 
-    private enum Request {
+    private enum Request: CustomStringConvertible {
         case follow([TopicName], FollowAnswer)
         case unfollow([TopicName])
         case followMatching([TopicPattern], () -> Void)
         case unfollowMatching([TopicPattern])
+
+        var description: String {
+            switch self {
+            case .follow(let topics, _): "follow \(topics)"
+            case .unfollow(let topics): "unfollow \(topics)"
+            case .followMatching(let patterns, _): "follow matching \(patterns)"
+            case .unfollowMatching(let patterns): "unfollow matching \(patterns)"
+            }
+        }
     }
 
     private struct Read {
@@ -35,6 +45,10 @@ final class Simulation: FanOutActor {
     private var interest: [TopicName: Int] = [:]
     private(set) var violations: [String] = []
     private(set) var counts: [String: Int] = [:]
+    /// Prints what happens, a line each, as it happens: a trap would take a history with it.
+    private let isTold: Bool
+    private var stepNumber = 0
+    private var sessionCount = 0
     private(set) var digest = SimulationDigest()
     private let limits: Limits
     private var random: SeededGenerator
@@ -49,7 +63,8 @@ final class Simulation: FanOutActor {
     /// In the end, nothing fails any more.
     private var isEnding = false
 
-    init(seed: UInt64) {
+    init(seed: UInt64, isTold: Bool = false) {
+        self.isTold = isTold
         random = SeededGenerator(seed: seed)
         var limits = Limits()
         limits.recentEventsBytesMax = random.pick([0, 300, 1500, 20_000])
@@ -60,13 +75,22 @@ final class Simulation: FanOutActor {
     }
 
     func run(steps: Int) {
-        for _ in 0..<steps {
+        for number in 1...steps {
+            stepNumber = number
             step()
             turn()
             check()
         }
+        stepNumber = steps + 1
+        note("everything comes to rest")
         end()
         for session in sessions { close(session, isFinished: true) }
+    }
+
+    func note(_ line: @autoclosure () -> String) {
+        guard isTold else { return }
+        print("\(stepNumber) \(line())")
+        fflush(nil)
     }
 
     // MARK: FanOutActor
@@ -101,7 +125,6 @@ final class Simulation: FanOutActor {
     func patternsWent(_ patterns: [TopicPattern]) {
         for pattern in patterns {
             wanted[pattern, default: 1] -= 1
-            if wanted[pattern] == 0 { requests.append(.unfollowMatching([pattern])) }
         }
     }
 
@@ -123,7 +146,9 @@ final class Simulation: FanOutActor {
             let bytes = (0..<random.pick(1...5)).map { _ in
                 random.chance(2) ? Self.bigEventBytes : random.pick(40...120)
             }
-            log.append(to: random.pick(Self.topics), bytes: bytes)
+            let topic = random.pick(Self.topics)
+            log.append(to: topic, bytes: bytes)
+            note("log: \(topic) gets \(bytes.count), up to \(log.life(of: topic)?.latest ?? 0)")
         case 21...35:
             log.tell(
                 random.pick(Self.topics), count: random.pick(1...6), isRead: random.chance(50))
@@ -155,7 +180,10 @@ final class Simulation: FanOutActor {
         var limits = limits
         limits.backlogBytesMax = random.pick(150...1500)
         limits.pageBytesMax = limits.backlogBytesMax / random.pick([1, 4])
-        sessions.append(SimulatedSession(in: self, limits: limits, random: random.fork()))
+        sessionCount += 1
+        sessions.append(
+            SimulatedSession(in: self, number: sessionCount, limits: limits, random: random.fork()))
+        note("session \(sessionCount) connects, \(limits.backlogBytesMax) bytes may wait")
     }
 
     private func reconnect(_ session: SimulatedSession) {
@@ -167,6 +195,7 @@ final class Simulation: FanOutActor {
     }
 
     private func close(_ session: SimulatedSession, isFinished: Bool) {
+        note("session \(session.number) ends")
         if isFinished { session.finish() }
         violations += session.checker.violations
         digest.add("\(session.checker.digest.value)")
@@ -177,6 +206,11 @@ final class Simulation: FanOutActor {
 
     private func logStep() {
         let topic = random.pick(Self.topics)
+        let told = log.fifo.count
+        defer {
+            for message in log.fifo[told...] { note("log: \(message)") }
+            if log.fifo.count == told { note("log: \(topic) is kept from \(earliest(of: topic))") }
+        }
         switch random.pick(1...10) {
         case 1...2: log.create(topic)
         case 3...4: log.delete(topic)
@@ -197,11 +231,15 @@ final class Simulation: FanOutActor {
         }
     }
 
+    private func earliest(of topic: TopicName) -> Offset { log.life(of: topic)?.earliest ?? 0 }
+
     // MARK: What takes its time
 
     private func deliver() {
         guard !log.fifo.isEmpty else { return }
-        switch log.fifo.removeFirst() {
+        let message = log.fifo.removeFirst()
+        note("loop < \(message)")
+        switch message {
         case .appended(let events, let position):
             stand(position, at: events.last?.offset)
             shard.appended(events, to: position.topic, epoch: position.epoch, at: position)
@@ -245,7 +283,9 @@ final class Simulation: FanOutActor {
     private func answerRequest() {
         guard !requests.isEmpty else { return }
         let isFailing = !isEnding && random.chance(15)
-        switch requests.removeFirst() {
+        let request = requests.removeFirst()
+        note("\(request)\(isFailing ? " fails" : "")")
+        switch request {
         case .follow(let topics, let answer):
             if !isFailing { return log.follow(topics, answer) }
             unfollow(topics)
@@ -270,13 +310,21 @@ final class Simulation: FanOutActor {
     private func pageArrives() {
         guard !pages.isEmpty else { return }
         let read = pages.remove(at: random.pick(0...pages.count - 1))
+        let offsets = read.page.map { "\($0.events.map(\.offset))" } ?? "failed"
+        note("page of \(read.topic) after \(read.after): \(offsets)")
         shard.pageArrived(read.page, of: read.topic, after: read.after)
     }
 
     private func tick() {
         now += .seconds(random.pick([1, 61]))
         let idle = shard.tick(now: now).sorted { $0.text < $1.text }
+        note("tick\(idle.isEmpty ? "" : ", not needed: \(idle)")")
         if !idle.isEmpty { unfollow(idle) }
+        let gone = wanted.filter { $0.value == 0 }.keys.sorted { $0.text < $1.text }
+        for pattern in gone {
+            wanted[pattern] = nil
+            requests.append(.unfollowMatching([pattern]))
+        }
         let awaited = shard.topicsAwaited
         if !awaited.isEmpty { follow(awaited) }
         for session in sessions { session.askAgain() }
@@ -285,6 +333,7 @@ final class Simulation: FanOutActor {
     private func turn() {
         guard isFlushScheduled, isEnding || random.chance(70) else { return }
         isFlushScheduled = false
+        note("flush")
         // Each look at the clock may be the one at which the turn is over.
         var time = now
         shard.flush {
@@ -298,9 +347,15 @@ final class Simulation: FanOutActor {
     private func check() {
         for session in sessions {
             if let violation = session.checkBound(eventBytesMax: Self.bigEventBytes) {
-                violations.append(violation)
+                report(violation)
             }
+            for violation in session.checkPlaces() { report(violation) }
         }
+    }
+
+    private func report(_ violation: String) {
+        note("VIOLATION: \(violation)")
+        violations.append(violation)
     }
 
     /// Lets everything come to rest: sockets are open, nothing fails.
