@@ -49,6 +49,7 @@ let package = Package(
         .target(name: "EventModel", swiftSettings: settings),
         .target(name: "WebSocketCodec", dependencies: ["EventModel"], swiftSettings: settings),
         .target(name: "SessionProtocol", dependencies: ["EventModel"], swiftSettings: settings),
+        .target(name: "Filtering", dependencies: ["EventModel"], swiftSettings: settings),
         .target(name: "FanOut", dependencies: ["EventModel", deque], swiftSettings: settings),
         .target(name: "AccessControl", dependencies: ["EventModel"], swiftSettings: settings),
         .target(
@@ -182,6 +183,16 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "FanOutTests", dependencies: ["FanOut", "EventModel", "RepeatableChance"],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "filter-figures",
+            dependencies: ["Filtering", "EventModel", "PostgresBridge", "PostgresCluster"],
+            path: "Tests/Support/FilterFigures", swiftSettings: settings),
+        .testTarget(
+            name: "FilteringTests",
+            dependencies: [
+                "Filtering", "EventModel", "RepeatableChance", "PostgresBridge", "PostgresCluster",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "OpenSSLBridgeTests", dependencies: ["OpenSSLBridge"], swiftSettings: settings),

@@ -124,8 +124,26 @@ package final class PostgresLog: EventLog {
 
     package func unfollow(_ topics: [TopicName]) { follows.leave(.unfollow(topics)) }
 
-    package func topics(matching pattern: TopicPattern) -> [TopicName] {
-        context.catalog.topics(matching: pattern)
+    package func follow(
+        matching patterns: [TopicPattern],
+        completion: @escaping @Sendable (Result<Void, BrokerError>) -> Void
+    ) {
+        follows.leave(
+            .follow(
+                FollowRequest(
+                    topics: [], patterns: patterns,
+                    completion: { result in completion(result.map { _ in }) },
+                    deadline: .now + context.limits.reconnectTimeout)))
+    }
+
+    package func unfollow(matching patterns: [TopicPattern]) {
+        follows.leave(.unfollowPatterns(patterns))
+    }
+
+    package func topics(
+        matching patterns: [TopicPattern], after: TopicName?, count: Int
+    ) -> [TopicName] {
+        context.catalog.topics(matching: patterns, after: after, count: count)
     }
 
     package func page(

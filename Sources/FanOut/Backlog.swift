@@ -4,17 +4,30 @@ internal import EventModel
 /// What waits for one session's socket, in order: events and notices, bounded by the session in
 /// bytes.
 package struct Backlog {
-    /// A message, and the reader whose cursor it moved; none for notices and control messages.
+    /// A message, and the subscription and the topic in which it moved the cursor; none for notices
+    /// and control messages.
     private struct Item {
         /// Bytes of the message that only this subscriber gets, before the shared ones.
-        let own: [UInt8]
+        var own: [UInt8] = []
         let bytes: [UInt8]
-        let reader: TopicReader?
-        /// The reader's offset before this message, to fall back to when it is dropped.
-        let before: Offset
-        let isControl: Bool
+        var subscription: Subscription?
+        var feed: TopicFeed?
+        /// The subscription's offset before this message, to fall back to when it is dropped.
+        var before: Offset = 0
+        var isControl = false
 
         var size: Int { own.count + bytes.count }
+    }
+
+    /// A subscription in a topic.
+    private struct Place: Hashable {
+        let subscription: ObjectIdentifier
+        let feed: ObjectIdentifier
+
+        init(_ subscription: Subscription, _ feed: TopicFeed) {
+            self.subscription = ObjectIdentifier(subscription)
+            self.feed = ObjectIdentifier(feed)
+        }
     }
 
     private var items = Deque<Item>()
@@ -41,25 +54,26 @@ package struct Backlog {
         budgetedByteCount == 0 || budgetedByteCount + size <= bytesMax
     }
 
-    /// An event or a gap: it moves the reader's cursor on from `before`, and may be dropped.
+    /// An event or a gap: it moves the subscription's cursor in the topic on from `before`, and may
+    /// be dropped.
     ///
     /// `own` goes before the shared bytes and is part of the message.
     mutating func append(
-        _ bytes: [UInt8], own: [UInt8] = [], of reader: TopicReader, before: Offset
+        _ bytes: [UInt8], own: [UInt8] = [], of subscription: Subscription, in feed: TopicFeed,
+        before: Offset
     ) {
         append(
-            Item(own: own, bytes: bytes, reader: reader, before: before, isControl: false))
-        reader.subscription.waitingBytes += own.count + bytes.count
+            Item(own: own, bytes: bytes, subscription: subscription, feed: feed, before: before))
+        subscription.waitingBytes += own.count + bytes.count
+        feed.waitingCount += 1
     }
 
-    /// A notice that belongs to no reader; never dropped.
-    mutating func append(notice bytes: [UInt8]) {
-        append(Item(own: [], bytes: bytes, reader: nil, before: 0, isControl: false))
-    }
+    /// A notice that belongs to no topic; never dropped.
+    mutating func append(notice bytes: [UInt8]) { append(Item(bytes: bytes)) }
 
     /// A reply or the like; never dropped, and outside the budget.
     mutating func append(control bytes: [UInt8]) {
-        append(Item(own: [], bytes: bytes, reader: nil, before: 0, isControl: true))
+        append(Item(bytes: bytes, isControl: true))
         controlByteCount += bytes.count
     }
 
@@ -79,7 +93,7 @@ package struct Backlog {
         while filled < record.count, let item = items.first {
             let size = item.size
             // What has begun is finished, so it is nothing that its subscription could drop.
-            if begun == 0 { item.reader?.subscription.waitingBytes -= size }
+            if begun == 0 { item.subscription?.waitingBytes -= size }
             let count = min(size - begun, record.count - filled)
             let place = UnsafeMutableRawBufferPointer(rebasing: record[filled..<filled + count])
             Self.copy(item, from: begun, to: place)
@@ -112,33 +126,35 @@ package struct Backlog {
         let item = items.removeFirst()
         byteCount -= begun
         if item.isControl { controlByteCount -= begun }
+        item.feed?.waitingCount -= 1
         begun = 0
         guard items.isEmpty else { return }
         if longest > Self.capacityKept { items = Deque() }
         longest = 0
     }
 
-    /// Takes out the oldest of what waits for the readers that `isDropped` names, at least `bytes` of
-    /// it if there is as much, in one pass over everything that waits.
+    /// Takes out the oldest of what waits for a subscription, at least `bytes` of it if there is as
+    /// much, in one pass over everything that waits.
     ///
-    /// In its place comes the message that `told` makes of the offsets, one for each reader; for
-    /// one of which nothing else waits, `fallBack` is called instead, with the offset that it had
-    /// before. A message that has begun stays.
+    /// In its place comes the message that `told` makes of the offsets, one for each topic; for
+    /// one of which nothing else waits, `fallBack` is called instead, with the offset that the
+    /// subscription had before. A message that has begun stays.
     mutating func dropOldest(
-        _ bytes: Int, where isDropped: (TopicReader) -> Bool,
-        told: (TopicReader, ClosedRange<Offset>) -> [UInt8],
-        fallBack: (TopicReader, Offset) -> Void
+        _ bytes: Int, of subscription: Subscription,
+        told: (TopicFeed, ClosedRange<Offset>) -> [UInt8],
+        fallBack: (Subscription, TopicFeed, Offset) -> Void
     ) {
         var kept: [Item?] = []
-        // Of readers of which all was dropped so far: their first message.
+        // Of topics of which all was dropped so far: their first message.
         var first: [ObjectIdentifier: (place: Int, item: Item)] = [:]
         var dropped = 0
         for (index, item) in items.enumerated() {
-            guard let reader = item.reader, isDropped(reader), index > 0 || begun == 0 else {
+            guard let feed = item.feed, item.subscription === subscription, index > 0 || begun == 0
+            else {
                 kept.append(item)
                 continue
             }
-            let id = ObjectIdentifier(reader)
+            let id = ObjectIdentifier(feed)
             if dropped < bytes {
                 dropped += item.size
                 count(item, -1)
@@ -149,8 +165,8 @@ package struct Backlog {
             }
             if let (place, start) = first.removeValue(forKey: id) {
                 let message = Item(
-                    own: [], bytes: told(reader, start.before + 1...item.before), reader: reader,
-                    before: start.before, isControl: false)
+                    bytes: told(feed, start.before + 1...item.before), subscription: subscription,
+                    feed: feed, before: start.before)
                 count(message, 1)
                 kept[place] = message
             }
@@ -158,33 +174,45 @@ package struct Backlog {
         }
         items = Deque(kept.compactMap { $0 })
         for (_, item) in first.values.sorted(by: { $0.place < $1.place }) {
-            if let reader = item.reader { fallBack(reader, item.before) }
+            if let feed = item.feed { fallBack(subscription, feed, item.before) }
         }
     }
 
     private mutating func count(_ item: Item, _ sign: Int) {
         byteCount += sign * item.size
-        item.reader?.subscription.waitingBytes += sign * item.size
+        item.subscription?.waitingBytes += sign * item.size
+        item.feed?.waitingCount += sign
     }
 
-    /// Takes out what waits for the readers that `isDropped` names, in one pass over everything
-    /// that waits.
+    /// Takes out what waits of the subscriptions and topics that `isDropped` names, in one pass over
+    /// everything that waits.
     ///
-    /// Calls `fallBack` once for each, with the offset that it had before the first message
-    /// dropped. A message that has begun stays.
+    /// Calls `fallBack` once for each, with the offset that the subscription had before the first
+    /// message dropped. A message that has begun stays.
     mutating func drop(
-        where isDropped: (TopicReader) -> Bool, fallBack: (TopicReader, Offset) -> Void
+        where isDropped: (Subscription, TopicFeed) -> Bool,
+        fallBack: (Subscription, TopicFeed, Offset) -> Void = { _, _, _ in }
     ) {
         var kept = Deque<Item>()
-        var told: Set<ObjectIdentifier> = []
+        var told: Set<Place> = []
         for (index, item) in items.enumerated() {
-            guard let reader = item.reader, isDropped(reader), index > 0 || begun == 0 else {
+            guard let subscription = item.subscription, let feed = item.feed,
+                isDropped(subscription, feed), index > 0 || begun == 0
+            else {
                 kept.append(item)
                 continue
             }
             count(item, -1)
-            if told.insert(ObjectIdentifier(reader)).inserted { fallBack(reader, item.before) }
+            if told.insert(Place(subscription, feed)).inserted {
+                fallBack(subscription, feed, item.before)
+            }
         }
         items = kept
+    }
+
+    /// Takes out everything: there is no socket any more.
+    mutating func removeAll() {
+        for item in items { item.feed?.waitingCount -= 1 }
+        self = Backlog()
     }
 }

@@ -1,25 +1,25 @@
-internal import DequeModule
 package import EventModel
 
-/// One event loop's part of the fan-out: the topics that its subscribers follow, and who follows
-/// them.
+/// One event loop's part of the fan-out: the topics that its subscribers get something of, and the
+/// subscriptions.
 ///
-/// Confined to its loop. Events and joins come through one FIFO, so a reader that joins at the
-/// head misses nothing.
+/// Confined to its loop. Events and joins come through one FIFO, so a subscription that joins at
+/// the head misses nothing.
 package final class FanOutShard {
     private var feeds: [TopicName: TopicFeed] = [:]
-    private var exactSubscriptions: [TopicName: [ObjectIdentifier: Subscription]] = [:]
-    private var patternSubscriptions: [TopicPattern: [ObjectIdentifier: Subscription]] = [:]
-    /// Topics that came into being and are to be followed before their subscriptions join them.
+    private var groups = SubscriptionGroups()
+    /// Topics that came into being and are to be followed by name, and the subscriptions that join
+    /// them when they have a feed.
     private var awaited: [TopicName: [Subscription]] = [:]
+    /// The numbers of the walks that are under way, ascending, and the last that was given.
+    private var walks: [Int] = []
+    private var lastWalk = 0
+    /// Feeds that walks have passed and that somebody has left.
+    private var passed: [TopicFeed] = []
+    /// Walks whose next topics could not be looked up: asked again at the next tick.
+    private var stalledWalks: [Subscription] = []
     private var reads: [ReadKey: [TopicReader]] = [:]
-    /// For whom something came since they were flushed last, in turn.
-    private var dirty = Deque<Subscriber>()
-    /// Those of them that were found to be replaying: live delivery goes first.
-    private var catchingUp = Deque<Subscriber>()
-    private var isFlushScheduled = false
-    /// How many live subscribers are flushed between two looks at the clock.
-    private static let flushesPerLook = 16
+    private let turns: FlushTurns
     /// Readers whose read failed: asked again at the next tick.
     private var stalled: [TopicReader] = []
     /// The feed of each event in memory, oldest first; for eviction.
@@ -28,8 +28,8 @@ package final class FanOutShard {
     private unowned let actor: any FanOutActor
     /// The time of the last tick.
     private var now: ContinuousClock.Instant
-    /// So that a subscriber that comes back at once finds the topic followed.
-    private static let idleFeedKept = Duration.seconds(60)
+    /// So that a subscriber that comes back at once finds the topic, or the pattern, followed.
+    private static let idleKept = Duration.seconds(60)
 
     private struct ReadKey: Hashable {
         let topic: TopicName
@@ -40,22 +40,36 @@ package final class FanOutShard {
         self.now = now
         self.limits = limits
         self.actor = actor
+        turns = FlushTurns(limits.flushTurn)
     }
 
     // MARK: Events of the log
 
     /// Committed events of a topic, behind those told before.
-    package func appended(_ events: [Event], to topic: TopicName, epoch: Epoch) {
-        guard feeds[topic] != nil else { return }
+    ///
+    /// `position`: Where the topic stood, if more than its name follows it.
+    package func appended(
+        _ events: [Event], to topic: TopicName, epoch: Epoch, at position: TopicPosition? = nil
+    ) {
+        guard feed(of: topic, orAt: position) != nil else { return }
         appended(events.map { SharedEvent($0, of: topic, epoch: epoch) }, to: topic)
     }
 
     func appended(_ events: [SharedEvent], to topic: TopicName) {
         guard let feed = feeds[topic] else { return }
+        let head = feed.head
+        noteHead(of: feed)
         let new = feed.advance(events)
         guard !new.isEmpty else { return }
-        for reader in feed.readers where reader.isLive {
-            reader.subscription.subscriber.deliver(new, to: reader)
+        feed.lastNeeded = now
+        for group in groups(of: feed) {
+            for subscription in group.subscriptions {
+                if subscription.isLive(in: feed) {
+                    subscription.subscriber.deliver(new, of: feed, behind: head, to: subscription)
+                } else if let reader = subscription.reader(of: feed), reader.isAhead {
+                    subscription.subscriber.deliver(new, to: reader)
+                }
+            }
         }
         if !feed.isEphemeral {
             cacheOrder.appended(new, to: feed, bytesMax: limits.recentEventsBytesMax)
@@ -66,8 +80,7 @@ package final class FanOutShard {
     package func created(_ topics: [TopicName]) {
         var toFollow: [TopicName] = []
         for topic in topics {
-            let subscriptions = subscriptions(matching: topic)
-            guard !subscriptions.isEmpty else { continue }
+            let subscriptions = groups.matching(topic).flatMap(\.subscriptions)
             for subscription in subscriptions where !subscription.hasJoined {
                 subscription.newTopics.append(topic)
             }
@@ -83,21 +96,57 @@ package final class FanOutShard {
             for subscription in subscriptions {
                 subscription.subscriber.joinNew(feed, subscription: subscription)
             }
-            return false
+            awaitName(of: feed)
+            return !feed.isFollowedByName
         }
         awaited[topic, default: []].append(contentsOf: subscriptions)
         return true
     }
 
-    /// The topics are followed from these positions on; what comes next in the FIFO is behind them.
-    package func followed(_ positions: [TopicPosition]) {
-        for position in positions {
-            let feed = feeds[position.topic] ?? TopicFeed(position)
-            if feeds.updateValue(feed, forKey: position.topic) == nil { feed.idleSince = now }
-            for subscription in awaited.removeValue(forKey: position.topic) ?? [] {
-                subscription.subscriber.joinNew(feed, subscription: subscription)
-            }
+    /// A feed that it has by a pattern's grace is not enough for who has the topic by its name.
+    private func awaitName(of feed: TopicFeed) {
+        if !feed.isFollowedByName, groups.hasSubscription(named: feed.topic) {
+            awaited[feed.topic, default: []] += []
         }
+    }
+
+    /// The topics are followed by name from these positions on; what comes next in the FIFO is
+    /// behind them.
+    ///
+    /// `isPassing`: For a walk, which passes them by.
+    package func followed(_ positions: [TopicPosition], isPassing: Bool = false) {
+        for position in positions {
+            if feeds[position.topic] == nil { makeFeed(position).isPassing = isPassing }
+            feeds[position.topic]?.isFollowedByName = true
+            awaited[position.topic] = nil
+        }
+    }
+
+    @discardableResult
+    private func makeFeed(_ position: TopicPosition) -> TopicFeed {
+        let feed = TopicFeed(position, now: now)
+        feeds[position.topic] = feed
+        for subscription in awaited.removeValue(forKey: position.topic) ?? [] {
+            subscription.subscriber.joinNew(feed, subscription: subscription)
+        }
+        awaitName(of: feed)
+        return feed
+    }
+
+    /// The topic's feed; one is made where it stands if a subscription that has joined matches it
+    /// with a wildcard.
+    ///
+    /// Before one has, the log may not follow the topic yet, so a feed might miss what comes next.
+    /// Who has the topic by its name waits for `followed`.
+    private func feed(of topic: TopicName, orAt position: TopicPosition?) -> TopicFeed? {
+        if let feed = feeds[topic] { return feed }
+        guard let position, groups.hasJoined(matching: topic) else { return nil }
+        return makeFeed(position)
+    }
+
+    /// More is about to be told of the topic: walks that are under way want to know from where on.
+    private func noteHead(of feed: TopicFeed) {
+        if !walks.isEmpty { feed.noteHead(for: walks) }
     }
 
     /// Topics that are still to be followed because an earlier try failed.
@@ -106,108 +155,151 @@ package final class FanOutShard {
     /// The topic is gone.
     ///
     /// Its subscriptions stay, for one that comes back under the name.
-    package func deleted(_ topic: TopicName) {
+    ///
+    /// - Returns: `true` if the loop followed it by name.
+    @discardableResult
+    package func deleted(_ topic: TopicName, at position: TopicPosition? = nil) -> Bool {
         awaited[topic] = nil
-        for subscription in subscriptions(matching: topic) {
+        let feed = feeds.removeValue(forKey: topic)
+        if let feed { cacheOrder.forget(bytes: feed.evictAll()) }
+        feed?.hasEnded = true
+        // Those that are live there have no place in a feed.
+        let ended = feed ?? position.map { TopicFeed($0, now: now) }
+        for subscription in groups.matching(topic).flatMap(\.subscriptions) {
             subscription.newTopics.removeAll { $0 == topic }
+            guard let ended, subscription.hasBegun(ended) else { continue }
+            subscription.walk?.ended(topic)
+            subscription.subscriber.topicDeleted(ended, of: subscription)
         }
-        guard let feed = feeds.removeValue(forKey: topic) else { return }
-        cacheOrder.forget(bytes: feed.evictAll())
-        for reader in feed.readers {
-            reader.subscription.subscriber.topicDeleted(reader)
-        }
+        return feed?.isFollowedByName ?? false
     }
 
     /// Events below `earliest` are not to be read any more.
     ///
-    /// Where that is beyond what was fanned out, the topic goes on there, and its live readers
+    /// Where that is beyond what was fanned out, the topic goes on there, and its live subscriptions
     /// ask the log for what they will not get; of an ephemeral topic they are told at once.
-    package func purged(_ topic: TopicName, earliest: Offset) {
-        guard let feed = feeds[topic] else { return }
+    package func purged(
+        _ topic: TopicName, earliest: Offset, at position: TopicPosition? = nil
+    ) {
+        let overtaken = position.flatMap { $0.latest < earliest - 1 ? $0 : nil }
+        guard let feed = feed(of: topic, orAt: overtaken) else { return }
         cacheOrder.forget(bytes: feed.purge(below: earliest))
-        guard feed.skip(to: earliest - 1) else { return }
-        for reader in feed.readers where reader.isLive {
-            reader.subscription.subscriber.topicOvertaken(reader)
+        let head = feed.head
+        guard earliest - 1 > head else { return }
+        noteHead(of: feed)
+        feed.skip(to: earliest - 1)
+        for subscription in groups(of: feed).flatMap(\.subscriptions)
+        where subscription.isLive(in: feed) || subscription.reader(of: feed)?.isAhead == true {
+            subscription.subscriber.topicOvertaken(feed, behind: head, of: subscription)
         }
     }
 
     /// The topic goes on in another incarnation of the log, behind `fork`.
-    package func restarted(_ position: TopicPosition, fork: Offset) {
-        guard let feed = feeds[position.topic] else { return }
+    ///
+    /// `old`: Up to where it was told, if more than its name follows it.
+    package func restarted(
+        _ position: TopicPosition, fork: Offset, from old: TopicPosition? = nil
+    ) {
+        // Nothing happened to who stands at the fork.
+        let moved = old.flatMap { $0.latest != fork ? $0 : nil }
+        guard let feed = feed(of: position.topic, orAt: moved) else { return }
         cacheOrder.forget(bytes: feed.evictAll())
+        let head = feed.head
+        noteHead(of: feed)
         feed.restart(position, fork: fork)
-        for reader in feed.readers {
-            reader.subscription.subscriber.topicRestarted(reader, fork: fork)
+        for subscription in groups(of: feed).flatMap(\.subscriptions)
+        where subscription.isLive(in: feed) || subscription.reader(of: feed) != nil {
+            subscription.subscriber.topicRestarted(feed, from: head, fork: fork, of: subscription)
         }
     }
 
     // MARK: Subscriptions
 
-    /// The topic's feed on this loop, if it is followed here; who asks has another minute to join
-    /// it.
+    /// The topic's feed on this loop, if it has one here; who asks has another minute to join it.
     package func feed(of topic: TopicName) -> TopicFeed? {
         let feed = feeds[topic]
-        if feed?.idleSince != nil { feed?.idleSince = now }
+        feed?.lastNeeded = now
         return feed
+    }
+
+    /// What the subscription has consumed of a topic that has a feed (`Subscription.cursor`).
+    package func cursor(of subscription: Subscription, in topic: TopicName) -> Cursor? {
+        guard let feed = feeds[topic], let offset = subscription.cursor(in: feed) else {
+            return nil
+        }
+        return Cursor(epoch: feed.epoch, offset: offset)
+    }
+
+    /// Whether the loop has the topic's feed by its name, and not only by a pattern's grace.
+    package func follows(_ topic: TopicName) -> Bool {
+        feed(of: topic)?.isFollowedByName ?? false
     }
 
     /// Makes the subscription known, so that topics which come into being from now on are not
     /// missed.
     package func register(_ subscription: Subscription) {
         subscription.subscriber.add(subscription)
-        for pattern in subscription.patterns {
-            if let name = pattern.exactName {
-                exactSubscriptions[name, default: [:]][ObjectIdentifier(subscription)] =
-                    subscription
-            } else {
-                patternSubscriptions[pattern, default: [:]][ObjectIdentifier(subscription)] =
-                    subscription
-            }
-        }
+        let change = groups.add(subscription, now: now)
+        note(change)
+        if !change.wildcards.isEmpty { actor.patternsCame(change.wildcards) }
+    }
+
+    private func note(_ change: SubscriptionGroups.Change) {
+        for name in change.names { feeds[name]?.groups = nil }
+    }
+
+    /// The groups whose subscriptions get the topic.
+    private func groups(of feed: TopicFeed) -> [SubscriptionGroup] {
+        if let (found, version) = feed.groups, version == groups.version { return found }
+        let found = groups.matching(feed.topic)
+        feed.groups = (found, groups.version)
+        return found
     }
 
     /// Starts delivery; what the client is told before (`subscribed`) is in the backlog already.
     ///
     /// The feeds are those that `feed(of:)` gives now. A subscription that has been removed
-    /// meanwhile is ignored. `gone` are topics that the client has a cursor of and that do not
-    /// exist.
+    /// meanwhile is ignored. It is live at once in whatever its patterns match beside `starts`, or,
+    /// with a walk, when that has come by. `gone` are topics that the client has a cursor of and
+    /// that do not exist.
     package func join(
-        _ subscription: Subscription, _ starts: [ReaderStart], gone: [TopicName] = []
+        _ subscription: Subscription, _ starts: [ReaderStart], gone: [TopicName] = [],
+        walk: (any TopicWalkSource)? = nil
     ) {
-        guard isRegistered(subscription) else { return }
+        guard let group = subscription.group else { return }
+        group.joined()
+        let begun = Set(starts.map(\.feed.topic))
         for start in starts {
             let topic = start.feed.topic
             precondition(feeds[topic] === start.feed, "bug: joined \(topic), which is not followed")
+        }
+        if let walk {
+            lastWalk += 1
+            walks.append(lastWalk)
+            subscription.walk = TopicWalk(walk, number: lastWalk, begun: begun)
+            subscription.subscriber.beginWalk(of: subscription)
         }
         subscription.subscriber.join(subscription, starts, gone: gone)
         let new = subscription.newTopics
         subscription.newTopics = []
         let toFollow = new.filter { topic in
-            subscription.reader(of: topic) == nil && awaitFeed(of: topic, for: [subscription])
+            !begun.contains(topic) && awaitFeed(of: topic, for: [subscription])
         }
         if !toFollow.isEmpty { actor.follow(toFollow) }
     }
 
     /// Ends a subscription; nothing of it is delivered any more.
     package func remove(_ subscription: Subscription) {
-        let feeds = subscription.readers.values.map(\.feed)
+        endWalk(of: subscription)
         subscription.subscriber.remove(subscription)
-        let id = ObjectIdentifier(subscription)
-        for pattern in subscription.patterns {
-            if let name = pattern.exactName {
-                exactSubscriptions[name]?[id] = nil
-                if exactSubscriptions[name]?.isEmpty == true { exactSubscriptions[name] = nil }
-            } else {
-                patternSubscriptions[pattern]?[id] = nil
-                if patternSubscriptions[pattern]?.isEmpty == true {
-                    patternSubscriptions[pattern] = nil
-                }
-            }
-        }
-        for feed in feeds where feed.readers.isEmpty { feed.idleSince = now }
+        let change = groups.remove(subscription, now: now)
+        note(change)
+        for name in change.names { feeds[name]?.lastNeeded = now }
         for topic in topicsAwaited {
             awaited[topic]?.removeAll { $0 === subscription }
-            if awaited[topic]?.isEmpty == true { awaited[topic] = nil }
+            if awaited[topic]?.isEmpty == true, !groups.hasSubscription(named: topic) {
+                awaited[topic] = nil
+            }
         }
     }
 
@@ -223,20 +315,61 @@ package final class FanOutShard {
         subscriber.close()
     }
 
-    private func isRegistered(_ subscription: Subscription) -> Bool {
-        let id = ObjectIdentifier(subscription)
-        return subscription.patterns.contains { pattern in
-            if let name = pattern.exactName { return exactSubscriptions[name]?[id] != nil }
-            return patternSubscriptions[pattern]?[id] != nil
-        }
+    // MARK: Walks
+
+    /// Where a topic stood when the subscription's walk began, for a start to be found by.
+    package func startPosition(of feed: TopicFeed, for subscription: Subscription) -> TopicPosition
+    {
+        var position = feed.position
+        if let walk = subscription.walk { position.latest = feed.head(atWalk: walk.number) }
+        position.earliest = min(position.earliest, position.latest + 1)
+        return position
     }
 
-    private func subscriptions(matching topic: TopicName) -> some Collection<Subscription> {
-        var found = exactSubscriptions[topic] ?? [:]
-        for (pattern, subscriptions) in patternSubscriptions where pattern.matches(topic) {
-            found.merge(subscriptions) { subscription, _ in subscription }
-        }
-        return found.values
+    /// The answer to `TopicWalkSource.proceed`: all topics up to `reached` begin where `starts`
+    /// says, or are live; `nil`: all that there are.
+    package func walked(
+        _ subscription: Subscription, _ starts: [ReaderStart], through reached: TopicName?
+    ) {
+        guard subscription.walk != nil else { return }
+        if reached == nil { walks.removeAll { $0 == subscription.walk?.number } }
+        subscription.subscriber.walked(subscription, starts, through: reached)
+        passed += starts.map(\.feed).filter(\.isPassing)
+        dropPassed()
+    }
+
+    private func endWalk(of subscription: Subscription) {
+        guard let walk = subscription.walk else { return }
+        walks.removeAll { $0 == walk.number }
+        subscription.subscriber.endWalk(of: subscription)
+    }
+
+    /// The next topics of a walk could not be looked up.
+    package func walkStalled(_ subscription: Subscription) { stalledWalks.append(subscription) }
+
+    /// Nobody may be behind in the topic any more.
+    func readerLeft(_ feed: TopicFeed) { if feed.isPassing { passed.append(feed) } }
+
+    /// A feed that a walk has passed is kept no longer than it is needed.
+    private func dropPassed() {
+        let gone = passed.filter { feeds[$0.topic] === $0 && !isNeeded($0) }
+        passed = []
+        for feed in gone { drop(feed) }
+        if !gone.isEmpty { actor.unfollow(gone.map(\.topic)) }
+    }
+
+    /// Whether somebody needs the feed whom nothing else would tell of the topic.
+    private func isNeeded(_ feed: TopicFeed) -> Bool {
+        !feed.readers.isEmpty || feed.waitingCount > 0
+            || !walks.isEmpty && feed.hasNotedHeads
+            // That it was heard of before, nothing else says.
+            || feed.head == 0 && !feed.isUnheard
+            || groups.hasSubscription(named: feed.topic)
+    }
+
+    private func drop(_ feed: TopicFeed) {
+        cacheOrder.forget(bytes: feed.evictAll())
+        feeds[feed.topic] = nil
     }
 
     // MARK: Reads
@@ -278,74 +411,63 @@ package final class FanOutShard {
 
     /// Flushes the subscriber in this turn.
     package func markDirty(_ subscriber: Subscriber) {
-        if needsSchedule(for: subscriber) { actor.scheduleFlush() }
+        if turns.add(subscriber) { actor.scheduleFlush() }
     }
 
     /// Flushes the subscriber again, when others and the loop's sockets had their turn.
     package func flushNextTurn(_ subscriber: Subscriber) {
-        if needsSchedule(for: subscriber) { actor.scheduleFlushLater() }
+        if turns.add(subscriber) { actor.scheduleFlushLater() }
     }
 
-    /// Puts the subscriber among those to flush; says whether a flush has to be scheduled for it.
-    private func needsSchedule(for subscriber: Subscriber) -> Bool {
-        guard !subscriber.isDirty else { return false }
-        subscriber.isDirty = true
-        dirty.append(subscriber)
-        guard !isFlushScheduled else { return false }
-        isFlushScheduled = true
-        return true
-    }
-
-    /// Flushes those for whom something came since the last time, for `Limits.flushTurn` and one
-    /// subscriber at the most: first who is live, then who replays, each in turn.
-    ///
-    /// What is left has its turn when the loop's sockets had theirs. Of those who replay, one is
-    /// flushed in any case, so that they are not starved.
+    /// Flushes those for whom something came since the last time, in turn (`FlushTurns`); what is
+    /// left has its turn when the loop's sockets had theirs.
     package func flush(clock: () -> ContinuousClock.Instant) {
-        let end = clock() + limits.flushTurn
-        var isOver = false
-        // For whom something comes meanwhile has the next turn.
-        var left = dirty.count
-        while left > 0, !isOver, let subscriber = dirty.popFirst() {
-            left -= 1
-            if subscriber.isReplaying {
-                catchingUp.append(subscriber)
-            } else {
-                flush(subscriber)
-                if left.isMultiple(of: Self.flushesPerLook) { isOver = clock() >= end }
-            }
-        }
-        left = catchingUp.count
-        isOver = false
-        while left > 0, !isOver, let subscriber = catchingUp.popFirst() {
-            left -= 1
-            flush(subscriber)
-            isOver = clock() >= end
-        }
-        isFlushScheduled = !dirty.isEmpty || !catchingUp.isEmpty
-        if isFlushScheduled { actor.scheduleFlushLater() }
+        if turns.flush(clock: clock) { actor.scheduleFlushLater() }
     }
 
-    private func flush(_ subscriber: Subscriber) {
-        subscriber.isDirty = false
-        subscriber.output?.flush()
-    }
-
-    /// Repeats reads that failed, and drops feeds that nobody has followed for a while.
+    /// Repeats reads that failed, and drops feeds and patterns that nobody has needed for a while.
     ///
-    /// - Returns: The topics that need not be followed any more.
+    /// - Returns: The topics that need not be followed by name any more.
     package func tick(now: ContinuousClock.Instant) -> [TopicName] {
         self.now = now
         for reader in stalled { reader.subscription.subscriber.readEnded(for: reader) }
         stalled = []
-        let idle = feeds.values.filter { feed in
-            feed.readers.isEmpty && feed.idleSince.map { now - $0 > Self.idleFeedKept } ?? false
+        for subscription in stalledWalks {
+            subscription.walk?.isAsking = false
+            markDirty(subscription.subscriber)
         }
-        for feed in idle {
-            cacheOrder.forget(bytes: feed.evictAll())
-            feeds[feed.topic] = nil
+        stalledWalks = []
+        // A pattern is not let go while a topic that is to be followed by name has it to thank.
+        let gone = awaited.isEmpty ? groups.removeIdle(for: Self.idleKept, now: now) : []
+        for change in gone {
+            note(change)
+            actor.patternsWent(change.wildcards)
         }
-        return idle.map(\.topic)
+        dropPassed()
+        return dropIdleFeeds().filter(\.isFollowedByName).map(\.topic)
+    }
+
+    private func dropIdleFeeds() -> [TopicFeed] {
+        var idle: [TopicFeed] = []
+        for feed in feeds.values {
+            if walks.isEmpty { feed.forgetHeads() }
+            if !feed.isFollowedByName, !groups(of: feed).contains(where: \.isFollowed) {
+                // Its pattern is not followed any more: it would miss what comes next.
+                idle.append(feed)
+            } else if isNeeded(feed) {
+                feed.lastNeeded = now
+            } else if now - feed.lastNeeded > Self.idleKept {
+                idle.append(feed)
+            }
+        }
+        for feed in idle { drop(feed) }
+        return idle
+    }
+
+    /// How many subscriptions get the topic here, live or behind.
+    func followerCount(of topic: TopicName) -> Int {
+        guard let feed = feeds[topic] else { return 0 }
+        return groups(of: feed).flatMap(\.subscriptions).count { $0.hasBegun(feed) }
     }
 }
 
@@ -357,6 +479,12 @@ package protocol FanOutActor: AnyObject {
     func scheduleFlushLater()
     /// Answers with `FanOutShard.followed`, in the FIFO of events.
     func follow(_ topics: [TopicName])
+    /// Topics need not be followed by name any more.
+    func unfollow(_ topics: [TopicName])
+    /// Patterns with wildcards have subscriptions on this loop, which wants what they match.
+    func patternsCame(_ patterns: [TopicPattern])
+    /// Nobody is left of them.
+    func patternsWent(_ patterns: [TopicPattern])
     /// Answers with `FanOutShard.pageArrived`, in the encoding of who asked first.
     func read(_ topic: TopicName, after: Offset, in encoding: Encoding)
 }

@@ -25,6 +25,10 @@ package final class Subscriber {
     private var replays = ReplayQueue()
     /// Subscriptions that have something to tell for which the budget had no room, in turn.
     private var owing = Deque<Subscription>()
+    /// Subscriptions that have not reached all their topics.
+    private var walking: [Subscription] = []
+    /// How many topics may replay while a walk goes on.
+    private static let walkReadersMax = 32
 
     package init(
         output: any SubscriberOutput, shard: FanOutShard, limits: Limits,
@@ -47,33 +51,58 @@ package final class Subscriber {
         shard.markDirty(self)
     }
 
-    /// Events that the loop fans out now, for a live reader.
-    func deliver(_ events: ArraySlice<SharedEvent>, to reader: TopicReader) {
-        for event in events where event.offset > reader.cursor {
-            accept(event, for: reader)
-            if !reader.isLive { return }
+    /// Events that the loop fans out now, behind `head`, for a subscription that is live there.
+    func deliver(
+        _ events: ArraySlice<SharedEvent>, of feed: TopicFeed, behind head: Offset,
+        to subscription: Subscription
+    ) {
+        var cursor = head
+        for event in events {
+            guard accept(event, of: feed, behind: cursor, for: subscription) else { return }
+            cursor = event.offset
         }
     }
 
-    /// Puts an event into the backlog; over the budget, the hungriest subscription goes back to the
-    /// log.
-    private func accept(_ event: SharedEvent, for reader: TopicReader) {
+    /// Events that the loop fans out now, for a reader that may have them already.
+    func deliver(_ events: ArraySlice<SharedEvent>, to reader: TopicReader) {
+        for event in events where event.offset > reader.cursor {
+            guard accept(event, for: reader) else { return }
+        }
+        if reader.cursor <= reader.feed.head { reader.subscription.remove(reader) }
+    }
+
+    /// As below, for who has a place of his own in the topic.
+    private func accept(_ event: SharedEvent, for reader: TopicReader) -> Bool {
+        guard accept(event, of: reader.feed, behind: reader.cursor, for: reader.subscription) else {
+            return false
+        }
+        reader.cursor = event.offset
+        return true
+    }
+
+    /// Puts an event into the backlog.
+    ///
+    /// - Returns: `false` if the subscription has fallen back in this topic, and gets it later.
+    private func accept(
+        _ event: SharedEvent, of feed: TopicFeed, behind cursor: Offset,
+        for subscription: Subscription
+    ) -> Bool {
         precondition(
-            event.offset == reader.cursor + 1,
-            "bug: \(reader.feed.topic) offset \(event.offset) delivered after \(reader.cursor)")
+            event.offset == cursor + 1,
+            "bug: \(feed.topic) offset \(event.offset) delivered after \(cursor)")
         let bytes = event.bytes(in: encoding)
-        let own = ownBytes?(event, reader.subscription) ?? []
+        let own = ownBytes?(event, subscription) ?? []
         while !hasRoom(for: own.count + bytes.count) {
             // One event that has begun, or is alone, always fits.
             guard let hungriest = subscriptions.max(by: { $0.waitingBytes < $1.waitingBytes }),
                 hungriest.waitingBytes > 0
             else { break }
             makeRoom(for: own.count + bytes.count, in: hungriest)
-            if reader.cursor + 1 < event.offset { return }
+            if let reader = subscription.reader(of: feed), reader.cursor < cursor { return false }
         }
-        backlog.append(bytes, own: own, of: reader, before: reader.cursor)
-        reader.cursor = event.offset
+        backlog.append(bytes, own: own, of: subscription, in: feed, before: cursor)
         shard.markDirty(self)
+        return true
     }
 
     private func hasRoom(for size: Int) -> Bool {
@@ -90,33 +119,29 @@ package final class Subscriber {
     /// of ephemeral topics, which cannot replay, the oldest half, or all if that is not enough.
     private func makeRoom(for size: Int, in subscription: Subscription) {
         backlog.drop(
-            where: { $0.subscription === subscription && !$0.feed.isEphemeral }, fallBack: fallBack)
+            where: { $0 === subscription && !$1.isEphemeral }, fallBack: fallBack)
         if !hasRoom(for: size) {
             backlog.dropOldest(
-                max(size, subscription.waitingBytes / 2),
-                where: { $0.subscription === subscription },
+                max(size, subscription.waitingBytes / 2), of: subscription,
                 told: { encoding.notice(gap(of: $0, $1, .overflow)) }, fallBack: fallBack)
         }
         if !hasRoom(for: size) {
-            backlog.drop(where: { $0.subscription === subscription }, fallBack: fallBack)
+            backlog.drop(where: { one, _ in one === subscription }, fallBack: fallBack)
         }
         tellOwed(by: subscription)
         shard.markDirty(self)
     }
 
-    /// The reader has consumed up to here only, and gets the rest later, or is told that it does
-    /// not.
-    private func fallBack(_ reader: TopicReader, to cursor: Offset) {
-        reader.cursor = cursor
-        guard reader.isLive else { return }
+    /// The subscription has consumed up to here only, and gets the rest later, or is told that it
+    /// does not.
+    private func fallBack(_ subscription: Subscription, in feed: TopicFeed, to cursor: Offset) {
+        let known = subscription.reader(of: feed)
+        known?.cursor = cursor
+        if known?.isReplaying == true { return }
+        let reader =
+            known ?? TopicReader(feed: feed, subscription: subscription, cursor: cursor)
         reader.gapReason = .overflow
         startReplaying(reader)
-    }
-
-    /// Drops what waits for one reader, which falls back to what it had before.
-    private func dropBacklog(of reader: TopicReader) {
-        guard reader.subscription.waitingBytes > 0 else { return }
-        backlog.drop(where: { $0 === reader }) { $0.cursor = $1 }
     }
 
     // MARK: What is told beside events
@@ -142,12 +167,13 @@ package final class Subscriber {
         let cursor = Cursor(epoch: feed.epoch, offset: reader.cursor)
         guard tell(.reset(topic: feed.topic, cursor: cursor, reason: reason)) else { return false }
         reader.owedReset = nil
+        if reader.cursor == 0 { reader.subscription.toldEmpty.insert(feed.topic) }
         if reason == .recreated { reader.subscription.ends.beginTold(feed.topic) }
         return true
     }
 
     /// Tells what the subscription owes, now or in its turn.
-    private func tellOwed(by subscription: Subscription) {
+    func tellOwed(by subscription: Subscription) {
         guard !subscription.isOwing, !tellAll(owedBy: subscription) else { return }
         subscription.isOwing = true
         owing.append(subscription)
@@ -162,7 +188,7 @@ package final class Subscriber {
             guard tell(.reset(topic: topic, cursor: nil, reason: .deleted)) else { return false }
             subscription.ends.nextTold()
         }
-        let isLive = subscription.replayingCount == 0
+        let isLive = subscription.isLive
         guard subscription.hasJoined, isLive == subscription.owesLive else { return true }
         let id = subscription.id
         let isTold =
@@ -181,37 +207,55 @@ package final class Subscriber {
     private func tellLost(_ reader: TopicReader) -> Bool {
         let feed = reader.feed
         guard feed.isEphemeral else { return false }
-        let span = reader.cursor + 1...feed.head
-        let bytes = encoding.notice(gap(of: reader, span, reader.gapReason))
+        let bytes = encoding.notice(gap(of: feed, reader.cursor + 1...feed.head, reader.gapReason))
         guard hasRoom(for: bytes.count) else { return false }
-        backlog.append(bytes, of: reader, before: reader.cursor)
+        backlog.append(bytes, of: reader.subscription, in: feed, before: reader.cursor)
         reader.cursor = feed.head
         shard.markDirty(self)
         return true
     }
 
     private func gap(
-        of reader: TopicReader, _ span: ClosedRange<Offset>, _ reason: GapReason
+        of feed: TopicFeed, _ span: ClosedRange<Offset>, _ reason: GapReason
     ) -> Notice {
         .gap(
-            topic: reader.feed.topic, epoch: reader.feed.epoch, from: span.lowerBound,
-            to: span.upperBound, reason: reason)
+            topic: feed.topic, epoch: feed.epoch, from: span.lowerBound, to: span.upperBound,
+            reason: reason)
     }
 
-    /// Whether the reader is where it is to be told what comes; tells what is to be told before.
-    private func isCaughtUp(_ reader: TopicReader) -> Bool {
-        tellReset(reader) && (reader.cursor >= reader.feed.head || tellLost(reader))
+    /// Makes the subscription live in the topic if its cursor has reached the head.
+    ///
+    /// Otherwise the reader is its place there, and replays. Tells what is to be told before.
+    func settle(_ reader: TopicReader) {
+        if tellReset(reader), reader.cursor >= reader.feed.head || tellLost(reader) {
+            becomeLive(reader)
+        } else if !reader.isReplaying {
+            startReplaying(reader)
+        }
     }
 
     private func startReplaying(_ reader: TopicReader) {
-        reader.isLive = false
+        reader.isAhead = false
+        if !isPlaced(reader) { reader.subscription.add(reader) }
         if !reader.isSilent { reader.subscription.replayingCount += 1 }
         replays.began(reader)
     }
 
     private func becomeLive(_ reader: TopicReader) {
-        stopReplaying(reader)
-        reader.becameLive()
+        if reader.isReplaying { stopReplaying(reader) }
+        reader.isSilent = reader.feed.isEphemeral
+        reader.gapReason = .ephemeral
+        reader.isAhead = reader.cursor > reader.feed.head
+        switch (reader.isAhead, isPlaced(reader)) {
+        case (true, false): reader.subscription.add(reader)
+        case (false, true): leave(reader)
+        case (true, true), (false, false): break
+        }
+    }
+
+    /// A reader that replayed has come to the head.
+    private func caughtUp(_ reader: TopicReader) {
+        becomeLive(reader)
         tellOwed(by: reader.subscription)
     }
 
@@ -220,8 +264,19 @@ package final class Subscriber {
         replays.ended(reader)
     }
 
+    /// The subscription has no place of its own in the topic any more.
+    func leave(_ reader: TopicReader) {
+        if reader.isReplaying { stopReplaying(reader) }
+        reader.subscription.remove(reader)
+        shard.readerLeft(reader.feed)
+    }
+
+    private func isPlaced(_ reader: TopicReader) -> Bool {
+        reader.subscription.reader(of: reader.feed) === reader
+    }
+
     /// Something has to be fetched, or told, before the subscriber is live everywhere.
-    package var isReplaying: Bool { !replays.isEmpty || !owing.isEmpty }
+    package var isReplaying: Bool { !replays.isEmpty || !owing.isEmpty || !walking.isEmpty }
 
     /// Refills the backlog: with notices that are owed, and for replaying topics from memory at
     /// once, from the log through the shard's reads.
@@ -229,6 +284,7 @@ package final class Subscriber {
     /// To be called when the backlog has room and the socket takes bytes, so that the pace is the
     /// socket's.
     package func refill() {
+        defer { walkOn() }
         while hasRoomForPage, let subscription = owing.first {
             guard tellAll(owedBy: subscription) else { return }
             owing.removeFirst().isOwing = false
@@ -239,11 +295,11 @@ package final class Subscriber {
                 return
             } else if reader.cursor >= feed.head {
                 replays.nextServed()
-                becomeLive(reader)
+                caughtUp(reader)
             } else if feed.isEphemeral {
                 guard tellLost(reader) else { return }
                 replays.nextServed()
-                becomeLive(reader)
+                caughtUp(reader)
             } else if let events = feed.recentEvents(after: reader.cursor) {
                 replays.nextServed()
                 guard refill(reader, from: events) else { return }
@@ -257,6 +313,15 @@ package final class Subscriber {
         }
     }
 
+    /// Walks reach more topics when few are left to replay, so that they are as fast as the socket.
+    private func walkOn() {
+        guard hasRoomForPage, replays.replayingCount < Self.walkReadersMax,
+            let subscription = walking.first(where: { $0.walk?.isAsking == false })
+        else { return }
+        subscription.walk?.isAsking = true
+        subscription.walk?.source.proceed(subscription, behind: subscription.walk?.reached)
+    }
+
     /// - Returns: `false` if the backlog has no room for more.
     private func refill(_ reader: TopicReader, from events: some Sequence<SharedEvent>) -> Bool {
         for event in events {
@@ -264,18 +329,14 @@ package final class Subscriber {
                 replays.enqueue(reader)
                 return false
             }
-            accept(event, for: reader)
+            guard accept(event, for: reader) else { return false }
         }
-        becomeLive(reader)
+        caughtUp(reader)
         return true
     }
 
     private var hasRoomForPage: Bool {
         backlog.byteCount < min(limits.pageBytesMax, limits.backlogBytesMax)
-    }
-
-    private func isFollowing(_ reader: TopicReader) -> Bool {
-        reader.subscription.reader(of: reader.feed.topic) === reader
     }
 
     /// The read for the reader is over.
@@ -289,16 +350,15 @@ package final class Subscriber {
         _ page: ReplayPage, _ events: [SharedEvent], after: Offset, for reader: TopicReader
     ) {
         // It may have fallen back meanwhile, below what the page is about.
-        guard isFollowing(reader), reader.cursor == after, reader.owedReset == nil else {
+        guard isPlaced(reader), reader.cursor == after, reader.owedReset == nil else {
             return
         }
         let first = events.first?.offset ?? page.position.latest + 1
         if first > after + 1 { tellGap(reader, upTo: first - 1, purgedBelow: page.purgedBelow) }
         for event in events {
-            guard hasRoom(for: event, of: reader) else { break }
-            accept(event, for: reader)
+            guard hasRoom(for: event, of: reader), accept(event, for: reader) else { break }
         }
-        if reader.cursor >= reader.feed.head, !reader.isLive { becomeLive(reader) }
+        if reader.isReplaying, reader.cursor >= reader.feed.head { caughtUp(reader) }
     }
 
     /// Two reasons are two gaps: purged below, retention above (doc:Session).
@@ -306,127 +366,52 @@ package final class Subscriber {
         let split = min(max(purgedBelow - 1, reader.cursor), last)
         for (end, reason) in [(split, GapReason.purged), (last, .retention)]
         where end > reader.cursor {
-            let notice = encoding.notice(gap(of: reader, reader.cursor + 1...end, reason))
-            backlog.append(notice, of: reader, before: reader.cursor)
+            let feed = reader.feed
+            let notice = encoding.notice(gap(of: feed, reader.cursor + 1...end, reason))
+            backlog.append(notice, of: reader.subscription, in: feed, before: reader.cursor)
             reader.cursor = end
         }
     }
 
-    // MARK: Subscribing
+    // MARK: Who there is
 
     func add(_ subscription: Subscription) { subscriptions.append(subscription) }
-
-    /// Begins with each topic at its start; `subscribed` is in the backlog already.
-    func join(_ subscription: Subscription, _ starts: [ReaderStart], gone: [TopicName]) {
-        subscription.hasJoined = true
-        for topic in gone { subscription.ends.ended(topic) }
-        for start in starts { follow(start, subscription: subscription, isNew: false) }
-        tellOwed(by: subscription)
-        shard.markDirty(self)
-    }
-
-    /// Begins with a topic that came into being after the subscription.
-    func joinNew(_ feed: TopicFeed, subscription: Subscription) {
-        guard subscription.reader(of: feed.topic) == nil else { return }
-        let isAgain = subscription.ends.began(feed.topic)
-        let start = ReaderStart(feed: feed, cursor: 0, reset: isAgain ? .recreated : nil)
-        follow(start, subscription: subscription, isNew: true)
-        shard.markDirty(self)
-    }
-
-    private func follow(_ start: ReaderStart, subscription: Subscription, isNew: Bool) {
-        let feed = start.feed
-        // The log may have begun another incarnation since the start was fixed.
-        let offset = min(start.cursor, feed.fork(since: start.epoch) ?? start.cursor)
-        let reader = TopicReader(
-            feed: feed, subscription: subscription, cursor: offset,
-            reset: start.reset ?? (offset < start.cursor ? .restored : nil), isNew: isNew)
-        subscription.add(reader)
-        if isCaughtUp(reader) {
-            reader.becameLive()
-        } else {
-            startReplaying(reader)
-        }
-    }
 
     /// Takes the subscription out; nothing of it waits any more, but for a message that has begun.
     func remove(_ subscription: Subscription) {
         if subscription.waitingBytes > 0 {
-            backlog.drop(where: { $0.subscription === subscription }) { _, _ in }
+            backlog.drop(where: { one, _ in one === subscription })
         }
         for reader in subscription.readers.values { leave(reader) }
         subscriptions.removeAll { $0 === subscription }
         if subscription.isOwing { owing.removeAll { $0 === subscription } }
+        endWalk(of: subscription)
+    }
+
+    func beginWalk(of subscription: Subscription) { walking.append(subscription) }
+
+    func endWalk(of subscription: Subscription) {
+        guard subscription.walk != nil else { return }
+        subscription.walk = nil
+        walking.removeAll { $0 === subscription }
     }
 
     /// All subscriptions end: nothing of them waits any more, as with each alone, but in one pass.
-    func dropBacklogs() { backlog.drop(where: { _ in true }) { _, _ in } }
+    func dropBacklogs() { backlog.drop(where: { _, _ in true }) }
+
+    /// Drops what waits of a topic for a subscription; gives the offset that it had before.
+    func dropBacklog(of subscription: Subscription, in feed: TopicFeed) -> Offset? {
+        guard subscription.waitingBytes > 0, feed.waitingCount > 0 else { return nil }
+        var cursor: Offset?
+        backlog.drop(where: { $0 === subscription && $1 === feed }) { cursor = $2 }
+        return cursor
+    }
 
     /// The session is over: nothing waits any more, and nothing holds anything alive.
     func close() {
-        backlog = Backlog()
+        backlog.removeAll()
         replays = ReplayQueue()
         output = nil
-    }
-
-    private func leave(_ reader: TopicReader) {
-        if !reader.isLive { stopReplaying(reader) }
-        reader.subscription.remove(reader)
-    }
-
-    // MARK: What happens to a topic
-
-    /// The topic is gone: what waits of it, too; the subscription stays.
-    func topicDeleted(_ reader: TopicReader) {
-        dropBacklog(of: reader)
-        let subscription = reader.subscription
-        leave(reader)
-        if !reader.isUnheard { subscription.ends.ended(reader.feed.topic) }
-        tellOwed(by: subscription)
-    }
-
-    /// Retention was faster than the fan-out: a page will tell the gap; or an ephemeral topic has
-    /// lost something.
-    func topicOvertaken(_ reader: TopicReader) {
-        guard reader.cursor < reader.feed.head, !tellLost(reader) else { return }
-        startReplaying(reader)
-        tellOwed(by: reader.subscription)
-        shard.markDirty(self)
-    }
-
-    /// The topic goes on behind `fork` in another incarnation.
-    ///
-    /// What was consumed above it is not in the log.
-    func topicRestarted(_ reader: TopicReader, fork: Offset) {
-        dropBacklog(of: reader)
-        if reader.cursor > fork {
-            reader.cursor = fork
-            // One that is owed already says where the client stands, and why.
-            if reader.owedReset == nil { reader.owedReset = .restored }
-        }
-        let isLive = isCaughtUp(reader)
-        if reader.isLive, !isLive { startReplaying(reader) }
-        if !reader.isLive, isLive { becomeLive(reader) }
-        tellOwed(by: reader.subscription)
-        shard.markDirty(self)
-    }
-}
-
-/// Where a subscription begins in a topic.
-package struct ReaderStart {
-    package let feed: TopicFeed
-    /// The feed's epoch when the start was fixed; `cursor` is of this one.
-    let epoch: Epoch
-    /// The last offset consumed.
-    package let cursor: Offset
-    /// The client's own cursor was not valid any more, and this is told first.
-    package let reset: ResetReason?
-
-    package init(feed: TopicFeed, cursor: Offset, reset: ResetReason? = nil) {
-        self.feed = feed
-        epoch = feed.epoch
-        self.cursor = cursor
-        self.reset = reset
     }
 }
 

@@ -1,18 +1,28 @@
 package import EventModel
 
-/// One subscription of a session: patterns, and a reader for each topic that they match.
+/// One subscription of a session: its patterns, and a reader for each topic in which it is behind.
+///
+/// In all others that match it is live, which costs it nothing. So of each topic in which it has
+/// begun, either it has a reader, whose cursor says what was consumed, or all that its loop has
+/// fanned out is, up to `TopicFeed.head`; there the log follows the topic for the loop, by its name
+/// or by a pattern, so that nothing is missing when the next comes.
 package final class Subscription {
     /// As the client named it; `nil` on a single-topic stream.
     package let id: Int64?
     package let patterns: [TopicPattern]
     package let subscriber: Subscriber
-    private(set) var readers: [TopicName: TopicReader] = [:]
+    /// By the feed of each.
+    private(set) var readers: [ObjectIdentifier: TopicReader] = [:] { didSet { change() } }
+    /// On the way through the topics that it begins with; those are live that it has passed.
+    var walk: TopicWalk? { didSet { change() } }
     /// Topics that are gone; one that comes back under the name begins with a reset.
     var ends = EndedTopics()
+    /// Topics of which the client knows, though it has got nothing of them yet.
+    var toldEmpty: Set<TopicName> = []
     /// Topics that came into being before the subscription has joined.
     var newTopics: [TopicName] = []
     /// Its starts are fixed and `subscribed` is sent: events may follow.
-    package internal(set) var hasJoined = false
+    package internal(set) var hasJoined = false { didSet { change() } }
     /// Bytes in the session's backlog that could be dropped: without a message that has begun.
     var waitingBytes = 0
     /// Readers that replay and whose topics are not new.
@@ -21,6 +31,12 @@ package final class Subscription {
     var owesLive = true
     /// It waits for room to be told ends, `lagging` or `live`.
     var isOwing = false
+    /// Those of its loop with equal patterns, while it is registered.
+    var group: SubscriptionGroup?
+    /// Its index in the group.
+    var slot = 0
+    /// It takes what its loop fans out, of every topic that matches.
+    private(set) var isLiveEverywhere = false
 
     package init(id: Int64?, patterns: [TopicPattern], subscriber: Subscriber) {
         self.id = id
@@ -28,22 +44,51 @@ package final class Subscription {
         self.subscriber = subscriber
     }
 
-    func reader(of topic: TopicName) -> TopicReader? { readers[topic] }
+    private func change() { isLiveEverywhere = hasJoined && walk == nil && readers.isEmpty }
+
+    /// Its place in the topic, unless it is live there, or has not begun.
+    func reader(of feed: TopicFeed) -> TopicReader? {
+        readers.isEmpty ? nil : readers[ObjectIdentifier(feed)]
+    }
+
+    /// The last offset that was accepted for the socket, or passed in a gap; `nil` if it has not
+    /// begun, or the client is still to be told where it stands.
+    func cursor(in feed: TopicFeed) -> Offset? {
+        guard let reader = reader(of: feed) else { return isLive(in: feed) ? feed.head : nil }
+        return reader.owedReset == nil ? reader.cursor : nil
+    }
+
+    /// Whether it is past its start in the topic, and not behind.
+    func isLive(in feed: TopicFeed) -> Bool {
+        isLiveEverywhere || hasBegun(feed) && reader(of: feed) == nil
+    }
+
+    /// Whether the topic is one of those that it delivers.
+    ///
+    /// An ephemeral topic does not wait for the walk, which would find nothing of it.
+    func hasBegun(_ feed: TopicFeed) -> Bool {
+        guard hasJoined else { return false }
+        guard let walk, !feed.isEphemeral else { return true }
+        return !walk.isPending(feed.topic)
+    }
 
     func add(_ reader: TopicReader) {
-        readers[reader.feed.topic] = reader
+        readers[ObjectIdentifier(reader.feed)] = reader
         reader.feed.add(reader)
     }
 
     func remove(_ reader: TopicReader) {
-        readers[reader.feed.topic] = nil
+        readers[ObjectIdentifier(reader.feed)] = nil
         reader.feed.remove(reader)
     }
+
+    /// No topic replays, and none is pending.
+    var isLive: Bool { replayingCount == 0 && walk == nil }
 
     /// Events between the replaying topics' cursors and their heads.
     var behind: Int64 {
         readers.values.reduce(0) {
-            $1.isLive || $1.feed.isEphemeral ? $0 : $0 + max(0, $1.feed.head - $1.cursor)
+            $1.isAhead || $1.feed.isEphemeral ? $0 : $0 + max(0, $1.feed.head - $1.cursor)
         }
     }
 }

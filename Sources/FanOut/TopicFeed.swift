@@ -1,8 +1,10 @@
 internal import DequeModule
 package import EventModel
 
-/// One topic on one event loop: how far it has been fanned out, its newest events, and who follows
-/// it.
+/// One topic on one event loop: how far it has been fanned out, its newest events, and who is behind
+/// in it.
+///
+/// Made when the topic's first event comes, or when somebody needs it.
 package final class TopicFeed {
     package let topic: TopicName
     /// There is no log of it: what a reader does not get live, it does not get.
@@ -12,17 +14,30 @@ package final class TopicFeed {
     package private(set) var earliest: Offset
     /// The last offset that was fanned out on this loop.
     package private(set) var head: Offset
-    /// Everybody who follows, live or replaying, in no order.
+    /// Everybody who has a place of his own here, in no order; the others are live.
     private(set) var readers: [TopicReader] = []
-    /// When the last reader left; the feed is kept for a while, for those who reconnect.
-    var idleSince: ContinuousClock.Instant?
+    /// Messages of it that wait for sockets.
+    var waitingCount = 0
+    /// The groups whose patterns match, as of a version of all groups.
+    var groups: (found: [SubscriptionGroup], version: Int)?
+    /// The topic is gone; one that is dropped for other reasons may come again.
+    package internal(set) var hasEnded = false
+    /// The loop has asked to follow it by name.
+    var isFollowedByName = false
+    /// Made by a walk, which passes it by: not kept for those who reconnect.
+    var isPassing = false
+    /// It is kept for a while after that.
+    var lastNeeded: ContinuousClock.Instant
+    /// Where it stood before what came first behind the walks of these numbers, which ascend.
+    private var heads: [(walk: Int, before: Offset)] = []
 
     /// The epochs that ended while the topic was followed, oldest first, with the fork of each.
     private var ended: [(epoch: Epoch, fork: Offset)] = []
     /// The newest events without a hole; the last is `head`.
     private var recent = Deque<SharedEvent>()
 
-    init(_ position: TopicPosition) {
+    init(_ position: TopicPosition, now: ContinuousClock.Instant) {
+        lastNeeded = now
         topic = position.topic
         isEphemeral = position.isEphemeral
         epoch = position.epoch
@@ -84,12 +99,7 @@ package final class TopicFeed {
 
     /// Goes on behind `offset`, whose events and those before it the log does not keep any more.
     ///
-    /// - Returns: `false` if they were fanned out before.
-    func skip(to offset: Offset) -> Bool {
-        guard offset > head else { return false }
-        head = offset
-        return true
-    }
+    func skip(to offset: Offset) { head = max(head, offset) }
 
     /// Goes on in another incarnation of the log, behind `fork`.
     func restart(_ position: TopicPosition, fork: Offset) {
@@ -97,7 +107,11 @@ package final class TopicFeed {
         epoch = position.epoch
         earliest = position.earliest
         head = fork
+        for index in heads.indices { heads[index].before = min(heads[index].before, fork) }
     }
+
+    /// Nothing was told of it, nor of a former life of the log.
+    var isUnheard: Bool { head == 0 && ended.isEmpty }
 
     /// Up to here, offsets mean the same now as in an epoch that this feed has had; `nil` if that
     /// has not ended.
@@ -106,12 +120,34 @@ package final class TopicFeed {
         return ended[index...].map(\.fork).min()
     }
 
+    // MARK: Walks
+
+    /// More than the head is about to be told, which is noted for the newest of the walks that are
+    /// under way; they ascend.
+    func noteHead(for walks: [Int]) {
+        guard let newest = walks.last, heads.last.map({ $0.walk < newest }) ?? true else { return }
+        heads.append((newest, head))
+        guard heads.count > 2 * walks.count + Self.headsMin else { return }
+        // Those that no walk asks for any more.
+        let asked = Set(walks.compactMap { walk in heads.first { $0.walk >= walk }?.walk })
+        heads.removeAll { !asked.contains($0.walk) }
+    }
+
+    private static let headsMin = 8
+
+    /// Where it stood when a walk began, which is still under way.
+    func head(atWalk number: Int) -> Offset { heads.first { $0.walk >= number }?.before ?? head }
+
+    var hasNotedHeads: Bool { !heads.isEmpty }
+
+    /// No walk is under way.
+    func forgetHeads() { heads = [] }
+
     // MARK: Readers
 
     func add(_ reader: TopicReader) {
         reader.slot = readers.count
         readers.append(reader)
-        idleSince = nil
     }
 
     func remove(_ reader: TopicReader) {

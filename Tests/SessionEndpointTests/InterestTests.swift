@@ -34,7 +34,7 @@ import Testing
         let found = await withCheckedContinuation { continuation in
             node.hub.forEachLoop { _ in
                 node.hub.follow([topic], onLoop: 0) { continuation.resume(returning: $1) }
-                node.hub.deleted(topic)
+                node.hub.deleted(topic, at: nil)
             }
         }
         #expect(try found.get().map(\.topic) == [topic])

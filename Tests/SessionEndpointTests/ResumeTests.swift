@@ -31,6 +31,8 @@ private final class LogClock: Sendable {
             throw TimedOut(what: "subscribed")
         }
         client.vanish()
+        // Its loop would keep the events of what it is subscribed to in memory.
+        try await eventually("the end") { await node.connectionCount() == 0 }
         return try #require(message.resumeFrom)
     }
 

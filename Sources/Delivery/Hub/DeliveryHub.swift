@@ -8,9 +8,7 @@ internal import Synchronization
 /// One FIFO per loop (`EventLoop.execute`) carries events and joins alike, so a join at the head
 /// misses nothing (doc:AppendAndFollow).
 package final class DeliveryHub: LogSink {
-    /// Which loops follow each topic, by number: one for the loop's feed, and one for each question
-    /// to follow it that is under way.
-    private let interest = Mutex<[TopicName: [Int: Int]]>([:])
+    private let interest = Mutex(LoopInterest())
     /// Following and unfollowing reach the log in the order in which `interest` changed.
     ///
     /// Taken before the log's own lock;
@@ -62,17 +60,25 @@ package final class DeliveryHub: LogSink {
     /// Ends the loops' clocks; nothing is fanned out behind it.
     package func stop() { forEachLoop { $0.stop() } }
 
-    /// How many topics the node's loops follow.
-    package var followedCount: Int { interest.withLock { $0.count } }
+    /// How many topics the node's loops follow by name.
+    package var followedCount: Int { interest.withLock { $0.topics.count } }
 
     // MARK: From the log to the loops
 
-    package func appended(_ events: [Event], to topic: TopicName, epoch: Epoch) {
-        let readers = interest.withLock { $0[topic] ?? [:] }
-        guard !readers.isEmpty else { return }
-        for number in readers.keys {
-            let loop = loops[number]
-            loop.eventLoop.execute { loop.value.shard.appended(events, to: topic, epoch: epoch) }
+    package func appended(_ events: [Event], to position: TopicPosition) {
+        let topic = position.topic
+        let (named, matching) = interest.withLock { $0.loops(of: topic) }
+        for number in named.keys { append(events, to: position, onLoop: number) }
+        for number in matching where named[number] == nil {
+            append(events, to: position, onLoop: number)
+        }
+    }
+
+    private func append(_ events: [Event], to position: TopicPosition, onLoop number: Int) {
+        let loop = loops[number]
+        loop.eventLoop.execute {
+            loop.value.shard.appended(
+                events, to: position.topic, epoch: position.epoch, at: position)
         }
     }
 
@@ -80,37 +86,43 @@ package final class DeliveryHub: LogSink {
         forEachLoop { $0.shard.created(topics) }
     }
 
-    package func deleted(_ topic: TopicName) {
-        forEachLoop { $0.deleted(topic) }
+    package func deleted(_ topic: TopicName, at position: TopicPosition?) {
+        forEachLoop { $0.deleted(topic, at: position) }
     }
 
-    package func purged(_ topic: TopicName, earliest: Offset) {
-        forEachLoop { $0.shard.purged(topic, earliest: earliest) }
+    package func purged(_ topic: TopicName, earliest: Offset, at position: TopicPosition?) {
+        forEachLoop { $0.shard.purged(topic, earliest: earliest, at: position) }
     }
 
-    package func restarted(_ position: TopicPosition, fork: Offset) {
-        forEachLoop { $0.shard.restarted(position, fork: fork) }
+    package func restarted(_ position: TopicPosition, fork: Offset, from old: TopicPosition) {
+        forEachLoop { $0.shard.restarted(position, fork: fork, from: old) }
     }
 
     // MARK: From the loops to the log
 
     /// Follows topics on a loop; the loop's shard is told before `completion` runs there.
+    ///
+    /// `isPassing`: For a walk, which passes them by.
     func follow(
-        _ topics: [TopicName], onLoop number: Int,
+        _ topics: [TopicName], onLoop number: Int, isPassing: Bool = false,
         completion: @escaping @Sendable (LoopDelivery, Result<[TopicPosition], BrokerError>) -> Void
     ) {
         let loop = loops[number]
         ordering.withLock { _ in
             interest.withLock { interest in
-                for topic in topics { interest[topic, default: [:]][number, default: 0] += 1 }
+                for topic in topics {
+                    interest.topics[topic, default: [:]][number, default: 0] += 1
+                }
             }
             log.follow(topics) { result in
                 loop.eventLoop.execute { [self] in
                     let shard = loop.value.shard
-                    let unknown = topics.filter { shard.feed(of: $0) == nil }
-                    if case .success(let positions) = result { shard.followed(positions) }
+                    let unknown = topics.filter { !shard.follows($0) }
+                    if case .success(let positions) = result {
+                        shard.followed(positions, isPassing: isPassing)
+                    }
                     // The question is over; what it counted for stays with a feed that is new.
-                    let new = Set(unknown.filter { shard.feed(of: $0) != nil })
+                    let new = Set(unknown.filter { shard.follows($0) })
                     unfollow(topics.filter { !new.contains($0) }, onLoop: number)
                     completion(loop.value, result)
                 }
@@ -123,14 +135,46 @@ package final class DeliveryHub: LogSink {
         ordering.withLock { _ in
             let abandoned = interest.withLock { interest in
                 topics.filter { topic in
-                    guard let count = interest[topic]?[number] else { return false }
-                    interest[topic]?[number] = count > 1 ? count - 1 : nil
-                    guard interest[topic]?.isEmpty == true else { return false }
-                    interest[topic] = nil
+                    guard let count = interest.topics[topic]?[number] else { return false }
+                    interest.topics[topic]?[number] = count > 1 ? count - 1 : nil
+                    guard interest.topics[topic]?.isEmpty == true else { return false }
+                    interest.topics[topic] = nil
                     return true
                 }
             }
             if !abandoned.isEmpty { log.unfollow(abandoned) }
+        }
+    }
+
+    /// The loop wants to be told what these patterns match.
+    func patternsCame(_ patterns: [TopicPattern], onLoop number: Int) {
+        ordering.withLock { _ in
+            interest.withLock { interest in
+                for pattern in patterns { interest.add(pattern, loop: number) }
+            }
+        }
+    }
+
+    /// Follows everything that the patterns match, which the loop has said it wants; `completion`
+    /// comes in the FIFO of events.
+    func follow(
+        matching patterns: [TopicPattern], onLoop number: Int,
+        completion: @escaping @Sendable (Result<Void, BrokerError>) -> Void
+    ) {
+        let loop = loops[number]
+        ordering.withLock { _ in
+            log.follow(matching: patterns) { result in
+                loop.eventLoop.execute { completion(result) }
+            }
+        }
+    }
+
+    func patternsWent(_ patterns: [TopicPattern], onLoop number: Int) {
+        ordering.withLock { _ in
+            let abandoned = interest.withLock { interest in
+                patterns.filter { interest.remove($0, loop: number) }
+            }
+            if !abandoned.isEmpty { log.unfollow(matching: abandoned) }
         }
     }
 

@@ -98,10 +98,8 @@ package final class LoopDelivery {
     }
 
     /// The topic is gone, and this loop does not follow it any more.
-    func deleted(_ topic: TopicName) {
-        let wasFollowed = shard.feed(of: topic) != nil
-        shard.deleted(topic)
-        if wasFollowed { hub?.unfollow([topic], onLoop: number) }
+    func deleted(_ topic: TopicName, at position: TopicPosition? = nil) {
+        if shard.deleted(topic, at: position) { unfollow([topic]) }
     }
 
     private func tick() {
@@ -109,7 +107,7 @@ package final class LoopDelivery {
         if let drainTime { drain(reconnectWithin: drainTime) }
         let now = ContinuousClock.now
         let abandoned = shard.tick(now: now)
-        if !abandoned.isEmpty { hub?.unfollow(abandoned, onLoop: number) }
+        if !abandoned.isEmpty { unfollow(abandoned) }
         let awaited = shard.topicsAwaited
         if !awaited.isEmpty { follow(awaited) }
         // Backwards, because whoever leaves is replaced by the last.
@@ -126,10 +124,23 @@ package final class LoopDelivery {
     /// Follows topics; the shard has their feeds when `completion` runs, but for those that do not
     /// exist.
     package func follow(
-        _ topics: [TopicName], completion: @escaping (Result<[TopicPosition], BrokerError>) -> Void
+        _ topics: [TopicName], isPassing: Bool = false,
+        completion: @escaping (Result<[TopicPosition], BrokerError>) -> Void
     ) {
         let bound = NIOLoopBound(completion, eventLoop: eventLoop)
-        hub?.follow(topics, onLoop: number) { _, result in bound.value(result) }
+        hub?.follow(topics, onLoop: number, isPassing: isPassing) { _, result in
+            bound.value(result)
+        }
+    }
+
+    /// Follows everything that the patterns of a registered subscription match: the node has the
+    /// heads of all when `completion` runs, and the shard is told what is above them.
+    func follow(
+        matching patterns: [TopicPattern],
+        completion: @escaping (Result<Void, BrokerError>) -> Void
+    ) {
+        let bound = NIOLoopBound(completion, eventLoop: eventLoop)
+        hub?.follow(matching: patterns, onLoop: number) { bound.value($0) }
     }
 }
 
@@ -149,6 +160,16 @@ extension LoopDelivery: FanOutActor {
     package func follow(_ topics: [TopicName]) {
         // A failure leaves them awaited; the next tick asks again.
         follow(topics) { _ in }
+    }
+
+    package func unfollow(_ topics: [TopicName]) { hub?.unfollow(topics, onLoop: number) }
+
+    package func patternsCame(_ patterns: [TopicPattern]) {
+        hub?.patternsCame(patterns, onLoop: number)
+    }
+
+    package func patternsWent(_ patterns: [TopicPattern]) {
+        hub?.patternsWent(patterns, onLoop: number)
     }
 
     package func read(_ topic: TopicName, after: Offset, in encoding: Encoding) {

@@ -4,11 +4,12 @@ package import FanOut
 internal import NIOCore
 package import SessionProtocol
 
-/// Fixes where a subscription begins: follows its topics, then asks the log what this node does not
-/// know.
+/// Fixes where a subscription begins: follows what its patterns match, and the topics that it names
+/// or has cursors of; then asks the log what this node does not know of these.
 ///
-/// Confined to its event loop. The subscription is registered before anything is asked, so a topic
-/// that comes into being meanwhile is not missed.
+/// The others are live when it joins, or begin in its walk (`StartWalk`). Confined to its event
+/// loop. The subscription is registered before anything is asked, so a topic that comes into being
+/// meanwhile is not missed.
 package final class StartOperation {
     /// What a subscription asks for, as far as its sender may have it.
     package struct Question {
@@ -51,6 +52,9 @@ package final class StartOperation {
             cursors = cursors.filter { topic, _ in allowed.contains { $0.matches(topic) } }
         }
 
+        /// Its patterns that match more than one topic.
+        var wildcards: [TopicPattern] { patterns.filter { $0.exactName == nil } }
+
         /// A start in the log of a topic that has none is refused if it was named; a pattern's topics
         /// go live.
         ///
@@ -77,6 +81,8 @@ package final class StartOperation {
     private let loop: LoopDelivery
     private let log: any EventLog
     private let completion: (Result<[ReaderStart], BrokerError>) -> Void
+    /// The wildcards' topics are followed.
+    private var isMatchingFollowed = false
     private var topics: [TopicName] = []
     private var starts: [TopicName: ReaderStart] = [:]
     /// The topics' epochs when the log was asked; an answer is worth nothing in another
@@ -92,7 +98,8 @@ package final class StartOperation {
     private static let waitsMax = 20
     private static let waitTime = TimeAmount.milliseconds(250)
 
-    /// Calls `completion` once, on the loop, with the starts of all topics that exist.
+    /// Calls `completion` once, on the loop, with the starts of the topics that exist and that are
+    /// named or have cursors.
     package init(
         _ question: Question, loop: LoopDelivery, log: any EventLog,
         completion: @escaping (Result<[ReaderStart], BrokerError>) -> Void
@@ -107,13 +114,22 @@ package final class StartOperation {
     package func run(now: Moment) { look(now: now.time) }
 
     private func look(now: Timestamp) {
-        let matching = question.patterns.flatMap { pattern in
-            pattern.exactName.map { [$0] } ?? log.topics(matching: pattern)
+        let wildcards = question.wildcards
+        guard wildcards.isEmpty || isMatchingFollowed else {
+            return loop.follow(matching: wildcards) { [self] result in
+                switch result {
+                case .success:
+                    isMatchingFollowed = true
+                    look(now: now)
+                case .failure(let error): completion(.failure(error))
+                }
+            }
         }
         // One with a cursor may have been created at another node a moment ago, so that this one
         // does not match it yet; to follow it is to ask the database for it.
-        topics = Array(Set(matching).union(question.cursors.keys))
-        let unknown = topics.filter { loop.shard.feed(of: $0) == nil }
+        topics = Array(
+            Set(question.patterns.compactMap(\.exactName)).union(question.cursors.keys))
+        let unknown = topics.filter { !loop.shard.follows($0) }
         guard !unknown.isEmpty else { return begin(now: now) }
         loop.follow(unknown) { [self] result in
             switch result {
@@ -173,27 +189,16 @@ package final class StartOperation {
     }
 
     private func search(_ topics: [TopicName], _ now: Timestamp) {
-        if case .mark(let mark) = question.from {
-            log.offsets(
-                of: topics, asOf: mark.mark,
-                completion: answer(now) { operation, offsets in
-                    for (topic, first) in offsets { operation.start(topic, first: first, mark) }
-                })
-        } else if let time = question.from.time(now: now) {
-            log.offsets(
-                of: topics, at: time,
-                completion: answer(now) { operation, offsets in
-                    for (topic, offset) in offsets {
-                        operation.start(topic, after: offset - 1, reset: nil)
-                    }
-                })
-        }
-    }
-
-    private func start(_ topic: TopicName, first: Offset, _ mark: ResumeMark) {
-        guard let feed = loop.shard.feed(of: topic) else { return }
-        let cursor = mark.cursor(first: first, earliest: feed.position.earliest)
-        start(topic, after: cursor, reset: nil)
+        let from = question.from
+        log.firstOffsets(
+            of: topics, from: from, now: now,
+            completion: answer(now) { operation, offsets in
+                for (topic, first) in offsets {
+                    guard let feed = operation.loop.shard.feed(of: topic) else { continue }
+                    let cursor = from.cursor(first: first, earliest: feed.position.earliest)
+                    operation.start(topic, after: cursor, reset: nil)
+                }
+            })
     }
 
     private func check(_ topic: TopicName, _ offset: Offset, _ now: Timestamp) {

@@ -81,4 +81,34 @@ extension StartPosition {
         case .latest, .earliest, .last, .offset, .after, .mark: nil
         }
     }
+
+    /// The last offset that counts as consumed, where the log has said which is the first.
+    func cursor(first: Offset, earliest: Offset) -> Offset {
+        if case .mark(let mark) = self { return mark.cursor(first: first, earliest: earliest) }
+        return first - 1
+    }
+
+    fileprivate func search(
+        _ topics: [TopicName], now: Timestamp, in log: any EventLog,
+        completion: @escaping @Sendable (Result<[TopicName: Offset], BrokerError>) -> Void
+    ) {
+        if case .mark(let mark) = self {
+            log.offsets(of: topics, asOf: mark.mark, completion: completion)
+        } else if let time = time(now: now) {
+            log.offsets(of: topics, at: time, completion: completion)
+        } else {
+            preconditionFailure("bug: \(self) is not searched for")
+        }
+    }
+}
+
+extension EventLog {
+    /// The first offset of each topic from a time, which `ago:` counts back from `now`, or as of a
+    /// mark.
+    func firstOffsets(
+        of topics: [TopicName], from start: StartPosition, now: Timestamp,
+        completion: @escaping @Sendable (Result<[TopicName: Offset], BrokerError>) -> Void
+    ) {
+        start.search(topics, now: now, in: self, completion: completion)
+    }
 }

@@ -36,9 +36,28 @@ final class Catalog: Sendable {
         state.withLock { $0.apply(rows, in: incarnation) }
     }
 
-    /// Costs a look at every name, so it holds nobody up: the state is copied on write.
-    func topics(matching pattern: TopicPattern) -> [TopicName] {
-        state.withLock { $0 }.topics(matching: pattern)
+    /// Holds nobody up: the state is copied on write.
+    func topics(
+        matching patterns: [TopicPattern], after: TopicName?, count: Int
+    ) -> [TopicName] {
+        sorted().topics(matching: patterns, after: after, count: count)
+    }
+
+    /// The topics that a pattern matches, with their entries, by name.
+    func entries(
+        matching pattern: TopicPattern, in incarnation: String
+    ) -> [(TopicName, CatalogEntry)] {
+        let state = sorted()
+        return state.topics(matching: [pattern], after: nil, count: .max).compactMap { name in
+            state.entry(of: name, in: incarnation).map { (name, $0) }
+        }
+    }
+
+    private func sorted() -> CatalogState {
+        state.withLock { state in
+            state.sort()
+            return state
+        }
     }
 }
 
@@ -93,6 +112,13 @@ package struct CatalogState: Sendable {
     private var names: [Int32: TopicName] = [:]
     /// What the sink knows, across incarnations.
     private var told: [TopicName: Told] = [:]
+
+    /// The names that are told, in order, but for those that came since they were sorted; with some
+    /// that are gone.
+    private var sorted: [TopicName] = []
+    private var unsorted: [TopicName] = []
+
+    private static let unsortedMin = 1000
 
     private struct Told {
         var id: Int32
@@ -149,6 +175,8 @@ package struct CatalogState: Sendable {
         if isComplete {
             for name in told.keys where !present.contains(name) { retract(name, &changes) }
         }
+        // Topics may come and go while nobody asks for their order.
+        if unsorted.count > 2 * told.count + Self.unsortedMin { sort() }
         return changes
     }
 
@@ -158,6 +186,7 @@ package struct CatalogState: Sendable {
             if row.purgedBelow > known.purgedBelow { changes.purged[row.name] = row.purgedBelow }
         } else {
             changes.created.append(row.name)
+            unsorted.append(row.name)
         }
         told[row.name] = Told(id: row.entry.id, purgedBelow: row.purgedBelow)
     }
@@ -178,8 +207,44 @@ package struct CatalogState: Sendable {
         names[entry.id] = name
     }
 
-    package func topics(matching pattern: TopicPattern) -> [TopicName] {
-        if let name = pattern.exactName { return told[name] == nil ? [] : [name] }
-        return told.keys.filter { pattern.matches($0) }
+    /// Brings the names in order; costs a look at each if some are new.
+    package mutating func sort() {
+        guard !unsorted.isEmpty else { return }
+        // Sorted already but for the new ones behind, which the sort makes use of.
+        let names = Set(unsorted)
+        let kept = sorted.filter { told[$0] != nil && !names.contains($0) }
+        sorted = (kept + names.filter { told[$0] != nil }).sorted { $0.text < $1.text }
+        unsorted = []
+    }
+
+    /// The topics that one of the patterns matches, at most `count` behind `after`, by name; as they
+    /// were sorted last.
+    package func topics(
+        matching patterns: [TopicPattern], after: TopicName?, count: Int
+    ) -> [TopicName] {
+        let prefix = patterns.count == 1 ? patterns[0].literalPrefix : ""
+        var found: [TopicName] = []
+        for name in sorted[firstIndex(after: after, from: prefix)...] {
+            guard found.count < count, name.text.hasPrefix(prefix) else { break }
+            if told[name] != nil, patterns.contains(where: { $0.matches(name) }) {
+                found.append(name)
+            }
+        }
+        return found
+    }
+
+    /// The first sorted name that is behind `after`, and not before `prefix`.
+    private func firstIndex(after: TopicName?, from prefix: String) -> Int {
+        var (low, high) = (0, sorted.count)
+        while low < high {
+            let middle = (low + high) / 2
+            let text = sorted[middle].text
+            if text < prefix || after.map({ text <= $0.text }) ?? false {
+                low = middle + 1
+            } else {
+                high = middle
+            }
+        }
+        return low
     }
 }

@@ -9,6 +9,7 @@ final class FollowInbox: Sendable {
     enum Note: Sendable {
         case follow(FollowRequest)
         case unfollow([TopicName])
+        case unfollowPatterns([TopicPattern])
     }
 
     private struct State {

@@ -21,7 +21,9 @@ struct FollowRestart {
         context.logger.notice(
             "the log began another incarnation", metadata: ["incarnation": "\(new)"])
         let rows = try CatalogReading.rows(above: -1, in: new, on: connection)
-        followed.tell(context.catalog.apply(rows, in: new))
+        followed.tell(context.catalog.apply(rows, in: new)) {
+            context.catalog.entry(of: $0, in: new)
+        }
         // Read after the gates were closed: what is appended behind these heads is held there.
         let suspended = followed.suspend(for: new)
         let ends = try PageReading.ends(of: Array(suspended.keys), in: new, on: connection)
@@ -40,19 +42,21 @@ struct FollowRestart {
         of suspended: [Int32: FollowedTopics.Suspension], in new: String,
         on connection: PostgresConnection
     ) throws(PostgresError) -> [Int32: Offset] {
-        let topics = Array(suspended.keys)
-        let result = try connection.query(
-            """
-            SELECT u.id, r.fork FROM unnest($2::int[], $3::text[]) u(id, old)
-            CROSS JOIN LATERAL sluice.resume($1::text, u.id, u.old, $4::bigint) r
-            WHERE r.fork IS NOT NULL
-            """,
-            [
-                .text(new), .int4Array(topics),
-                .textArray(topics.map { suspended[$0]?.incarnation }), .int8(Limits.integerMax),
-            ], timeout: LogContext.controlTimeout)
         var forks: [Int32: Offset] = [:]
-        for row in 0..<result.rowCount { forks[result.int4(row, 0)] = result.int8(row, 1) }
+        for topics in Array(suspended.keys).slices {
+            let result = try connection.query(
+                """
+                SELECT u.id, r.fork FROM unnest($2::int[], $3::text[]) u(id, old)
+                CROSS JOIN LATERAL sluice.resume($1::text, u.id, u.old, $4::bigint) r
+                WHERE r.fork IS NOT NULL
+                """,
+                [
+                    .text(new), .int4Array(Array(topics)),
+                    .textArray(topics.map { suspended[$0]?.incarnation }),
+                    .int8(Limits.integerMax),
+                ], timeout: LogContext.controlTimeout)
+            for row in 0..<result.rowCount { forks[result.int4(row, 0)] = result.int8(row, 1) }
+        }
         return forks
     }
 

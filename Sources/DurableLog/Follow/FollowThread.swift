@@ -215,8 +215,14 @@ final class FollowThread {
             switch note {
             case .follow(let request): waiting.append(request)
             case .unfollow(let topics): unfollow(topics)
+            case .unfollowPatterns(let patterns): unfollow(patterns)
             }
         }
+    }
+
+    private func unfollow(_ patterns: [TopicPattern]) {
+        for index in waiting.indices { waiting[index].patterns.removeAll { patterns.contains($0) } }
+        for pattern in patterns { followed.unfollow(pattern) }
     }
 
     private func unfollow(_ topics: [TopicName]) {
@@ -237,6 +243,9 @@ final class FollowThread {
             case .unfollow(let topics):
                 try answerWaiting(connection, entered, leaving: notes[index...])
                 unfollow(topics)
+            case .unfollowPatterns(let patterns):
+                try answerWaiting(connection, entered, leaving: notes[index...])
+                unfollow(patterns)
             }
         }
         try answerWaiting(connection, entered, leaving: [])
@@ -247,7 +256,7 @@ final class FollowThread {
         _ connection: PostgresConnection, _ entered: String,
         leaving rest: ArraySlice<FollowInbox.Note>
     ) throws(PostgresError) {
-        guard !waiting.isEmpty else { return }
+        guard !waiting.isEmpty || !followed.unstarted.isEmpty else { return }
         do throws(PostgresError) {
             try answerWaiting(connection, entered)
         } catch {
@@ -255,6 +264,7 @@ final class FollowThread {
                 switch note {
                 case .follow(let request): waiting.append(request)
                 case .unfollow(let topics): unfollow(topics)
+                case .unfollowPatterns(let patterns): unfollow(patterns)
                 }
             }
             throw error
@@ -271,9 +281,12 @@ final class FollowThread {
         }
         var entries: [TopicName: CatalogEntry] = [:]
         for name in names { entries[name] = context.catalog.entry(of: name, in: entered) }
-        let fresh = followed.register(entries)
+        followed.register(entries)
+        for pattern in Set(waiting.flatMap(\.patterns)) where !followed.isFollowed(pattern) {
+            followed.register(pattern, context.catalog.entries(matching: pattern, in: entered))
+        }
         try ephemera.listenIfNeeded(on: connection)
-        let ends = try PageReading.ends(of: fresh, in: entered, on: connection)
+        let ends = try PageReading.ends(of: followed.unstarted, in: entered, on: connection)
         let requests = waiting
         waiting = []
         followed.start(ends, answering: requests)

@@ -8,9 +8,12 @@ internal import Synchronization
 /// other nodes appended on the following one. The sink and the completions of `follow` must not
 /// call back into it; the log's methods only leave notes.
 final class FollowedTopics: Sendable {
-    fileprivate struct Followed {
+    /// A topic that is followed, by name or by a pattern.
+    struct Followed {
         var topic: TopicName
         let isEphemeral: Bool
+        /// Otherwise only because a pattern matches it.
+        var isNamed = false
         var gate: TopicGate
         var earliest: Offset = 1
         /// Set from the end of an incarnation until the topic goes on in the next.
@@ -23,13 +26,18 @@ final class FollowedTopics: Sendable {
         var last: Offset
     }
 
-    fileprivate struct State {
+    /// What the lock guards.
+    struct State {
         /// Of each gate.
         let heldBytesMax: Int
         var sink: (any LogSink)?
         var incarnation = ""
         var followed: [Int32: Followed] = [:]
         var ids: [TopicName: Int32] = [:]
+        /// Patterns of which every topic is followed.
+        var patterns = PatternTree<TopicPattern>()
+        /// Topics whose heads were not read yet.
+        var unstarted: Set<Int32> = []
         var ephemeralCount = 0
         /// Topics that may have a hole, in the order in which it was found.
         var needy: Deque<Int32> = []
@@ -154,34 +162,37 @@ final class FollowedTopics: Sendable {
     /// Ids of the topics that are followed, or about to be.
     var topicIDs: [Int32] { state.withLock { Array($0.followed.keys) } }
 
-    /// Registers topics, so that their events are held from now on.
-    ///
-    /// Returns those whose heads have to be read.
-    func register(_ topics: [TopicName: CatalogEntry]) -> [Int32] {
+    /// Registers topics by name, so that their events are held from now on.
+    func register(_ topics: [TopicName: CatalogEntry]) {
         state.withLock { state in
-            topics.compactMap { name, entry in
-                let id = entry.id
-                if state.followed[id] == nil {
-                    state.followed[id] = Followed(
-                        topic: name, isEphemeral: entry.isEphemeral,
-                        gate: TopicGate(heldBytesMax: state.heldBytesMax))
-                    state.ids[name] = id
-                    if entry.isEphemeral { state.ephemeralCount += 1 }
-                }
-                return state.followed[id]?.gate.last == nil ? id : nil
-            }
+            for (name, entry) in topics { state.register(name, entry, isNamed: true) }
         }
     }
+
+    func isFollowed(_ pattern: TopicPattern) -> Bool {
+        state.withLock { !$0.patterns.values(of: pattern).isEmpty }
+    }
+
+    /// Registers a pattern that is not followed, with the topics that it matches.
+    func register(_ pattern: TopicPattern, _ topics: [(TopicName, CatalogEntry)]) {
+        state.withLock { state in
+            state.patterns.insert(pattern, for: pattern)
+            for (name, entry) in topics { state.register(name, entry, isNamed: false) }
+        }
+    }
+
+    /// Topics whose heads have to be read before they are followed.
+    var unstarted: [Int32] { state.withLock { Array($0.unstarted) } }
 
     /// The heads of registered topics were read, and then the requests are answered, before
     /// anything else is told.
     func start(_ ends: [TopicEnds], answering requests: [FollowRequest]) {
         state.withLock { state in
-            var ready: [(Int32, [Event])] = []
+            var ready: [Int32: [Event]] = [:]
             for end in ends where state.isAboutToStart(end.topicID) {
                 state.followed[end.topicID]?.earliest = end.earliest
-                let events = state.followed[end.topicID]?.gate.start(behind: end.latest) ?? []
-                ready.append((end.topicID, events))
+                ready[end.topicID] = state.followed[end.topicID]?.gate.start(behind: end.latest)
+                state.unstarted.remove(end.topicID)
             }
             for request in requests {
                 let positions = request.topics.compactMap { state.position(of: $0, before: ready) }
@@ -200,14 +211,25 @@ final class FollowedTopics: Sendable {
         state.withLock { state in
             for topic in topics {
                 guard let id = state.ids[topic], state.isAboutToStart(id) else { continue }
-                state.drop(topic)
+                state.dropUnlessMatched(topic)
             }
         }
     }
 
     func unfollow(_ topics: [TopicName]) {
         state.withLock { state in
-            for topic in topics { state.drop(topic) }
+            for topic in topics { state.dropUnlessMatched(topic) }
+        }
+    }
+
+    func unfollow(_ pattern: TopicPattern) {
+        state.withLock { state in
+            state.patterns.remove(pattern)
+            let abandoned = state.followed.values.filter { followed in
+                !followed.isNamed && pattern.matches(followed.topic)
+                    && !state.patterns.matches(followed.topic)
+            }
+            for followed in abandoned { state.drop(followed.topic) }
         }
     }
 
@@ -227,11 +249,10 @@ final class FollowedTopics: Sendable {
                     continue
                 }
                 followed.gate.read(head: end.latest)
-                if end.earliest > followed.earliest {
-                    followed.earliest = end.earliest
-                    state.sink?.purged(followed.topic, earliest: end.earliest)
-                }
                 state.followed[end.topicID] = followed
+                if end.earliest > followed.earliest {
+                    state.passOver(end.topicID, below: end.earliest)
+                }
                 state.checkHole(of: end.topicID)
             }
         }
@@ -239,16 +260,24 @@ final class FollowedTopics: Sendable {
 
     // MARK: The catalog
 
-    func tell(_ changes: CatalogChanges) {
+    /// `entry`: Of topics that are new; those that a pattern matches are followed from now on.
+    func tell(_ changes: CatalogChanges, entry: (TopicName) -> CatalogEntry?) {
         state.withLock { state in
             for topic in changes.deleted {
+                let position = state.ids[topic].flatMap { state.position(of: $0) }
                 state.drop(topic)
-                state.sink?.deleted(topic)
+                state.sink?.deleted(topic, at: position)
             }
             if !changes.created.isEmpty { state.sink?.created(changes.created) }
+            for topic in changes.created where state.patterns.matches(topic) {
+                if let entry = entry(topic) { state.register(topic, entry, isNamed: false) }
+            }
             for (topic, earliest) in changes.purged {
-                state.noteEarliest(earliest, of: topic)
-                state.sink?.purged(topic, earliest: earliest)
+                if let id = state.ids[topic] {
+                    state.passOver(id, below: earliest)
+                } else {
+                    state.sink?.purged(topic, earliest: earliest, at: nil)
+                }
             }
         }
     }
@@ -274,8 +303,7 @@ final class FollowedTopics: Sendable {
             guard let followed = state.followed[topicID], let suspension = followed.suspension,
                 let last = events.last?.offset
             else { return }
-            let epoch = Epoch(incarnation: suspension.incarnation, topicID: topicID)
-            state.sink?.appended(events, to: followed.topic, epoch: epoch)
+            state.sink?.appended(events, to: followed.position(topicID, in: suspension))
             state.followed[topicID]?.suspension?.last = last
         }
     }
@@ -283,18 +311,22 @@ final class FollowedTopics: Sendable {
     /// What the old incarnation had up to this offset is not kept, and was not told yet.
     func skipSurvivors(of topicID: Int32, to offset: Offset) {
         state.withLock { state in
-            guard let followed = state.followed[topicID], followed.suspension != nil else { return }
+            guard let followed = state.followed[topicID], let suspension = followed.suspension
+            else { return }
             state.followed[topicID]?.suspension?.last = offset
-            state.sink?.purged(followed.topic, earliest: offset + 1)
+            state.sink?.purged(
+                followed.topic, earliest: offset + 1,
+                at: followed.position(topicID, in: suspension))
         }
     }
 
     /// The topic goes on behind the fork.
     func restart(_ ends: TopicEnds, fork: Offset) {
         state.withLock { state in
-            guard var followed = state.followed[ends.topicID], followed.suspension != nil else {
-                return
-            }
+            guard var followed = state.followed[ends.topicID],
+                let suspension = followed.suspension
+            else { return }
+            let old = followed.position(ends.topicID, in: suspension)
             followed.suspension = nil
             followed.earliest = ends.earliest
             let position = TopicPosition(
@@ -302,7 +334,7 @@ final class FollowedTopics: Sendable {
                 epoch: Epoch(incarnation: state.incarnation, topicID: ends.topicID),
                 earliest: ends.earliest, latest: ends.latest,
                 isEphemeral: followed.isEphemeral)
-            state.sink?.restarted(position, fork: fork)
+            state.sink?.restarted(position, fork: fork, from: old)
             let events = followed.gate.start(behind: fork)
             // What an ephemeral topic lacks cannot be read; its head is read once more.
             if !followed.isEphemeral { followed.gate.read(head: ends.latest) }
@@ -313,108 +345,10 @@ final class FollowedTopics: Sendable {
     }
 }
 
-extension FollowedTopics.State {
-    /// Takes ephemeral events in, up to the first that leaves a hole while the topic's head is not
-    /// known; gives how many were taken.
-    fileprivate mutating func arrived(
-        _ notices: [EphemeralNotice], of topicID: Int32, upTo head: Offset?
-    ) -> Int {
-        var run: [Event] = []
-        for (index, notice) in notices.enumerated() {
-            guard let last = run.last?.offset ?? followed[topicID]?.gate.last else { break }
-            guard notice.offset > last else { continue }
-            if notice.offset == last + 1, let event = notice.event {
-                run.append(event)
-                continue
-            }
-            arrived(run, of: topicID)
-            run = []
-            guard let head else { return index }
-            // It was made up.
-            guard notice.offset <= head else { continue }
-            skip(topicID, to: notice.event == nil ? notice.offset : notice.offset - 1)
-            if let event = notice.event { run = [event] }
-        }
-        arrived(run, of: topicID)
-        return notices.count
-    }
-
-    mutating func arrived(_ events: [Event], of topicID: Int32) {
-        guard var followed = followed.removeValue(forKey: topicID) else { return }
-        let released = followed.gate.arrived(events)
-        self.followed[topicID] = followed
-        tell(released, of: topicID)
-        checkHole(of: topicID)
-    }
-
-    func isAboutToStart(_ topicID: Int32) -> Bool {
-        guard let followed = followed[topicID] else { return false }
-        return followed.gate.last == nil && followed.suspension == nil
-    }
-
-    mutating func suspendAll() {
-        settled = [:]
-        let emptyGate = TopicGate(heldBytesMax: heldBytesMax)
-        for (id, followed) in followed {
-            self.followed[id]?.gate = emptyGate
-            if followed.suspension == nil, let last = followed.gate.last {
-                self.followed[id]?.suspension = FollowedTopics.Suspension(
-                    incarnation: incarnation, last: last)
-            }
-        }
-    }
-
-    mutating func skip(_ topicID: Int32, to offset: Offset) {
-        guard var followed = followed[topicID], let last = followed.gate.last, offset > last else {
-            return
-        }
-        let released = followed.gate.skip(to: offset)
-        followed.earliest = max(followed.earliest, offset + 1)
-        self.followed[topicID] = followed
-        sink?.purged(followed.topic, earliest: followed.earliest)
-        tell(released, of: topicID)
-    }
-
-    func tell(_ events: [Event], of topicID: Int32) {
-        guard !events.isEmpty, let topic = followed[topicID]?.topic else { return }
-        sink?.appended(
-            events, to: topic, epoch: Epoch(incarnation: incarnation, topicID: topicID))
-    }
-
-    mutating func checkHole(of topicID: Int32) {
-        guard followed[topicID]?.gate.hole != nil, isNeedy.insert(topicID).inserted else { return }
-        needy.append(topicID)
-    }
-
-    mutating func drop(_ topic: TopicName) {
-        guard let id = ids.removeValue(forKey: topic),
-            let dropped = followed.removeValue(forKey: id)
-        else { return }
-        if dropped.isEphemeral { ephemeralCount -= 1 }
-    }
-
-    mutating func noteEarliest(_ earliest: Offset, of topic: TopicName) {
-        guard let id = ids[topic], let known = followed[id]?.earliest else { return }
-        followed[id]?.earliest = max(known, earliest)
-    }
-
-    /// Where the topic stands, without what is only about to be told.
-    func position(of topic: TopicName, before ready: [(Int32, [Event])]) -> TopicPosition? {
-        guard let id = ids[topic], let followed = followed[id], let last = followed.gate.last else {
-            return nil
-        }
-        let untold = ready.first { $0.0 == id }?.1.first?.offset
-        let latest = untold.map { $0 - 1 } ?? last
-        return TopicPosition(
-            topic: topic, epoch: Epoch(incarnation: incarnation, topicID: id),
-            earliest: followed.isEphemeral ? latest + 1 : followed.earliest, latest: latest,
-            isEphemeral: followed.isEphemeral)
-    }
-}
-
 /// A call of `follow` that waits for its answer.
 struct FollowRequest: Sendable {
     var topics: [TopicName]
+    var patterns: [TopicPattern] = []
     var completion: @Sendable (Result<[TopicPosition], BrokerError>) -> Void
     var deadline: ContinuousClock.Instant
 }

@@ -109,7 +109,9 @@ struct JournalReader {
         guard let version = context.catalog.version(in: incarnation) else { return }
         let rows = try CatalogReading.rows(above: version, in: incarnation, on: connection)
         guard !rows.isEmpty || version < 0 else { return }
-        followed.tell(context.catalog.apply(rows, in: incarnation))
+        followed.tell(context.catalog.apply(rows, in: incarnation)) {
+            context.catalog.entry(of: $0, in: incarnation)
+        }
     }
 
     /// What the database says for every broker; nothing announces that it changed.

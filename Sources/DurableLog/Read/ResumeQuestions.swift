@@ -201,7 +201,7 @@ extension ReadInbox {
 
 extension Array {
     /// Parts of which none keeps a statement near `controlTimeout`.
-    fileprivate var slices: [ArraySlice<Element>] {
+    var slices: [ArraySlice<Element>] {
         stride(from: 0, to: count, by: PageReading.topicsMax).map {
             self[$0..<Swift.min($0 + PageReading.topicsMax, count)]
         }

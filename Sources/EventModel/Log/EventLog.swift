@@ -27,12 +27,31 @@ package protocol EventLog: Sendable {
         _ topics: [TopicName],
         completion: @escaping @Sendable (Result<[TopicPosition], BrokerError>) -> Void)
 
-    /// Ends following; the sink gets nothing more of these topics.
+    /// Ends following; the sink gets nothing more of these topics, but of those that match a pattern
+    /// which is followed.
     func unfollow(_ topics: [TopicName])
 
-    /// The existing topics that match, as this node knows them; one that is newer comes through
-    /// `LogSink.created`.
-    func topics(matching pattern: TopicPattern) -> [TopicName]
+    /// Begins to follow every topic that matches: after the completion, the sink gets every event
+    /// above where each stood then, though nobody was told the positions.
+    ///
+    /// The heads of all are read at once, so it costs no look at each a second time. One that is
+    /// newer comes through `LogSink.created`, and whoever wants it whole asks to follow it. The
+    /// completion is serialised like that of a topic. Errors: `database_unavailable` (retry).
+    func follow(
+        matching patterns: [TopicPattern],
+        completion: @escaping @Sendable (Result<Void, BrokerError>) -> Void)
+
+    /// Ends following a pattern; topics that are followed by name or by another stay.
+    func unfollow(matching patterns: [TopicPattern])
+
+    /// The existing topics that one of the patterns matches, as this node knows them: at most
+    /// `count` behind `after`, by name.
+    ///
+    /// One that is newer comes through `LogSink.created`, before the completion of a `follow` that
+    /// is asked behind this.
+    func topics(
+        matching patterns: [TopicPattern], after: TopicName?, count: Int
+    ) -> [TopicName]
 
     /// Reads events after an offset. Equal questions at the same time share one read.
     ///
@@ -130,32 +149,35 @@ package typealias AppendCompletion = @Sendable (Result<[AppendReceipt], BrokerEr
 /// was not told: the log tells `purged` first, also for what it tells of an incarnation that has
 /// ended, before `restarted`. Of an ephemeral topic, what `purged` passes over is lost.
 package protocol LogSink: Sendable {
-    /// Committed events of one followed topic.
+    /// Committed events of one followed topic, dense, right behind what was told of it.
     ///
-    /// Dense. The first is the one behind the last told: behind `latest` of `follow`, the last of
-    /// `appended`, `earliest - 1` of `purged`, `fork` of `restarted`, whichever came last. In front
-    /// of it may be some that were told before.
-    func appended(_ events: [Event], to topic: TopicName, epoch: Epoch)
+    /// That is `position.latest`: `latest` of `follow`, the last of `appended`, `earliest - 1` of
+    /// `purged`, `fork` of `restarted`, whichever came last; or, of a topic that only a pattern
+    /// follows, where it stood when that began.
+    func appended(_ events: [Event], to position: TopicPosition)
 
     /// Topics that are new in the catalog, followed or not. Their first event is 1.
     func created(_ topics: [TopicName])
 
     /// A topic's name is gone; it is not followed any more.
-    func deleted(_ topic: TopicName)
+    ///
+    /// `position`: Up to where it was told; `nil` if it was not followed.
+    func deleted(_ topic: TopicName, at position: TopicPosition?)
 
     /// Everything below `earliest` is not to be read any more, from caches neither.
     ///
-    /// When it is beyond what was told, the topic's next events begin there.
-    func purged(_ topic: TopicName, earliest: Offset)
+    /// When it is beyond what was told, which `position` says of a followed topic, the topic's next
+    /// events begin there.
+    func purged(_ topic: TopicName, earliest: Offset, at position: TopicPosition?)
 
-    /// The log began another incarnation (doc:Log): a followed topic goes on behind `fork`, with
-    /// the position's epoch.
+    /// The log began another incarnation (doc:Log): a followed topic, which was told up to `old`,
+    /// goes on behind `fork`, with the position's epoch.
     ///
     /// Subscribers that consumed more than `fork` need a `reset`; for the others nothing happened.
     /// `fork` may be above what was told: who lacks what is between reads it from the log. Behind
     /// it, the sink gets every event above `fork`, and `purged` before them where the first are
     /// gone.
-    func restarted(_ position: TopicPosition, fork: Offset)
+    func restarted(_ position: TopicPosition, fork: Offset, from old: TopicPosition)
 }
 
 /// Both ends of a topic, in one snapshot of the log.

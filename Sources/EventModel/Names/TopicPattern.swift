@@ -67,6 +67,13 @@ package struct TopicPattern: Hashable, Sendable, CustomStringConvertible {
         return false
     }
 
+    /// What the name of every topic begins with that matches.
+    package var literalPrefix: String {
+        if let exactName { return exactName.text }
+        let literals = segments.prefix { $0 != .any && $0 != .rest }.count
+        return text.split(separator: ".").prefix(literals).map { $0 + "." }.joined()
+    }
+
     /// Could a topic match both? Judged by the patterns, not by today's topics (doc:Session).
     package func overlaps(_ other: TopicPattern) -> Bool {
         if isReservedOnly != other.isReservedOnly, startsWithWildcard || other.startsWithWildcard {

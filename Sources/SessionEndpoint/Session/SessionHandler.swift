@@ -174,7 +174,9 @@ final class SessionHandler: MessageHandler {
                 case .success(let starts):
                     let message = BrokerMessage.Subscribed(
                         id: request.id, question, starts: starts, resumeFrom: resumeFrom)
-                    subscribed(message, subscription, starts, question)
+                    let walk = StartWalk(
+                        question, now: now, loop: connection.loop, log: services.log)
+                    subscribed(message, subscription, starts, question, walk)
                 case .failure(let error):
                     shard.remove(subscription)
                     decide { $0.subscribeRefused(id: request.id, error, now: $1, into: &$2) }
@@ -186,14 +188,15 @@ final class SessionHandler: MessageHandler {
 
     private func subscribed(
         _ message: BrokerMessage.Subscribed, _ subscription: Subscription,
-        _ starts: [ReaderStart], _ question: StartOperation.Question
+        _ starts: [ReaderStart], _ question: StartOperation.Question, _ walk: StartWalk?
     ) {
         decide { $0.subscribed(message, now: $1, into: &$2) }
         // The client may have unsubscribed meanwhile, or gone.
         guard let connection, conversation.isOpen, connection.outlet.has(subscription) else {
             return
         }
-        connection.loop.shard.join(subscription, starts, gone: question.gone(beside: starts))
+        connection.loop.shard.join(
+            subscription, starts, gone: question.gone(beside: starts), walk: walk)
     }
 
     private func unsubscribe(_ id: Int64) {

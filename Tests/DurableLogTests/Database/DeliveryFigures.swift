@@ -19,16 +19,16 @@ struct DeliveryFigures {
     private final class Stopwatch: LogSink {
         let times = Mutex<[TopicName: [ContinuousClock.Instant]]>([:])
 
-        func appended(_ events: [Event], to topic: TopicName, epoch: Epoch) {
+        func appended(_ events: [Event], to position: TopicPosition) {
             let now = ContinuousClock.now
             times.withLock { times in
-                times[topic, default: []] += events.map { _ in now }
+                times[position.topic, default: []] += events.map { _ in now }
             }
         }
         func created(_ topics: [TopicName]) {}
-        func deleted(_ topic: TopicName) {}
-        func purged(_ topic: TopicName, earliest: Offset) {}
-        func restarted(_ position: TopicPosition, fork: Offset) {}
+        func deleted(_ topic: TopicName, at position: TopicPosition?) {}
+        func purged(_ topic: TopicName, earliest: Offset, at position: TopicPosition?) {}
+        func restarted(_ position: TopicPosition, fork: Offset, from old: TopicPosition) {}
     }
 
     @Test func `from the call to the answer and to both nodes, one event at a time`() async throws {

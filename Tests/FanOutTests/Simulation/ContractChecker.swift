@@ -11,6 +11,10 @@ struct ContractChecker {
     private var subscriptions: [Int64: Known] = [:]
     /// The last offset consumed of each topic.
     private(set) var cursors: [TopicName: Cursor] = [:]
+    /// Where topics began that the client was told nothing of.
+    private var beginnings: [TopicName: Beginning] = [:]
+    /// Of subscriptions, until they are told subscribed.
+    private var begun: [Int64: [TopicName: Beginning]] = [:]
     private var deleted: Set<TopicName> = []
     /// Which event came at each offset.
     private var delivered: [TopicName: [Offset: Int]] = [:]
@@ -18,6 +22,28 @@ struct ContractChecker {
     private(set) var digest = SimulationDigest()
     /// What was received, for the tests of the simulation itself.
     private(set) var counts: [String: Int] = [:]
+
+    /// The newest `count` events of a topic that its subscription began with, and all behind.
+    struct Beginning {
+        let epoch: Epoch
+        let head: Offset
+        let count: Offset
+
+        /// What the head means now; `nil` in another life of the topic.
+        func head(in log: SimulatedLog, _ incarnation: Int) -> Offset? {
+            guard let begun = SimulatedEpoch(epoch) else { return nil }
+            return min(head, log.fork(of: begun.topicID, from: begun.incarnation, to: incarnation))
+        }
+    }
+
+    /// The last offset consumed of a topic's life; `nil` if nothing is known of it.
+    func cursor(of topic: TopicName, in epoch: Epoch) -> Offset? {
+        guard let cursor = cursors[topic], cursor.epoch.topicID == epoch.topicID else { return nil }
+        return cursor.offset
+    }
+
+    /// A subscription begins, with topics of which the client is told nothing.
+    mutating func begin(_ id: Int64, _ topics: [TopicName: Beginning]) { begun[id] = topics }
 
     mutating func receive(_ line: String, patterns: (Int64) -> [TopicPattern], log: SimulatedLog) {
         digest.add(line)
@@ -27,12 +53,13 @@ struct ContractChecker {
         let before = violations.count
         switch SimulatedMessage(line) {
         case .event(let topic, let offset, let epoch, let serial):
-            advance(topic, epoch: epoch, from: offset, to: offset)
+            advance(topic, epoch: epoch, from: offset, to: offset, log)
             delivered[topic, default: [:]][offset] = serial
         case .notice(.gap(let topic, let epoch, let from, let to, let reason)):
-            advance(topic, epoch: epoch, from: from, to: to)
+            advance(topic, epoch: epoch, from: from, to: to, log)
             check(reason, epoch: epoch, to: to, log: log)
-        case .notice(.reset(let topic, let cursor, let reason)): reset(topic, to: cursor, reason)
+        case .notice(.reset(let topic, let cursor, let reason)):
+            reset(topic, to: cursor, reason, log)
         case .notice(.lagging(let id, let behind)):
             change(id ?? 0, toLive: false)
             if behind < 0 { violations.append("behind is negative") }
@@ -40,6 +67,7 @@ struct ContractChecker {
         case .subscribed(let id, let starts):
             subscriptions[id] = Known(patterns: patterns(id))
             cursors.merge(starts) { _, new in new }
+            beginnings.merge(begun.removeValue(forKey: id) ?? [:]) { _, new in new }
         case .unsubscribed(let id): end(id)
         case nil: violations.append("not a message")
         }
@@ -51,7 +79,9 @@ struct ContractChecker {
     }
 
     /// Offsets `from` to `to` were delivered, or passed in a gap.
-    private mutating func advance(_ topic: TopicName, epoch: Epoch, from: Offset, to: Offset) {
+    private mutating func advance(
+        _ topic: TopicName, epoch: Epoch, from: Offset, to: Offset, _ log: SimulatedLog
+    ) {
         guard subscription(of: topic) != nil else {
             return violations.append("nothing is subscribed to the topic")
         }
@@ -63,11 +93,31 @@ struct ContractChecker {
             {
                 violations.append("of another epoch than \(cursor)")
             }
+        } else if let beginning = beginnings[topic], let new = SimulatedEpoch(epoch),
+            new.topicID == SimulatedEpoch(beginning.epoch)?.topicID
+        {
+            check(beginning, new, from: from, log)
         } else if from != 1 {
             violations.append("a new topic begins at 1")
         }
         if to < from { violations.append("ends before it begins") }
         cursors[topic] = Cursor(epoch: epoch, offset: to)
+    }
+
+    /// The first of a topic is what the subscription began with, and what the log kept of that.
+    private mutating func check(
+        _ beginning: Beginning, _ epoch: SimulatedEpoch, from: Offset, _ log: SimulatedLog
+    ) {
+        guard let head = beginning.head(in: log, epoch.incarnation),
+            let life = log.lives[epoch.topicID]
+        else { return }
+        let first = max(1, head - beginning.count + 1)
+        if from > head + 1 { violations.append("what came behind \(head) is missing") }
+        if from < first { violations.append("begins before \(first)") }
+        // It may have been fixed before the log went on below.
+        if from > max(beginning.head - beginning.count + 1, life.earliest) {
+            violations.append("does not begin at \(first)")
+        }
     }
 
     /// A gap names only what the log does not keep any more, or never kept.
@@ -87,11 +137,15 @@ struct ContractChecker {
         }
     }
 
-    private mutating func reset(_ topic: TopicName, to cursor: Cursor?, _ reason: ResetReason) {
+    private mutating func reset(
+        _ topic: TopicName, to cursor: Cursor?, _ reason: ResetReason, _ log: SimulatedLog
+    ) {
         if subscription(of: topic) == nil {
             violations.append("nothing is subscribed to the topic")
         }
-        let old = cursors[topic]
+        let old =
+            cursors[topic] ?? beginnings[topic].map { Cursor(epoch: $0.epoch, offset: $0.head) }
+        beginnings[topic] = nil
         switch reason {
         case .deleted:
             if cursor != nil { violations.append("has a cursor") }
@@ -126,6 +180,7 @@ struct ContractChecker {
         guard let known = subscriptions.removeValue(forKey: id) else { return }
         func isOfIt(_ topic: TopicName) -> Bool { known.patterns.contains { $0.matches(topic) } }
         cursors = cursors.filter { !isOfIt($0.key) }
+        beginnings = beginnings.filter { !isOfIt($0.key) }
         delivered = delivered.filter { !isOfIt($0.key) }
         deleted = deleted.filter { !isOfIt($0) }
     }
@@ -147,7 +202,15 @@ struct ContractChecker {
 
     private mutating func finish(_ topic: TopicName, log: SimulatedLog) {
         guard let life = log.life(of: topic) else { return }
-        let offset = cursors[topic]?.offset ?? 0
+        var offset = cursors[topic]?.offset ?? 0
+        if cursors[topic] == nil, let beginning = beginnings[topic],
+            SimulatedEpoch(beginning.epoch)?.topicID == life.id,
+            let head = beginning.head(in: log, log.incarnation), head == life.latest,
+            beginning.count == 0 || life.earliest > life.latest
+        {
+            // Nothing of what it began with was kept.
+            offset = head
+        }
         if offset != life.latest {
             violations.append("\(topic) ends at \(offset), not \(life.latest)")
         }

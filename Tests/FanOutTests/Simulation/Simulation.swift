@@ -2,6 +2,7 @@ import RepeatableChance
 
 internal import EventModel
 internal import FanOut
+internal import Foundation
 
 /// One loop's fan-out in a world that is drawn from a seed: a log to which everything happens,
 /// reads and follows that take their time or fail, and sessions that come, block and go.
@@ -14,9 +15,20 @@ final class Simulation: FanOutActor {
     ].compactMap { try? TopicPattern($0) }
     private static let bigEventBytes = 1800
 
-    private enum Request {
-        case follow([TopicName])
+    private enum Request: CustomStringConvertible {
+        case follow([TopicName], FollowAnswer)
         case unfollow([TopicName])
+        case followMatching([TopicPattern], () -> Void)
+        case unfollowMatching([TopicPattern])
+
+        var description: String {
+            switch self {
+            case .follow(let topics, _): "follow \(topics)"
+            case .unfollow(let topics): "unfollow \(topics)"
+            case .followMatching(let patterns, _): "follow matching \(patterns)"
+            case .unfollowMatching(let patterns): "unfollow matching \(patterns)"
+            }
+        }
     }
 
     private struct Read {
@@ -27,14 +39,22 @@ final class Simulation: FanOutActor {
 
     private(set) lazy var shard = FanOutShard(limits: limits, now: now, actor: self)
     var log: SimulatedLog
-    /// Topics that this node's catalog has.
-    private(set) var known: Set<TopicName> = []
+    /// Where the loop was told that topics stand.
+    private(set) var stands: [TopicName: TopicPosition] = [:]
+    /// As the hub counts: the loop's feed of each topic, and questions that are under way.
+    private var interest: [TopicName: Int] = [:]
     private(set) var violations: [String] = []
     private(set) var counts: [String: Int] = [:]
+    /// Prints what happens, a line each, as it happens: a trap would take a history with it.
+    private let isTold: Bool
+    private var stepNumber = 0
+    private var sessionCount = 0
     private(set) var digest = SimulationDigest()
     private let limits: Limits
     private var random: SeededGenerator
     private var now = ContinuousClock.now
+    private var wanted: [TopicPattern: Int] = [:]
+    private(set) var walkTopicsMax: Int
     private var sessions: [SimulatedSession] = []
     private var requests: [Request] = []
     private var reads: [Read] = []
@@ -43,32 +63,71 @@ final class Simulation: FanOutActor {
     /// In the end, nothing fails any more.
     private var isEnding = false
 
-    init(seed: UInt64) {
+    init(seed: UInt64, isTold: Bool = false) {
+        self.isTold = isTold
         random = SeededGenerator(seed: seed)
         var limits = Limits()
         limits.recentEventsBytesMax = random.pick([0, 300, 1500, 20_000])
         self.limits = limits
+        walkTopicsMax = random.pick(1...5)
         log = SimulatedLog(
             pageEventsMax: random.pick(1...8), pageBytesMax: random.pick(100...600))
     }
 
     func run(steps: Int) {
-        for _ in 0..<steps {
+        for number in 1...steps {
+            stepNumber = number
             step()
             turn()
             check()
         }
+        stepNumber = steps + 1
+        note("everything comes to rest")
         end()
         for session in sessions { close(session, isFinished: true) }
+    }
+
+    func note(_ line: @autoclosure () -> String) {
+        guard isTold else { return }
+        print("\(stepNumber) \(line())")
+        fflush(nil)
     }
 
     // MARK: FanOutActor
 
     func scheduleFlush() { isFlushScheduled = true }
     func scheduleFlushLater() { isFlushScheduled = true }
-    func follow(_ topics: [TopicName]) {
-        requests.append(.follow(topics.sorted { $0.text < $1.text }))
+    func follow(_ topics: [TopicName]) { follow(topics) { _ in } }
+
+    func follow(_ topics: [TopicName], _ answer: @escaping FollowAnswer) {
+        for topic in topics { interest[topic, default: 0] += 1 }
+        requests.append(.follow(topics.sorted { $0.text < $1.text }, answer))
     }
+
+    func unfollow(_ topics: [TopicName]) {
+        let abandoned = topics.filter { topic in
+            guard let count = interest[topic] else { return false }
+            interest[topic] = count > 1 ? count - 1 : nil
+            return count == 1
+        }
+        if !abandoned.isEmpty { requests.append(.unfollow(abandoned.sorted { $0.text < $1.text })) }
+    }
+
+    func followMatching(_ patterns: [TopicPattern], _ answer: @escaping () -> Void) {
+        requests.append(.followMatching(patterns, answer))
+    }
+
+    // The log follows a pattern until the loop has no group with it.
+    func patternsCame(_ patterns: [TopicPattern]) {
+        for pattern in patterns { wanted[pattern, default: 0] += 1 }
+    }
+
+    func patternsWent(_ patterns: [TopicPattern]) {
+        for pattern in patterns {
+            wanted[pattern, default: 1] -= 1
+        }
+    }
+
     func read(_ topic: TopicName, after: Offset, in encoding: Encoding) {
         if log.life(of: topic)?.isEphemeral == true {
             violations.append("\(topic) has no log to read")
@@ -87,7 +146,9 @@ final class Simulation: FanOutActor {
             let bytes = (0..<random.pick(1...5)).map { _ in
                 random.chance(2) ? Self.bigEventBytes : random.pick(40...120)
             }
-            log.append(to: random.pick(Self.topics), bytes: bytes)
+            let topic = random.pick(Self.topics)
+            log.append(to: topic, bytes: bytes)
+            note("log: \(topic) gets \(bytes.count), up to \(log.life(of: topic)?.latest ?? 0)")
         case 21...35:
             log.tell(
                 random.pick(Self.topics), count: random.pick(1...6), isRead: random.chance(50))
@@ -119,7 +180,10 @@ final class Simulation: FanOutActor {
         var limits = limits
         limits.backlogBytesMax = random.pick(150...1500)
         limits.pageBytesMax = limits.backlogBytesMax / random.pick([1, 4])
-        sessions.append(SimulatedSession(in: self, limits: limits, random: random.fork()))
+        sessionCount += 1
+        sessions.append(
+            SimulatedSession(in: self, number: sessionCount, limits: limits, random: random.fork()))
+        note("session \(sessionCount) connects, \(limits.backlogBytesMax) bytes may wait")
     }
 
     private func reconnect(_ session: SimulatedSession) {
@@ -131,6 +195,7 @@ final class Simulation: FanOutActor {
     }
 
     private func close(_ session: SimulatedSession, isFinished: Bool) {
+        note("session \(session.number) ends")
         if isFinished { session.finish() }
         violations += session.checker.violations
         digest.add("\(session.checker.digest.value)")
@@ -141,6 +206,11 @@ final class Simulation: FanOutActor {
 
     private func logStep() {
         let topic = random.pick(Self.topics)
+        let told = log.fifo.count
+        defer {
+            for message in log.fifo[told...] { note("log: \(message)") }
+            if log.fifo.count == told { note("log: \(topic) is kept from \(earliest(of: topic))") }
+        }
         switch random.pick(1...10) {
         case 1...2: log.create(topic)
         case 3...4: log.delete(topic)
@@ -161,31 +231,70 @@ final class Simulation: FanOutActor {
         }
     }
 
+    private func earliest(of topic: TopicName) -> Offset { log.life(of: topic)?.earliest ?? 0 }
+
     // MARK: What takes its time
 
     private func deliver() {
         guard !log.fifo.isEmpty else { return }
-        switch log.fifo.removeFirst() {
-        case .appended(let events, let topic, let epoch):
-            shard.appended(events, to: topic, epoch: epoch)
+        let message = log.fifo.removeFirst()
+        note("loop < \(message)")
+        switch message {
+        case .appended(let events, let position):
+            stand(position, at: events.last?.offset)
+            shard.appended(events, to: position.topic, epoch: position.epoch, at: position)
         case .created(let topics):
-            known.formUnion(topics)
             shard.created(topics)
-        case .deleted(let topic):
-            known.remove(topic)
-            shard.deleted(topic)
+            for session in sessions { session.topicsCreated(topics) }
+        case .deleted(let topic, let position):
+            stands[topic] = nil
+            if shard.deleted(topic, at: position) { unfollow([topic]) }
             for session in sessions { session.topicDeleted(topic) }
-        case .purged(let topic, let earliest): shard.purged(topic, earliest: earliest)
-        case .restarted(let position, let fork): shard.restarted(position, fork: fork)
-        case .followed(let positions): shard.followed(positions)
+        case .purged(let topic, let earliest, let position):
+            if let position { stand(position, at: max(position.latest, earliest - 1)) }
+            shard.purged(topic, earliest: earliest, at: position)
+        case .restarted(let position, let fork, let old):
+            stand(position, at: fork)
+            shard.restarted(position, fork: fork, from: old)
+        case .followed(let positions, let topics, let answer):
+            for position in positions { stands[position.topic] = position }
+            followed(positions, topics)
+            answer(true)
+        case .matching(let positions, let answer):
+            for position in positions { stands[position.topic] = position }
+            answer?()
         }
+    }
+
+    private func stand(_ position: TopicPosition, at offset: Offset?) {
+        var position = position
+        position.latest = offset ?? position.latest
+        stands[position.topic] = position
+    }
+
+    /// As the hub does it.
+    private func followed(_ positions: [TopicPosition], _ topics: [TopicName]) {
+        let unknown = topics.filter { !shard.follows($0) }
+        shard.followed(positions, isPassing: random.chance(50))
+        let new = unknown.filter { shard.follows($0) }
+        unfollow(topics.filter { !new.contains($0) })
     }
 
     private func answerRequest() {
         guard !requests.isEmpty else { return }
-        switch requests.removeFirst() {
-        case .follow(let topics): if isEnding || !random.chance(15) { log.follow(topics) }
+        let isFailing = !isEnding && random.chance(15)
+        let request = requests.removeFirst()
+        note("\(request)\(isFailing ? " fails" : "")")
+        switch request {
+        case .follow(let topics, let answer):
+            if !isFailing { return log.follow(topics, answer) }
+            unfollow(topics)
+            answer(false)
         case .unfollow(let topics): log.unfollow(topics)
+        case .followMatching(let patterns, let answer):
+            if !isFailing { log.follow(matching: patterns, answer) }
+        case .unfollowMatching(let patterns):
+            log.unfollow(matching: patterns)
         }
     }
 
@@ -201,25 +310,30 @@ final class Simulation: FanOutActor {
     private func pageArrives() {
         guard !pages.isEmpty else { return }
         let read = pages.remove(at: random.pick(0...pages.count - 1))
+        let offsets = read.page.map { "\($0.events.map(\.offset))" } ?? "failed"
+        note("page of \(read.topic) after \(read.after): \(offsets)")
         shard.pageArrived(read.page, of: read.topic, after: read.after)
     }
 
     private func tick() {
-        // A follow that takes longer than an idle feed is kept is not simulated.
-        let isFollowing =
-            !requests.isEmpty
-            || log.fifo.contains { if case .followed = $0 { true } else { false } }
-        now += .seconds(isFollowing ? 0 : random.pick([1, 61]))
+        now += .seconds(random.pick([1, 61]))
         let idle = shard.tick(now: now).sorted { $0.text < $1.text }
-        if !idle.isEmpty { requests.append(.unfollow(idle)) }
+        note("tick\(idle.isEmpty ? "" : ", not needed: \(idle)")")
+        if !idle.isEmpty { unfollow(idle) }
+        let gone = wanted.filter { $0.value == 0 }.keys.sorted { $0.text < $1.text }
+        for pattern in gone {
+            wanted[pattern] = nil
+            requests.append(.unfollowMatching([pattern]))
+        }
         let awaited = shard.topicsAwaited
         if !awaited.isEmpty { follow(awaited) }
-        for session in sessions { session.followMissing() }
+        for session in sessions { session.askAgain() }
     }
 
     private func turn() {
         guard isFlushScheduled, isEnding || random.chance(70) else { return }
         isFlushScheduled = false
+        note("flush")
         // Each look at the clock may be the one at which the turn is over.
         var time = now
         shard.flush {
@@ -233,9 +347,15 @@ final class Simulation: FanOutActor {
     private func check() {
         for session in sessions {
             if let violation = session.checkBound(eventBytesMax: Self.bigEventBytes) {
-                violations.append(violation)
+                report(violation)
             }
+            for violation in session.checkPlaces() { report(violation) }
         }
+    }
+
+    private func report(_ violation: String) {
+        note("VIOLATION: \(violation)")
+        violations.append(violation)
     }
 
     /// Lets everything come to rest: sockets are open, nothing fails.

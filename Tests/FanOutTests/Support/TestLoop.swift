@@ -13,6 +13,9 @@ final class TestLoop: FanOutActor {
     private(set) lazy var shard = FanOutShard(limits: limits, now: start, actor: self)
     private(set) var followsAsked: [[TopicName]] = []
     private(set) var readsAsked: [Read] = []
+    private(set) var unfollowed: [TopicName] = []
+    /// Patterns that the loop wants, of each as many as groups have it.
+    private(set) var patterns: [TopicPattern] = []
     private(set) var flushesScheduled = 0
 
     init(
@@ -31,6 +34,13 @@ final class TestLoop: FanOutActor {
     func scheduleFlush() { flushesScheduled += 1 }
     func scheduleFlushLater() { flushesPutOff += 1 }
     func follow(_ topics: [TopicName]) { followsAsked.append(topics) }
+    func unfollow(_ topics: [TopicName]) { unfollowed += topics }
+    func patternsCame(_ patterns: [TopicPattern]) { self.patterns += patterns }
+    func patternsWent(_ patterns: [TopicPattern]) {
+        for pattern in patterns {
+            if let index = self.patterns.firstIndex(of: pattern) { self.patterns.remove(at: index) }
+        }
+    }
     func read(_ topic: TopicName, after: Offset, in encoding: Encoding) {
         readsAsked.append(Read(topic: topic, after: after))
     }

@@ -201,5 +201,12 @@ final class ScriptedLog: EventLog {
         completion: @escaping @Sendable (Result<[TopicPosition], BrokerError>) -> Void
     ) {}
     func unfollow(_ topics: [TopicName]) {}
-    func topics(matching pattern: TopicPattern) -> [TopicName] { [] }
+    func follow(
+        matching patterns: [TopicPattern],
+        completion: @escaping @Sendable (Result<Void, BrokerError>) -> Void
+    ) {}
+    func unfollow(matching patterns: [TopicPattern]) {}
+    func topics(matching patterns: [TopicPattern], after: TopicName?, count: Int) -> [TopicName] {
+        []
+    }
 }

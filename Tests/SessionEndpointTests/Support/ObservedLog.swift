@@ -42,20 +42,22 @@ final class HeldSink: LogSink {
         }
     }
 
-    func appended(_ events: [Event], to topic: TopicName, epoch: Epoch) {
-        tell { $0.appended(events, to: topic, epoch: epoch) }
+    func appended(_ events: [Event], to position: TopicPosition) {
+        tell { $0.appended(events, to: position) }
     }
 
     func created(_ topics: [TopicName]) { tell { $0.created(topics) } }
 
-    func deleted(_ topic: TopicName) { tell { $0.deleted(topic) } }
-
-    func purged(_ topic: TopicName, earliest: Offset) {
-        tell { $0.purged(topic, earliest: earliest) }
+    func deleted(_ topic: TopicName, at position: TopicPosition?) {
+        tell { $0.deleted(topic, at: position) }
     }
 
-    func restarted(_ position: TopicPosition, fork: Offset) {
-        tell { $0.restarted(position, fork: fork) }
+    func purged(_ topic: TopicName, earliest: Offset, at position: TopicPosition?) {
+        tell { $0.purged(topic, earliest: earliest, at: position) }
+    }
+
+    func restarted(_ position: TopicPosition, fork: Offset, from old: TopicPosition) {
+        tell { $0.restarted(position, fork: fork, from: old) }
     }
 }
 
@@ -112,8 +114,17 @@ struct ObservedLog: EventLog {
         log.follow(topics, completion: completion)
     }
 
-    func topics(matching pattern: TopicPattern) -> [TopicName] {
-        knowsTopics ? log.topics(matching: pattern) : []
+    func follow(
+        matching patterns: [TopicPattern],
+        completion: @escaping @Sendable (Result<Void, BrokerError>) -> Void
+    ) {
+        log.follow(matching: patterns, completion: completion)
+    }
+
+    func unfollow(matching patterns: [TopicPattern]) { log.unfollow(matching: patterns) }
+
+    func topics(matching patterns: [TopicPattern], after: TopicName?, count: Int) -> [TopicName] {
+        knowsTopics ? log.topics(matching: patterns, after: after, count: count) : []
     }
 
     func page(

@@ -117,7 +117,7 @@ extension LoopDelivery {
 
     func readerCount(of topic: String) -> Int {
         guard let topic = try? TopicName(topic) else { return 0 }
-        return shard.feed(of: topic)?.readers.count ?? 0
+        return shard.followerCount(of: topic)
     }
 }
 

@@ -67,6 +67,9 @@ private final class CountedLoop: FanOutActor {
     func scheduleFlush() { isFlushScheduled = true }
     func scheduleFlushLater() { isFlushScheduled = true }
     func follow(_ topics: [TopicName]) { preconditionFailure("bug: all topics are followed") }
+    func unfollow(_ topics: [TopicName]) {}
+    func patternsCame(_ patterns: [TopicPattern]) {}
+    func patternsWent(_ patterns: [TopicPattern]) {}
     func read(_ topic: TopicName, after: Offset, in encoding: Encoding) {
         preconditionFailure("bug: nobody replays")
     }

@@ -83,9 +83,9 @@ private final class Conversation {
 }
 
 private final class NoSink: LogSink {
-    func appended(_ events: [Event], to topic: TopicName, epoch: Epoch) {}
+    func appended(_ events: [Event], to position: TopicPosition) {}
     func created(_ topics: [TopicName]) {}
-    func deleted(_ topic: TopicName) {}
-    func purged(_ topic: TopicName, earliest: Offset) {}
-    func restarted(_ position: TopicPosition, fork: Offset) {}
+    func deleted(_ topic: TopicName, at position: TopicPosition?) {}
+    func purged(_ topic: TopicName, earliest: Offset, at position: TopicPosition?) {}
+    func restarted(_ position: TopicPosition, fork: Offset, from old: TopicPosition) {}
 }

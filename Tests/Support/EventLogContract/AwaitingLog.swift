@@ -30,6 +30,18 @@ extension EventLog {
         _ = try result.get()
     }
 
+    /// Follows everything that matches.
+    package func follow(matching pattern: TopicPattern) async throws(BrokerError) {
+        let result: Result<Void, BrokerError> = await withCheckedContinuation { continuation in
+            follow(matching: [pattern]) { continuation.resume(returning: $0) }
+        }
+        try result.get()
+    }
+
+    package func topics(matching pattern: TopicPattern) -> [TopicName] {
+        topics(matching: [pattern], after: nil, count: .max)
+    }
+
     package func page(
         of topic: TopicName, after: Offset, events: Int = 1000, bytes: Int = 1 << 20
     ) async throws(BrokerError) -> EventPage {

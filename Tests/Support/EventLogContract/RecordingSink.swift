@@ -18,6 +18,12 @@ package final class RecordingSink: LogSink {
         /// How far each topic was told.
         fileprivate var ends: [TopicName: Offset] = [:]
 
+        /// Whether the log says where it has come with a topic.
+        fileprivate mutating func check(_ position: TopicPosition) {
+            guard let end = ends[position.topic], end != position.latest else { return }
+            untoldHoles[position.topic, default: []].append(position.latest)
+        }
+
         package func offsets(of topic: TopicName) -> [Offset] {
             (events[topic] ?? []).map(\.offset)
         }
@@ -85,12 +91,14 @@ package final class RecordingSink: LogSink {
 
     // MARK: LogSink
 
-    package func appended(_ events: [Event], to topic: TopicName, epoch: Epoch) {
+    package func appended(_ events: [Event], to position: TopicPosition) {
         change {
+            let topic = position.topic
             $0.events[topic, default: []] += events
-            $0.epochs[topic] = epoch
+            $0.epochs[topic] = position.epoch
             guard let first = events.first, let last = events.last else { return }
-            if let end = $0.ends[topic], first.offset > end + 1 {
+            $0.check(position)
+            if first.offset != position.latest + 1 {
                 $0.untoldHoles[topic, default: []].append(first.offset)
             }
             $0.ends[topic] = last.offset
@@ -99,17 +107,25 @@ package final class RecordingSink: LogSink {
 
     package func created(_ topics: [TopicName]) { change { $0.created += topics } }
 
-    package func deleted(_ topic: TopicName) { change { $0.deleted.append(topic) } }
-
-    package func purged(_ topic: TopicName, earliest: Offset) {
+    package func deleted(_ topic: TopicName, at position: TopicPosition?) {
         change {
+            $0.deleted.append(topic)
+            if let position { $0.check(position) }
+            $0.ends[topic] = nil
+        }
+    }
+
+    package func purged(_ topic: TopicName, earliest: Offset, at position: TopicPosition?) {
+        change {
+            if let position { $0.check(position) }
             $0.purged[topic] = earliest
             if let end = $0.ends[topic] { $0.ends[topic] = max(end, earliest - 1) }
         }
     }
 
-    package func restarted(_ position: TopicPosition, fork: Offset) {
+    package func restarted(_ position: TopicPosition, fork: Offset, from old: TopicPosition) {
         change {
+            $0.check(old)
             $0.restarts.append(Restart(position: position, fork: fork))
             $0.ends[position.topic] = fork
         }

@@ -14,8 +14,18 @@ package final class MemoryLog: EventLog {
         var incarnations = ["memory0001"]
         var topics: [TopicName: MemoryTopic] = [:]
         var followed: Set<TopicName> = []
+        var patterns: Set<TopicPattern> = []
         var lastID: Int32 = 0
         var incarnation: String { incarnations[incarnations.count - 1] }
+
+        func isFollowed(_ name: TopicName) -> Bool {
+            followed.contains(name) || patterns.contains { $0.matches(name) }
+        }
+
+        /// Up to where the sink was told.
+        func told(_ name: TopicName) -> TopicPosition? {
+            isFollowed(name) ? topics[name]?.position(of: name, in: incarnation) : nil
+        }
     }
 
     let state = Mutex(State())
@@ -80,7 +90,7 @@ package final class MemoryLog: EventLog {
         let time = now()
         var topics = state.topics
         var receipts: [AppendReceipt] = []
-        var told: [(TopicName, Epoch, [Event])] = []
+        var told: [(TopicPosition, [Event])] = []
         var begun: Set<TopicName> = []
         for part in request.parts {
             guard var topic = topics[part.topic] else { continue }
@@ -95,15 +105,16 @@ package final class MemoryLog: EventLog {
                 let answer = state.resume(part.topic, Cursor(epoch: expected, offset: head))
                 guard answer == .goesOn else { throw topic.headMoved(part, epoch, head) }
             }
+            let position = topic.position(of: part.topic, in: state.incarnation)
             let (receipt, events) = try topic.append(
                 part, epoch: epoch, at: time, checksHead: isFirst)
             topics[part.topic] = topic
             receipts.append(receipt)
-            if !events.isEmpty { told.append((part.topic, epoch, events)) }
+            if !events.isEmpty { told.append((position, events)) }
         }
         state.topics = topics
-        for (name, epoch, events) in told where state.followed.contains(name) {
-            tell(&state) { $0.appended(events, to: name, epoch: epoch) }
+        for (position, events) in told where state.isFollowed(position.topic) {
+            tell(&state) { $0.appended(events, to: position) }
         }
         return receipts
     }
@@ -131,6 +142,23 @@ package final class MemoryLog: EventLog {
         state.withLock { $0.followed.subtract(topics) }
     }
 
+    package func follow(
+        matching patterns: [TopicPattern],
+        completion: @escaping @Sendable (Result<Void, BrokerError>) -> Void
+    ) {
+        state.withLock { state in
+            guard state.isAvailable else {
+                return queue.async { completion(.failure(Self.unavailable)) }
+            }
+            state.patterns.formUnion(patterns)
+            queue.async { completion(.success(())) }
+        }
+    }
+
+    package func unfollow(matching patterns: [TopicPattern]) {
+        state.withLock { $0.patterns.subtract(patterns) }
+    }
+
     func tell(_ state: inout State, _ call: @escaping @Sendable (any LogSink) -> Void) {
         guard let sink = state.sink else { return }
         queue.async { call(sink) }
@@ -139,7 +167,18 @@ package final class MemoryLog: EventLog {
     // MARK: Topics
 
     package func topics(matching pattern: TopicPattern) -> [TopicName] {
-        state.withLock { $0.topics.keys.filter { pattern.matches($0) } }
+        topics(matching: [pattern], after: nil, count: .max)
+    }
+
+    package func topics(
+        matching patterns: [TopicPattern], after: TopicName?, count: Int
+    ) -> [TopicName] {
+        let names = state.withLock { state in
+            state.topics.keys.filter { name in
+                name.text > after?.text ?? "" && patterns.contains { $0.matches(name) }
+            }
+        }
+        return Array(names.sorted { $0.text < $1.text }.prefix(count))
     }
 
     package var isReady: Bool { state.withLock { $0.isAvailable } }

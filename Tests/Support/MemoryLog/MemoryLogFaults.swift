@@ -29,22 +29,24 @@ extension MemoryLog {
 
     func purge(_ topic: TopicName, below offset: Offset, _ state: inout State) {
         guard var found = state.topics[topic] else { return }
+        let position = state.told(topic)
         found.drop(below: offset)
         found.purgedBelow = found.earliest
         state.topics[topic] = found
         let earliest = found.earliest
-        tell(&state) { $0.purged(topic, earliest: earliest) }
+        tell(&state) { $0.purged(topic, earliest: earliest, at: position) }
     }
 
     /// Followers of an ephemeral topic missed everything up to its head.
     package func skip(_ topic: TopicName) {
         state.withLock { state in
             guard var found = state.topics[topic] else { return }
+            let position = state.told(topic)
             found.latest += 1
             found.earliest = found.latest + 1
             state.topics[topic] = found
             let earliest = found.earliest
-            tell(&state) { $0.purged(topic, earliest: earliest) }
+            tell(&state) { $0.purged(topic, earliest: earliest, at: position) }
         }
     }
 
@@ -53,9 +55,10 @@ extension MemoryLog {
     }
 
     func remove(_ topic: TopicName, _ state: inout State) {
+        let position = state.told(topic)
         guard state.topics.removeValue(forKey: topic) != nil else { return }
         state.followed.remove(topic)
-        tell(&state) { $0.deleted(topic) }
+        tell(&state) { $0.deleted(topic, at: position) }
     }
 
     /// The log begins another incarnation, and what stood above a fork is lost.
@@ -65,15 +68,16 @@ extension MemoryLog {
     package func restart(fork: [TopicName: Offset] = [:]) {
         state.withLock { state in
             let number = state.incarnations.count
+            let before = state
             state.incarnations.append("memory\(1000 + number)")
             for (name, var topic) in state.topics {
                 if let offset = fork[name] { topic.truncate(to: offset) }
                 if !topic.settings.isDurable { topic.truncate(to: 0) }
                 topic.forks[number] = topic.latest
                 state.topics[name] = topic
-                guard state.followed.contains(name) else { continue }
+                guard let old = before.told(name) else { continue }
                 let position = topic.position(of: name, in: state.incarnation)
-                tell(&state) { $0.restarted(position, fork: position.latest) }
+                tell(&state) { $0.restarted(position, fork: position.latest, from: old) }
             }
         }
     }
