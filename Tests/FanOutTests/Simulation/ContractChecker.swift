@@ -206,9 +206,9 @@ struct ContractChecker {
         if cursors[topic] == nil, let beginning = beginnings[topic],
             SimulatedEpoch(beginning.epoch)?.topicID == life.id,
             let head = beginning.head(in: log, log.incarnation), head == life.latest,
-            beginning.count == 0 || life.earliest > life.latest
+            beginning.head - beginning.count >= life.latest || life.earliest > life.latest
         {
-            // Nothing of what it began with was kept.
+            // Nothing of what it began with was kept, or it went with an incarnation's end.
             offset = head
         }
         if offset != life.latest {
