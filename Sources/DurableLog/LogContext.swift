@@ -17,7 +17,9 @@ final class LogContext: Sendable {
 
     let configuration: PostgresConfiguration
     /// For LISTEN, which a pooler in transaction mode cannot do.
-    let listenConninfo: String
+    ///
+    /// `nil`: the configuration's, which then must not lead to one.
+    let listenConninfo: String?
     let limits: Limits
     let logger: Logger
     let incarnation = LogIncarnation()
@@ -32,7 +34,7 @@ final class LogContext: Sendable {
         createsTopics: Bool, logger: Logger
     ) {
         self.configuration = configuration
-        self.listenConninfo = listenConninfo ?? configuration.conninfo
+        self.listenConninfo = listenConninfo
         self.limits = limits
         createsTopicsNow = Atomic(createsTopics)
         self.logger = logger

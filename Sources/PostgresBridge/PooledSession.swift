@@ -54,6 +54,9 @@ struct SettingsStatement {
 }
 
 extension PostgresConnection {
+    /// Whether a pooler stands between.
+    package var isBehindPooler: Bool { pooled != nil }
+
     /// Whether a pooler stands between: the process that answers is not the one that the login
     /// named, as a pooler makes these numbers up.
     func isPooled() throws(PostgresError) -> Bool {

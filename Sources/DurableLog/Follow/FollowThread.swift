@@ -63,6 +63,10 @@ final class FollowThread {
         return try context.connect(
             role: "follower", conninfo: context.listenConninfo, while: { [self] in isWanted() }
         ) { connection throws(PostgresError) in
+            // It may seem to work: by chance, the server connection is the same for a while.
+            if connection.isBehindPooler, context.listenConninfo == nil {
+                throw Self.heardNothing("a pooler is in between, and listen_url is not set")
+            }
             try Migrator.requireCurrentSchema(on: connection)
             try PageReading.prepare(on: connection)
             _ = try connection.query("LISTEN \(JournalAnnounce.channel)")
@@ -189,11 +193,15 @@ final class FollowThread {
             "SELECT pg_notify($1, '')", [.text(channel)], timeout: LogContext.controlTimeout)
         let heard = try connection.notifications()
         guard heard.contains(where: { $0.channel == channel }) else {
-            throw PostgresError(
-                kind: .connectionLost, message: "LISTEN brings no notifications",
-                hint: "Behind a pooler in transaction mode, give a direct address for listening.")
+            throw Self.heardNothing("LISTEN brings no notifications")
         }
         try hear(heard, on: connection)
+    }
+
+    private static func heardNothing(_ why: String) -> PostgresError {
+        PostgresError(
+            kind: .connectionLost, message: why,
+            hint: "Set listen_url to the server itself; to a pooler only if it is in session mode.")
     }
 
     private func refreshHeads(
