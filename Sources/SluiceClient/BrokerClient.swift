@@ -27,7 +27,7 @@ public final class BrokerClient: Sendable {
     ///   - event: Its data is kept byte for byte.
     ///   - idempotencyKey: Publishing the same with the same key appends nothing and gives the
     ///     first result. Without one, and without an event id, a random one is used, so that a lost
-    ///     connection never publishes twice.
+    ///     connection never publishes twice; but to an ephemeral topic, which remembers none.
     ///   - patience: How long to try again while the broker is busy or away; a broker that was
     ///     never reached is not waited for.
     /// - Returns: Where it was appended.
@@ -41,14 +41,11 @@ public final class BrokerClient: Sendable {
             return try await publish(
                 [event], idempotencyKey: idempotencyKey, retryingFor: patience)[0]
         }
-        var headers = labels + [("Content-Type", "application/json")]
-        if let key = idempotencyKey ?? (event.eventID == nil ? Self.randomKey() : nil) {
-            headers.append(("Idempotency-Key", try Self.checkedKey(key)))
-        }
+        let headers = labels + [("Content-Type", "application/json")]
         let target = RequestTarget.events(of: try Self.name(event.topic))
-        let body = try await retrying(for: patience) { [headers] in
-            try await self.caller.call(.POST, target, headers: headers, body: event.data)
-        }
+        let body = try await post(
+            event.data, to: target, headers, idempotencyKey: idempotencyKey,
+            hasIDs: event.eventID != nil, retryingFor: patience)
         guard let fields = try? JSONFields(body), let result = PublishResult(fields, json: body)
         else {
             throw SluiceError.notSluice(connector.configuration.address, "no result of a publish")
@@ -81,14 +78,10 @@ public final class BrokerClient: Sendable {
                 throw error
             }
         }
-        var headers = [("Content-Type", "application/x-ndjson")]
-        let hasIDs = events.allSatisfy { $0.eventID != nil }
-        if let key = idempotencyKey ?? (hasIDs ? nil : Self.randomKey()) {
-            headers.append(("Idempotency-Key", try Self.checkedKey(key)))
-        }
-        let answer = try await retrying(for: patience) { [headers, lines] in
-            try await self.caller.call(.POST, .events, headers: headers, body: lines)
-        }
+        let answer = try await post(
+            lines, to: .events, [("Content-Type", "application/x-ndjson")],
+            idempotencyKey: idempotencyKey, hasIDs: events.allSatisfy { $0.eventID != nil },
+            retryingFor: patience)
         let results = (try? JSONFields(answer))?.rawElements("results").compactMap { json in
             (try? JSONFields(json)).flatMap { PublishResult($0, json: json) }
         }
@@ -96,6 +89,28 @@ public final class BrokerClient: Sendable {
             throw SluiceError.notSluice(connector.configuration.address, "not a result an event")
         }
         return results
+    }
+
+    /// Posts events, with a random key where they have neither a key nor ids of their own.
+    private func post(
+        _ body: [UInt8], to target: RequestTarget, _ headers: [(String, String)],
+        idempotencyKey: String?, hasIDs: Bool, retryingFor patience: Duration
+    ) async throws -> [UInt8] {
+        let key = try idempotencyKey.map(Self.checkedKey) ?? (hasIDs ? nil : Self.randomKey())
+        let keyed = headers + (key.map { [("Idempotency-Key", $0)] } ?? [])
+        do {
+            return try await retrying(for: patience) {
+                try await self.caller.call(.POST, target, headers: keyed, body: body)
+            }
+        } catch let error as SluiceError {
+            // A key that nobody asked for is no reason to be refused.
+            guard error.code == ErrorCode.ephemeralTopic.rawValue, idempotencyKey == nil, key != nil
+            else { throw error }
+            return try await retrying(for: patience) {
+                try await self.caller.call(
+                    .POST, target, headers: headers, body: body, isRepeatable: false)
+            }
+        }
     }
 
     // MARK: Subscribing

@@ -33,6 +33,21 @@ extension EndToEnd {
                     == [#"{"n": 1}"#, "[2,\n3]", "3", "4", "5"])
         }
 
+        @Test func `publishes to an ephemeral topic, which remembers no keys`() async throws {
+            let topic = freshTopic()
+            #expect(
+                try await program.run("topic", "create", topic, "--ephemeral").status == 0)
+            let one = try await program.run("publish", topic, #"{"n":1}"#)
+            #expect(one.status == 0, "\(one.errors)")
+            #expect(one.lines.first?.hasPrefix("\(topic)  1  ") == true)
+            let lines = try await program.run(
+                "publish", "--ndjson", topic, input: Array("2\n3".utf8))
+            #expect(lines.errors.contains("published 2 events to 1 topic"), "\(lines.errors)")
+            let keyed = try await program.run("publish", topic, "4", "--idempotency-key", "k")
+            #expect(keyed.status == 2, "\(keyed.errors)")
+            #expect(keyed.errors.contains("is ephemeral and remembers no keys"))
+        }
+
         @Test func `creates, lists and describes topics`() async throws {
             let base = freshTopic()
             let created = try await program.run(
