@@ -87,19 +87,6 @@ extension StartPosition {
         if case .mark(let mark) = self { return mark.cursor(first: first, earliest: earliest) }
         return first - 1
     }
-
-    fileprivate func search(
-        _ topics: [TopicName], now: Timestamp, in log: any EventLog,
-        completion: @escaping @Sendable (Result<[TopicName: Offset], BrokerError>) -> Void
-    ) {
-        if case .mark(let mark) = self {
-            log.offsets(of: topics, asOf: mark.mark, completion: completion)
-        } else if let time = time(now: now) {
-            log.offsets(of: topics, at: time, completion: completion)
-        } else {
-            preconditionFailure("bug: \(self) is not searched for")
-        }
-    }
 }
 
 extension EventLog {
@@ -109,6 +96,12 @@ extension EventLog {
         of topics: [TopicName], from start: StartPosition, now: Timestamp,
         completion: @escaping @Sendable (Result<[TopicName: Offset], BrokerError>) -> Void
     ) {
-        start.search(topics, now: now, in: self, completion: completion)
+        if case .mark(let mark) = start {
+            offsets(of: topics, asOf: mark.mark, completion: completion)
+        } else if let time = start.time(now: now) {
+            offsets(of: topics, at: time, completion: completion)
+        } else {
+            preconditionFailure("bug: \(start) is not searched for")
+        }
     }
 }

@@ -46,11 +46,30 @@ import Testing
 
     @Test(arguments: LossPoint.allCases)
     func `still lets go what a lost call was to say is too much`(point: LossPoint) async throws {
+        let calls = FailingCalls(of: "housekeeper", number: 1, at: point, saying: "make_due")
+        try await letGo(calls, earliest: 4) { log, topic, _ in
+            _ = try await log.append((1...5).map(String.init), to: topic).get()
+        }
+    }
+
+    @Test func `still lets go what a drain appended whose answer was lost`() async throws {
+        let calls = FailingCalls(of: "housekeeper", answered: ":1-7")
+        try await letGo(calls, earliest: 6) { _, topic, session in
+            try session.ask(
+                "SELECT sluice.publish('\(topic)', n::text::json) FROM generate_series(1, 7) n")
+        }
+    }
+
+    /// Of a topic that keeps two events, those below `earliest` go, although a call is lost on the
+    /// way.
+    private func letGo(
+        _ calls: FailingCalls, earliest: Offset,
+        after publish: (PostgresLog, TopicName, Session) async throws -> Void
+    ) async throws {
         let database = try LogNode.cluster.freshDatabase()
         _ = try await Migrator(
             PostgresConfiguration(conninfo: database), logger: LogNode.logger
         ).apply()
-        let calls = FailingCalls(of: "housekeeper", number: 1, at: point, saying: "make_due")
         var limits = Limits()
         limits.retentionInterval = .milliseconds(100)
         let log = PostgresLog(
@@ -68,41 +87,9 @@ import Testing
         try await eventually("looked at") {
             try session.ask("SELECT FROM sluice.retention WHERE due = 'infinity'").rowCount == 1
         }
-        _ = try await log.append((1...5).map(String.init), to: topic).get()
+        try await publish(log, topic, session)
         try await eventually("let go") {
-            try await log.page(of: topic, after: 0).position.earliest == 4
-        }
-        #expect(calls.hasFailed)
-        session.connection.close()
-        await LogNode.stop(log)
-    }
-
-    @Test func `still lets go what a drain appended whose answer was lost`() async throws {
-        let database = try LogNode.cluster.freshDatabase()
-        _ = try await Migrator(
-            PostgresConfiguration(conninfo: database), logger: LogNode.logger
-        ).apply()
-        let calls = FailingCalls(of: "housekeeper", answered: ":1-7")
-        var limits = Limits()
-        limits.retentionInterval = .milliseconds(100)
-        let log = PostgresLog(
-            configuration: PostgresConfiguration(
-                conninfo: try calls.conninfo(before: database), applicationName: "node"),
-            limits: limits, logger: LogNode.logger)
-        log.start(sink: RecordingSink())
-        try await eventually("ready") { log.isReady }
-        let topic = try TopicName("drained")
-        var settings = TopicSettings()
-        settings.retainCount = .limited(2)
-        _ = try await log.create(topic, settings: settings)
-        let session = try Session(database)
-        try await eventually("looked at") {
-            try session.ask("SELECT FROM sluice.retention WHERE due = 'infinity'").rowCount == 1
-        }
-        try session.ask(
-            "SELECT sluice.publish('drained', n::text::json) FROM generate_series(1, 7) n")
-        try await eventually("let go") {
-            try await log.page(of: topic, after: 0).position.earliest == 6
+            try await log.page(of: topic, after: 0).position.earliest == earliest
         }
         #expect(calls.hasFailed)
         session.connection.close()
