@@ -14,6 +14,7 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -50,7 +51,9 @@ let package = Package(
         .target(name: "WebSocketCodec", dependencies: ["EventModel"], swiftSettings: settings),
         .target(name: "SessionProtocol", dependencies: ["EventModel"], swiftSettings: settings),
         .target(name: "Filtering", dependencies: ["EventModel"], swiftSettings: settings),
-        .target(name: "FanOut", dependencies: ["EventModel", deque], swiftSettings: settings),
+        .target(
+            name: "FanOut", dependencies: ["EventModel", "Filtering", deque, heap],
+            swiftSettings: settings),
         .target(name: "AccessControl", dependencies: ["EventModel"], swiftSettings: settings),
         .target(
             name: "Publishing", dependencies: ["EventModel", "AccessControl"],
@@ -182,7 +185,8 @@ let package = Package(
             dependencies: ["AccessControl", "EventModel", "RepeatableChance"],
             swiftSettings: settings),
         .testTarget(
-            name: "FanOutTests", dependencies: ["FanOut", "EventModel", "RepeatableChance"],
+            name: "FanOutTests",
+            dependencies: ["FanOut", "EventModel", "Filtering", "RepeatableChance"],
             swiftSettings: settings),
         .executableTarget(
             name: "filter-figures",

@@ -146,6 +146,10 @@ package final class PostgresLog: EventLog {
         context.catalog.topics(matching: patterns, after: after, count: count)
     }
 
+    package func overflow(of topic: TopicName) -> OverflowPolicy? {
+        context.catalog.overflow(of: topic)
+    }
+
     package func page(
         of topic: TopicName, after: Offset, events: Int, bytes: Int,
         completion: @escaping @Sendable (Result<EventPage, BrokerError>) -> Void

@@ -50,6 +50,8 @@ package struct Limits: Sendable {
     package var faultsPerMinuteMax = 100
     /// Bytes of events that wait for one session's socket; one event always fits.
     package var backlogBytesMax = 1 << 20
+    /// The same of all sessions and streams of a node together; each event loop has an equal share.
+    package var backlogsBytesMax = 256 << 20
     /// Events of one page read from the log.
     package var pageEventsMax = 1000
     /// Bytes of one page read from the log for a replay; a quarter of the backlog.

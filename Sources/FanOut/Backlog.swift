@@ -14,9 +14,17 @@ package struct Backlog {
         var feed: TopicFeed?
         /// The subscription's offset before this message, to fall back to when it is dropped.
         var before: Offset = 0
-        var isControl = false
+        var kind = Kind.notice
 
         var size: Int { own.count + bytes.count }
+    }
+
+    private enum Kind {
+        /// It takes one of the subscription's credit.
+        case event
+        case notice
+        /// Outside the session's budget.
+        case control
     }
 
     /// A subscription in a topic.
@@ -35,11 +43,15 @@ package struct Backlog {
     /// dropped.
     private var begun = 0
     /// Bytes that wait.
-    package private(set) var byteCount = 0
+    package private(set) var byteCount = 0 { didSet { all.count += byteCount - oldValue } }
+    /// What waits on the loop.
+    private let all: LoopBudget
     /// Bytes of control messages among them, which are outside the session's budget.
     package private(set) var controlByteCount = 0
 
     package var isEmpty: Bool { items.isEmpty }
+
+    init(countedIn all: LoopBudget) { self.all = all }
 
     /// The most messages that waited since the backlog was empty.
     ///
@@ -47,25 +59,28 @@ package struct Backlog {
     private var longest = 0
     private static let capacityKept = 64
 
-    private var budgetedByteCount: Int { byteCount - controlByteCount }
+    /// Bytes of events and notices.
+    var budgetedByteCount: Int { byteCount - controlByteCount }
 
-    /// Does a message fit the budget, with the events and notices that wait? One alone always does.
-    func hasRoom(for size: Int, bytesMax: Int) -> Bool {
-        budgetedByteCount == 0 || budgetedByteCount + size <= bytesMax
-    }
-
-    /// An event or a gap: it moves the subscription's cursor in the topic on from `before`, and may
-    /// be dropped.
+    /// An event, which moves the subscription's cursor in the topic on from `before`, takes one of
+    /// its credit, and may be dropped.
     ///
     /// `own` goes before the shared bytes and is part of the message.
     mutating func append(
-        _ bytes: [UInt8], own: [UInt8] = [], of subscription: Subscription, in feed: TopicFeed,
+        event bytes: [UInt8], own: [UInt8], of subscription: Subscription, in feed: TopicFeed,
         before: Offset
     ) {
         append(
-            Item(own: own, bytes: bytes, subscription: subscription, feed: feed, before: before))
-        subscription.waitingBytes += own.count + bytes.count
-        feed.waitingCount += 1
+            Item(
+                own: own, bytes: bytes, subscription: subscription, feed: feed, before: before,
+                kind: .event))
+    }
+
+    /// A gap or the like, which moves the cursor and may be dropped like an event.
+    mutating func append(
+        _ bytes: [UInt8], of subscription: Subscription, in feed: TopicFeed, before: Offset
+    ) {
+        append(Item(bytes: bytes, subscription: subscription, feed: feed, before: before))
     }
 
     /// A notice that belongs to no topic; never dropped.
@@ -73,14 +88,22 @@ package struct Backlog {
 
     /// A reply or the like; never dropped, and outside the budget.
     mutating func append(control bytes: [UInt8]) {
-        append(Item(bytes: bytes, isControl: true))
+        append(Item(bytes: bytes, kind: .control))
         controlByteCount += bytes.count
     }
 
     private mutating func append(_ item: Item) {
         items.append(item)
         longest = max(longest, items.count)
-        byteCount += item.size
+        count(item, 1)
+    }
+
+    private mutating func count(_ item: Item, _ sign: Int) {
+        let size = sign * item.size
+        byteCount += size
+        item.subscription?.waitingBytes += size
+        item.feed?.waitingCount += sign
+        if case .event = item.kind { item.subscription?.credit? -= Int64(sign) }
     }
 
     /// Copies as much as fits to `record` and takes it out of the backlog.
@@ -125,63 +148,12 @@ package struct Backlog {
     private mutating func removeFirst() {
         let item = items.removeFirst()
         byteCount -= begun
-        if item.isControl { controlByteCount -= begun }
+        if case .control = item.kind { controlByteCount -= begun }
         item.feed?.waitingCount -= 1
         begun = 0
         guard items.isEmpty else { return }
         if longest > Self.capacityKept { items = Deque() }
         longest = 0
-    }
-
-    /// Takes out the oldest of what waits for a subscription, at least `bytes` of it if there is as
-    /// much, in one pass over everything that waits.
-    ///
-    /// In its place comes the message that `told` makes of the offsets, one for each topic; for
-    /// one of which nothing else waits, `fallBack` is called instead, with the offset that the
-    /// subscription had before. A message that has begun stays.
-    mutating func dropOldest(
-        _ bytes: Int, of subscription: Subscription,
-        told: (TopicFeed, ClosedRange<Offset>) -> [UInt8],
-        fallBack: (Subscription, TopicFeed, Offset) -> Void
-    ) {
-        var kept: [Item?] = []
-        // Of topics of which all was dropped so far: their first message.
-        var first: [ObjectIdentifier: (place: Int, item: Item)] = [:]
-        var dropped = 0
-        for (index, item) in items.enumerated() {
-            guard let feed = item.feed, item.subscription === subscription, index > 0 || begun == 0
-            else {
-                kept.append(item)
-                continue
-            }
-            let id = ObjectIdentifier(feed)
-            if dropped < bytes {
-                dropped += item.size
-                count(item, -1)
-                guard first[id] == nil else { continue }
-                first[id] = (kept.count, item)
-                kept.append(nil)
-                continue
-            }
-            if let (place, start) = first.removeValue(forKey: id) {
-                let message = Item(
-                    bytes: told(feed, start.before + 1...item.before), subscription: subscription,
-                    feed: feed, before: start.before)
-                count(message, 1)
-                kept[place] = message
-            }
-            kept.append(item)
-        }
-        items = Deque(kept.compactMap { $0 })
-        for (_, item) in first.values.sorted(by: { $0.place < $1.place }) {
-            if let feed = item.feed { fallBack(subscription, feed, item.before) }
-        }
-    }
-
-    private mutating func count(_ item: Item, _ sign: Int) {
-        byteCount += sign * item.size
-        item.subscription?.waitingBytes += sign * item.size
-        item.feed?.waitingCount += sign
     }
 
     /// Takes out what waits of the subscriptions and topics that `isDropped` names, in one pass over
@@ -213,6 +185,7 @@ package struct Backlog {
     /// Takes out everything: there is no socket any more.
     mutating func removeAll() {
         for item in items { item.feed?.waitingCount -= 1 }
-        self = Backlog()
+        byteCount = 0
+        self = Backlog(countedIn: all)
     }
 }

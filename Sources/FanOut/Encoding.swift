@@ -1,4 +1,5 @@
 package import EventModel
+internal import Filtering
 
 /// One of the byte forms in which events and notices are delivered (doc:Words), such as a session's
 /// frames or lines of NDJSON.
@@ -29,6 +30,8 @@ package final class SharedEvent {
     /// Mostly there is one encoding on a loop.
     private var first: (encoding: Encoding, bytes: [UInt8])?
     private var others: [(encoding: Encoding, bytes: [UInt8])] = []
+    /// What filters said of it.
+    private var verdicts: [(filter: EventFilter, isFulfilled: Bool)] = []
     /// What it counts for among the newest events in memory.
     var countedBytes = 0
 
@@ -56,6 +59,17 @@ package final class SharedEvent {
         }
         return bytes
     }
+
+    /// Whether it fulfils the filter, which is asked once.
+    func fulfils(_ filter: EventFilter) -> Bool {
+        if let known = verdicts.first(where: { $0.filter == filter }) { return known.isFulfilled }
+        let isFulfilled = filter.matches(event, of: topic)
+        verdicts.append((filter, isFulfilled))
+        return isFulfilled
+    }
+
+    /// How many filters were asked.
+    var verdictCount: Int { verdicts.count }
 
     /// Bytes in memory: its own, and those of each encoding.
     var byteCount: Int {

@@ -25,9 +25,16 @@ package final class FanOutShard {
     /// The feed of each event in memory, oldest first; for eviction.
     private var cacheOrder = EvictionOrder()
     private let limits: Limits
+    /// What waits for all sockets.
+    let budget: LoopBudget
+    /// Readers that wait for their rate.
+    private var deadlines = Deadlines()
+    /// Subscriptions whose filters have passed over events of which the client was not told.
+    private var progressing: [Subscription] = []
     private unowned let actor: any FanOutActor
+    let clock: () -> ContinuousClock.Instant
     /// The time of the last tick.
-    private var now: ContinuousClock.Instant
+    private(set) var now: ContinuousClock.Instant
     /// So that a subscriber that comes back at once finds the topic, or the pattern, followed.
     private static let idleKept = Duration.seconds(60)
 
@@ -36,9 +43,13 @@ package final class FanOutShard {
         let after: Offset
     }
 
-    package init(limits: Limits, now: ContinuousClock.Instant, actor: any FanOutActor) {
-        self.now = now
+    package init(
+        limits: Limits, actor: any FanOutActor, clock: @escaping () -> ContinuousClock.Instant
+    ) {
+        self.clock = clock
+        now = clock()
         self.limits = limits
+        budget = LoopBudget(bytesMax: limits.backlogsBytesMax)
         self.actor = actor
         turns = FlushTurns(limits.flushTurn)
     }
@@ -66,7 +77,7 @@ package final class FanOutShard {
             for subscription in group.subscriptions {
                 if subscription.isLive(in: feed) {
                     subscription.subscriber.deliver(new, of: feed, behind: head, to: subscription)
-                } else if let reader = subscription.reader(of: feed), reader.isAhead {
+                } else if let reader = subscription.reader(of: feed) {
                     subscription.subscriber.deliver(new, to: reader)
                 }
             }
@@ -189,7 +200,7 @@ package final class FanOutShard {
         noteHead(of: feed)
         feed.skip(to: earliest - 1)
         for subscription in groups(of: feed).flatMap(\.subscriptions)
-        where subscription.isLive(in: feed) || subscription.reader(of: feed)?.isAhead == true {
+        where subscription.isLive(in: feed) || subscription.reader(of: feed)?.takesLive == true {
             subscription.subscriber.topicOvertaken(feed, behind: head, of: subscription)
         }
     }
@@ -239,6 +250,7 @@ package final class FanOutShard {
     /// missed.
     package func register(_ subscription: Subscription) {
         subscription.subscriber.add(subscription)
+        budget.add(subscription.subscriber)
         let change = groups.add(subscription, now: now)
         note(change)
         if !change.wildcards.isEmpty { actor.patternsCame(change.wildcards) }
@@ -291,7 +303,9 @@ package final class FanOutShard {
     /// Ends a subscription; nothing of it is delivered any more.
     package func remove(_ subscription: Subscription) {
         endWalk(of: subscription)
-        subscription.subscriber.remove(subscription)
+        let subscriber = subscription.subscriber
+        subscriber.remove(subscription)
+        if subscriber.subscriptions.isEmpty { budget.remove(subscriber) }
         let change = groups.remove(subscription, now: now)
         note(change)
         for name in change.names { feeds[name]?.lastNeeded = now }
@@ -407,6 +421,47 @@ package final class FanOutShard {
     /// Bytes of newest events in memory, over all topics.
     var recentEventsByteCount: Int { cacheOrder.byteCount }
 
+    // MARK: Policies, rates and filters
+
+    /// The topic's own policy; what was set is known a tick after the log knows it.
+    func overflow(of feed: TopicFeed) -> OverflowPolicy? {
+        if let known = feed.overflow, known.tick == now { return known.policy }
+        let policy = actor.overflow(of: feed.topic)
+        feed.overflow = (policy, now)
+        return policy
+    }
+
+    /// The reader has a turn again at this time.
+    func wake(_ reader: TopicReader, at time: ContinuousClock.Instant) {
+        deadlines.add(reader, at: time)
+        scheduleWake()
+    }
+
+    private func scheduleWake() {
+        if let time = deadlines.nextTimer(now: clock()) { actor.scheduleWake(at: time) }
+    }
+
+    /// The time that `FanOutActor.scheduleWake` was told has come.
+    package func wake() {
+        for reader in deadlines.takeDue(now: clock()) { reader.subscription.subscriber.wake(reader) }
+        scheduleWake()
+    }
+
+    /// A subscription's filter has passed over an event, the first since the client was told.
+    func progressBegan(of subscription: Subscription) { progressing.append(subscription) }
+
+    /// Tells clients, where it is due, how far their filters have passed over events.
+    private func tellProgress() {
+        guard !progressing.isEmpty else { return }
+        progressing.removeAll { $0.group == nil || $0.progress.isEmpty }
+        for subscription in progressing where subscription.progress.isDue(now: now) {
+            subscription.subscriber.tellProgress(of: subscription)
+        }
+    }
+
+    /// Whether the loop still has the topic's feed.
+    func has(_ feed: TopicFeed) -> Bool { feeds[feed.topic] === feed }
+
     // MARK: Turns and time
 
     /// Flushes the subscriber in this turn.
@@ -422,6 +477,7 @@ package final class FanOutShard {
     /// Flushes those for whom something came since the last time, in turn (`FlushTurns`); what is
     /// left has its turn when the loop's sockets had theirs.
     package func flush(clock: () -> ContinuousClock.Instant) {
+        tellProgress()
         if turns.flush(clock: clock) { actor.scheduleFlushLater() }
     }
 
@@ -430,6 +486,8 @@ package final class FanOutShard {
     /// - Returns: The topics that need not be followed by name any more.
     package func tick(now: ContinuousClock.Instant) -> [TopicName] {
         self.now = now
+        budget.tick()
+        tellProgress()
         for reader in stalled { reader.subscription.subscriber.readEnded(for: reader) }
         stalled = []
         for subscription in stalledWalks {
@@ -485,6 +543,10 @@ package protocol FanOutActor: AnyObject {
     func patternsCame(_ patterns: [TopicPattern])
     /// Nobody is left of them.
     func patternsWent(_ patterns: [TopicPattern])
+    /// Calls `FanOutShard.wake` at this time, or soon after.
+    func scheduleWake(at time: ContinuousClock.Instant)
+    /// The topic's own policy, as far as it is known here.
+    func overflow(of topic: TopicName) -> OverflowPolicy?
     /// Answers with `FanOutShard.pageArrived`, in the encoding of who asked first.
     func read(_ topic: TopicName, after: Offset, in encoding: Encoding)
 }

@@ -12,4 +12,6 @@ package enum Notice: Hashable, Sendable {
     /// The position is not valid any more; delivery goes on behind `cursor`. `nil`: the topic is
     /// gone.
     case reset(topic: TopicName, cursor: Cursor?, reason: ResetReason)
+    /// Where the client stands behind events that its filter did not let through.
+    case cursors([TopicName: Cursor])
 }

@@ -74,7 +74,12 @@ extension Subscriber {
     ///
     /// `head`: Where it stood before, and with it a subscription that is live there.
     func topicOvertaken(_ feed: TopicFeed, behind head: Offset, of subscription: Subscription) {
-        settle(place(of: subscription, in: feed, at: head))
+        let reader = place(of: subscription, in: feed, at: head)
+        if reader.standing == .holding, feed.isEphemeral {
+            changeHeld(of: reader) { $0.appendLost(head + 1...feed.head, .ephemeral) }
+        } else {
+            settle(reader)
+        }
         tellOwed(by: subscription)
         shard.markDirty(self)
     }
@@ -97,14 +102,6 @@ extension Subscriber {
         settle(reader)
         tellOwed(by: subscription)
         shard.markDirty(self)
-    }
-
-    /// The subscription's reader of the topic, or one that is not placed, for who is live there.
-    private func place(
-        of subscription: Subscription, in feed: TopicFeed, at head: Offset
-    ) -> TopicReader {
-        subscription.reader(of: feed)
-            ?? TopicReader(feed: feed, subscription: subscription, cursor: head)
     }
 }
 

@@ -1,4 +1,5 @@
 package import EventModel
+package import Filtering
 
 /// One subscription of a session: its patterns, and a reader for each topic in which it is behind.
 ///
@@ -11,6 +12,18 @@ package final class Subscription {
     package let id: Int64?
     package let patterns: [TopicPattern]
     package let subscriber: Subscriber
+    /// `nil`: each topic's own, else `replay`.
+    let overflow: OverflowPolicy?
+    /// Events a second of each topic; `nil`: any number.
+    var maxRate: Int?
+    /// What it gets; `nil`: everything.
+    var filter: EventFilter?
+    /// Events that may still be put into the session's backlog; `nil`: any number.
+    var credit: Int64?
+    /// Readers that have waited for credit.
+    var parked: [TopicReader] = []
+    /// How far its filter has passed over events, which is told from time to time.
+    var progress = FilterProgress()
     /// By the feed of each.
     private(set) var readers: [ObjectIdentifier: TopicReader] = [:] { didSet { change() } }
     /// On the way through the topics that it begins with; those are live that it has passed.
@@ -23,10 +36,12 @@ package final class Subscription {
     var newTopics: [TopicName] = []
     /// Its starts are fixed and `subscribed` is sent: events may follow.
     package internal(set) var hasJoined = false { didSet { change() } }
-    /// Bytes in the session's backlog that could be dropped: without a message that has begun.
+    /// Bytes in the session's backlog, without a message that has begun.
     var waitingBytes = 0
-    /// Readers that replay and whose topics are not new.
-    var replayingCount = 0
+    /// Bytes that its readers hold.
+    var heldBytes = 0
+    /// Readers for which it lags.
+    var laggingCount = 0
     /// `live` is to be told when no topic replays any more; otherwise `lagging`, when one does.
     var owesLive = true
     /// It waits for room to be told ends, `lagging` or `live`.
@@ -38,10 +53,17 @@ package final class Subscription {
     /// It takes what its loop fans out, of every topic that matches.
     private(set) var isLiveEverywhere = false
 
-    package init(id: Int64?, patterns: [TopicPattern], subscriber: Subscriber) {
+    package init(
+        id: Int64?, patterns: [TopicPattern], subscriber: Subscriber,
+        options: SubscriptionOptions = SubscriptionOptions(), filter: EventFilter? = nil
+    ) {
         self.id = id
         self.patterns = patterns
         self.subscriber = subscriber
+        overflow = options.overflow
+        maxRate = options.maxRate
+        credit = options.credit
+        self.filter = filter
     }
 
     private func change() { isLiveEverywhere = hasJoined && walk == nil && readers.isEmpty }
@@ -83,12 +105,22 @@ package final class Subscription {
     }
 
     /// No topic replays, and none is pending.
-    var isLive: Bool { replayingCount == 0 && walk == nil }
+    var isLive: Bool { laggingCount == 0 && walk == nil }
 
     /// Events between the replaying topics' cursors and their heads.
     var behind: Int64 {
         readers.values.reduce(0) {
-            $1.isAhead || $1.feed.isEphemeral ? $0 : $0 + max(0, $1.feed.head - $1.cursor)
+            $1.standing == .replaying ? $0 + max(0, $1.feed.head - $1.cursor) : $0
         }
     }
+
+    /// Readers that hold something, by name.
+    var holders: [TopicReader] {
+        readers.values.filter { !$0.held.isEmpty }.sorted { $0.feed.topic.text < $1.feed.topic.text }
+    }
+
+    var hasCredit: Bool { credit != 0 }
+
+    /// Whether its filter lets the event through.
+    func wants(_ event: SharedEvent) -> Bool { filter.map { event.fulfils($0) } ?? true }
 }

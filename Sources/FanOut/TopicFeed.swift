@@ -18,6 +18,8 @@ package final class TopicFeed {
     private(set) var readers: [TopicReader] = []
     /// Messages of it that wait for sockets.
     var waitingCount = 0
+    /// The topic's own policy, and the tick as of which it was looked up.
+    var overflow: (policy: OverflowPolicy?, tick: ContinuousClock.Instant)?
     /// The groups whose patterns match, as of a version of all groups.
     var groups: (found: [SubscriptionGroup], version: Int)?
     /// The topic is gone; one that is dropped for other reasons may come again.

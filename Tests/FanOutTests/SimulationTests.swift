@@ -26,8 +26,8 @@ internal import Testing
         }
         guard Self.seeds.count > 1 else { return }
         let kinds = [
-            "event", "gap ephemeral", "gap overflow", "gap purged", "gap retention", "lagging",
-            "live", "reset", "subscribed", "unsubscribed",
+            "event", "gap conflated", "gap ephemeral", "gap overflow", "gap purged",
+            "gap retention", "lagging", "live", "overflow", "reset", "subscribed", "unsubscribed",
         ]
         #expect(counts.keys.sorted() == kinds)
         #expect(overtakenCount > 0)

@@ -92,6 +92,9 @@ extension ConfigurationKey {
         .size(
             "limits.backlog_bytes", \.limits.backlogBytesMax, (16 << 10)...(1 << 30),
             "Events that wait for one session's socket."),
+        .size(
+            "limits.backlogs_bytes", \.limits.backlogsBytesMax, (16 << 20)...(1 << 36),
+            "The same of all sessions and streams together; over it the largest give way first."),
         .duration(
             "limits.auth_timeout", \.limits.authTimeout, .seconds(1)...(.seconds(600)),
             "How long a session may take to authenticate."),

@@ -36,6 +36,7 @@ package final class DeliveryHub: LogSink {
     private static func share(of limits: Limits, loops: Int) -> Limits {
         var share = limits
         share.recentEventsBytesMax /= max(loops, 1)
+        share.backlogsBytesMax /= max(loops, 1)
         return share
     }
 
@@ -99,6 +100,9 @@ package final class DeliveryHub: LogSink {
     }
 
     // MARK: From the loops to the log
+
+    /// The topic's own policy, as the node knows it now.
+    func overflow(of topic: TopicName) -> OverflowPolicy? { log.overflow(of: topic) }
 
     /// Follows topics on a loop; the loop's shard is told before `completion` runs there.
     ///

@@ -10,7 +10,8 @@ internal import SessionProtocol
 package final class LoopDelivery {
     package let eventLoop: any EventLoop
     package let limits: Limits
-    package private(set) lazy var shard = FanOutShard(limits: limits, now: .now, actor: self)
+    package private(set) lazy var shard = FanOutShard(
+        limits: limits, actor: self, clock: { .now })
     private var connections: [any DeliveryConnection] = []
     private var hub: DeliveryHub?
     private var number = 0
@@ -157,6 +158,13 @@ extension LoopDelivery: FanOutActor {
         }
     }
 
+    package func scheduleWake(at time: ContinuousClock.Instant) {
+        let nanoseconds = (time - .now) / .nanoseconds(1)
+        eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(Int64(max(0, nanoseconds)))) {
+            self.shard.wake()
+        }
+    }
+
     package func follow(_ topics: [TopicName]) {
         // A failure leaves them awaited; the next tick asks again.
         follow(topics) { _ in }
@@ -171,6 +179,8 @@ extension LoopDelivery: FanOutActor {
     package func patternsWent(_ patterns: [TopicPattern]) {
         hub?.patternsWent(patterns, onLoop: number)
     }
+
+    package func overflow(of topic: TopicName) -> OverflowPolicy? { hub?.overflow(of: topic) }
 
     package func read(_ topic: TopicName, after: Offset, in encoding: Encoding) {
         hub?.read(topic, after: after, in: encoding, limits: limits, onLoop: number)

@@ -16,6 +16,11 @@ final class Catalog: Sendable {
         state.withLock { $0.entry(of: name, in: incarnation) }
     }
 
+    /// The topic's own policy, in whatever incarnation was read last.
+    func overflow(of name: TopicName) -> OverflowPolicy? {
+        state.withLock { $0.entry(of: name, in: $0.incarnation)?.overflow }
+    }
+
     func name(of topicID: Int32, in incarnation: String) -> TopicName? {
         state.withLock { $0.name(of: topicID, in: incarnation) }
     }
@@ -67,11 +72,16 @@ package struct CatalogEntry: Hashable, Sendable {
     package var isEphemeral: Bool
     /// The most bytes of one event; `nil` for the broker's limit.
     package var eventBytesMax: Int?
+    /// What a subscription does that names no policy itself; `nil` for the broker's default.
+    package var overflow: OverflowPolicy?
 
-    package init(id: Int32, isEphemeral: Bool, eventBytesMax: Int? = nil) {
+    package init(
+        id: Int32, isEphemeral: Bool, eventBytesMax: Int? = nil, overflow: OverflowPolicy? = nil
+    ) {
         self.id = id
         self.isEphemeral = isEphemeral
         self.eventBytesMax = eventBytesMax
+        self.overflow = overflow
     }
 }
 

@@ -16,7 +16,7 @@ enum CatalogReading {
         let result = try connection.query(
             """
             SELECT topic_id, name::text, ephemeral, deleted_at IS NOT NULL, purged_below, version,
-              event_bytes
+              event_bytes, overflow[1]
             FROM sluice.topics WHERE version > $2 AND \(inIncarnation) ORDER BY version, topic_id
             """, [.text(incarnation), .int8(version)], timeout: LogContext.controlTimeout)
         return (0..<result.rowCount).compactMap { row in
@@ -31,13 +31,14 @@ enum CatalogReading {
 
     /// Topics by name; columns as `entries` reads them.
     static let byName = """
-        SELECT topic_id, name::text, ephemeral, event_bytes FROM sluice.topics
+        SELECT topic_id, name::text, ephemeral, event_bytes, overflow[1] FROM sluice.topics
         WHERE name = ANY ($2::text[]) AND deleted_at IS NULL AND \(inIncarnation)
         """
 
     /// The same, and topics that do not exist are created.
     static let byNameCreating = """
-        SELECT topic_id, name::text, ephemeral, event_bytes FROM sluice.create_topics($2::text[])
+        SELECT topic_id, name::text, ephemeral, event_bytes, overflow[1]
+        FROM sluice.create_topics($2::text[])
         WHERE \(inIncarnation)
         """
 
@@ -56,11 +57,14 @@ enum CatalogReading {
         return entries
     }
 
+    /// The columns behind that of `eventBytes` are the others of settings.
     private static func entry(
         in result: PostgresResult, _ row: Int, eventBytes column: Int
     ) -> CatalogEntry {
         CatalogEntry(
             id: result.int4(row, 0), isEphemeral: result.bool(row, 2),
-            eventBytesMax: result.isNull(row, column) ? nil : Int(result.int8(row, column)))
+            eventBytesMax: result.isNull(row, column) ? nil : Int(result.int8(row, column)),
+            overflow: result.isNull(row, column + 1)
+                ? nil : OverflowPolicy(rawValue: result.text(row, column + 1)))
     }
 }

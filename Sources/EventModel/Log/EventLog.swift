@@ -53,6 +53,11 @@ package protocol EventLog: Sendable {
         matching patterns: [TopicPattern], after: TopicName?, count: Int
     ) -> [TopicName]
 
+    /// The topic's own policy, as this node knows it: what was set reaches it within 2 s.
+    ///
+    /// Answers at once, from memory.
+    func overflow(of topic: TopicName) -> OverflowPolicy?
+
     /// Reads events after an offset. Equal questions at the same time share one read.
     ///
     /// Errors: `topic_not_found`, `database_unavailable` (retry).

@@ -46,7 +46,13 @@ enum SimulatedMessage {
         Event(
             offset: offset, time: Timestamp(microseconds: 0),
             content: NewEvent(
-                data: Array("\(serial)".utf8) + [UInt8](repeating: point, count: bytes)))
+                data: Array("\(serial)".utf8) + [UInt8](repeating: point, count: bytes),
+                key: key(ofSerial: serial)))
+    }
+
+    /// Events of three keys, and some without one.
+    static func key(ofSerial serial: Int) -> String? {
+        serial.isMultiple(of: 4) ? nil : "\(serial % 4)"
     }
 
     private static let point = UInt8(ascii: ".")
@@ -61,6 +67,8 @@ enum SimulatedMessage {
             "gap \(topic) \(epoch) \(from) \(to) \(reason)"
         case .notice(.reset(let topic, let cursor, let reason)):
             "reset \(topic) \(cursor.map { "\($0)" } ?? "null") \(reason)"
+        case .notice(.cursors(let cursors)):
+            "cursors" + cursors.map { " \($0)=\($1)" }.sorted().joined()
         case .subscribed(let id, let cursors):
             "subscribed \(id)"
                 + cursors.map { " \($0)=\($1)" }.sorted().joined()
@@ -91,14 +99,12 @@ enum SimulatedMessage {
                 return nil
             }
             self = .notice(.reset(topic: topic, cursor: Cursor(words[2]), reason: reason))
+        case "cursors":
+            guard let cursors = Self.cursors(words[1...]) else { return nil }
+            self = .notice(.cursors(cursors))
         case "subscribed":
-            guard let id = Int64(words[1]) else { return nil }
-            var cursors: [TopicName: Cursor] = [:]
-            for word in words[2...] {
-                let parts = word.split(separator: "=")
-                guard let topic = try? TopicName(String(parts[0])), let cursor = Cursor(parts[1])
-                else { return nil }
-                cursors[topic] = cursor
+            guard let id = Int64(words[1]), let cursors = Self.cursors(words[2...]) else {
+                return nil
             }
             self = .subscribed(id, cursors)
         case "unsubscribed":
@@ -106,5 +112,16 @@ enum SimulatedMessage {
             self = .unsubscribed(id)
         default: return nil
         }
+    }
+
+    private static func cursors(_ words: ArraySlice<String>) -> [TopicName: Cursor]? {
+        var cursors: [TopicName: Cursor] = [:]
+        for word in words {
+            let parts = word.split(separator: "=")
+            guard let topic = try? TopicName(String(parts[0])), let cursor = Cursor(parts[1])
+            else { return nil }
+            cursors[topic] = cursor
+        }
+        return cursors
     }
 }

@@ -1,7 +1,7 @@
 import RepeatableChance
 
 internal import EventModel
-internal import FanOut
+@testable internal import FanOut
 
 /// A connection with a socket that blocks when it likes, its session, and the client behind it.
 final class SimulatedSession: SubscriberOutput {
@@ -44,6 +44,7 @@ final class SimulatedSession: SubscriberOutput {
     private var pending: [Pending] = []
     /// Of all subscriptions that it ever had.
     private var patterns: [Int64: [TopicPattern]] = [:]
+    private var options: [Int64: (SubscriptionOptions, SimulatedFilter)] = [:]
     /// Those that would overlap with another.
     private var taken: [Int64: [TopicPattern]] = [:]
     private var active: [Int64: Subscription] = [:]
@@ -82,7 +83,9 @@ final class SimulatedSession: SubscriberOutput {
         for line in lines {
             world.note("session \(number) < \(line)")
             let before = checker.violations.count
-            checker.receive(line, patterns: { patterns[$0] ?? [] }, log: world.log)
+            checker.receive(
+                line, patterns: { patterns[$0] ?? [] },
+                options: { options[$0] ?? (SubscriptionOptions(), .none) }, log: world.log)
             for violation in checker.violations[before...] { world.note("VIOLATION: \(violation)") }
         }
     }
@@ -95,6 +98,7 @@ final class SimulatedSession: SubscriberOutput {
     func open() {
         isUnlimited = true
         room = 300
+        for id in active.keys.sorted() { grant(1 << 40, to: id) }
         flush()
     }
 
@@ -112,13 +116,24 @@ final class SimulatedSession: SubscriberOutput {
         nextID += 1
         patterns[id] = chosen
         taken[id] = chosen
-        let subscription = Subscription(id: id, patterns: chosen, subscriber: subscriber)
+        let options = SubscriptionOptions(
+            overflow: random.pick([nil, .replay, .conflate, .dropOldest, .disconnect]),
+            maxRate: random.chance(20) ? random.pick([1, 5, 2000]) : nil,
+            credit: random.chance(20) ? Int64(random.pick(0...8)) : nil)
+        let filter = random.chance(25) ? random.pick([SimulatedFilter.one, .notThree]) : .none
+        self.options[id] = (options, filter)
+        let subscription = Subscription(
+            id: id, patterns: chosen, subscriber: subscriber, options: options,
+            filter: filter.filter)
         world.shard.register(subscription)
         let named = Set(chosen.compactMap(\.exactName)).union(
             cursors.keys.filter { topic in chosen.contains { $0.matches(topic) } })
         let starts: [Start] = [.latest, .back(.max), .back(Offset(random.pick(0...6)))]
         let start = cursors.isEmpty ? random.pick(starts) : .cursors(cursors)
-        world.note("session \(number) subscribes \(id) to \(chosen) \(start)")
+        world.note(
+            "session \(number) subscribes \(id) to \(chosen) \(start): "
+                + "\(options.overflow?.rawValue ?? "-"), rate \(options.maxRate ?? 0), "
+                + "credit \(options.credit ?? -1), filter \(filter)")
         pending.append(
             Pending(
                 subscription: subscription, start: start,
@@ -219,7 +234,7 @@ final class SimulatedSession: SubscriberOutput {
         var told: [TopicName: Cursor] = [:]
         for fixed in starts {
             let topic = fixed.feed.topic
-            told[topic] = Cursor(epoch: fixed.feed.epoch, offset: fixed.cursor)
+            told[topic] = Cursor(epoch: fixed.epoch, offset: fixed.cursor)
             if case .cursors(let cursors) = pending.start, fixed.reset != nil {
                 told[topic] = cursors[topic]
             }
@@ -309,6 +324,28 @@ final class SimulatedSession: SubscriberOutput {
         shard.walked(step.subscription, starts, through: step.reached)
     }
 
+    /// Takes more events of a subscription.
+    func grantSome() {
+        guard !active.isEmpty else { return }
+        grant(Int64(random.pick(1...12)), to: random.pick(active.keys.sorted()))
+    }
+
+    /// Asks for another rate, or none.
+    func changeRate() {
+        guard !active.isEmpty else { return }
+        let id = random.pick(active.keys.sorted())
+        guard let subscription = active[id] else { return }
+        checker.pace(id)
+        subscriber.changeRate(of: subscription, to: random.pick([nil, 1, 3, 1000]))
+    }
+
+    private func grant(_ events: Int64, to id: Int64) {
+        guard let subscription = active[id], subscription.credit != nil else { return }
+        world.note("session \(number) grants \(events) to \(id)")
+        checker.grant(events, to: id)
+        subscriber.grant(events, to: subscription)
+    }
+
     func unsubscribe() {
         guard !active.isEmpty, let subscription = active[random.pick(active.keys.sorted())],
             let id = subscription.id
@@ -329,7 +366,9 @@ final class SimulatedSession: SubscriberOutput {
     func checkBound(eventBytesMax: Int) -> String? {
         let bytes = subscriber.backlog.byteCount - subscriber.backlog.controlByteCount
         let bound = max(limits.backlogBytesMax, eventBytesMax) + eventBytesMax + 200
-        return bytes > bound ? "\(bytes) bytes wait, more than \(bound)" : nil
+        if bytes > bound { return "\(bytes) bytes wait, more than \(bound)" }
+        let all = subscriber.waitingBytes
+        return all > bound + limits.pageBytesMax ? "\(all) bytes wait, some of them held" : nil
     }
 
     /// Where the client has got everything that was put into the backlog, the loop and it agree on
@@ -344,7 +383,8 @@ final class SimulatedSession: SubscriberOutput {
     private func checkPlace(of subscription: Subscription, in topic: TopicName) -> String? {
         guard subscription.patterns.contains(where: { $0.matches(topic) }),
             let cursor = world.shard.cursor(of: subscription, in: topic),
-            let known = checker.cursor(of: topic, in: cursor.epoch), known != cursor.offset
+            let known = checker.cursor(of: topic, in: cursor.epoch), known != cursor.offset,
+            known > cursor.offset || !checker.isFiltered(topic, known, cursor, world.log)
         else { return nil }
         return "session \(number) has consumed \(topic) to \(known), not to \(cursor.offset)"
     }

@@ -13,6 +13,10 @@ final class Simulation: FanOutActor {
     static let patterns = [
         "a.1", "a.2", "b.1", "c", "e.1", "a.*", "b.*", "e.*", "*.1", "*.2", ">",
     ].compactMap { try? TopicPattern($0) }
+    /// What topics have as their own.
+    static let policies: [String: OverflowPolicy] = [
+        "a.2": .conflate, "b.1": .dropOldest, "b.2": .disconnect, "e.2": .conflate,
+    ]
     private static let bigEventBytes = 1800
 
     private enum Request: CustomStringConvertible {
@@ -37,7 +41,8 @@ final class Simulation: FanOutActor {
         var page: ReplayPage?
     }
 
-    private(set) lazy var shard = FanOutShard(limits: limits, now: now, actor: self)
+    private(set) lazy var shard = FanOutShard(
+        limits: limits, actor: self, clock: { [unowned self] in now })
     var log: SimulatedLog
     /// Where the loop was told that topics stand.
     private(set) var stands: [TopicName: TopicPosition] = [:]
@@ -60,6 +65,8 @@ final class Simulation: FanOutActor {
     private var reads: [Read] = []
     private var pages: [Read] = []
     private var isFlushScheduled = false
+    /// When the loop's timer is due.
+    private var wakeTime: ContinuousClock.Instant?
     /// In the end, nothing fails any more.
     private var isEnding = false
 
@@ -68,6 +75,7 @@ final class Simulation: FanOutActor {
         random = SeededGenerator(seed: seed)
         var limits = Limits()
         limits.recentEventsBytesMax = random.pick([0, 300, 1500, 20_000])
+        limits.backlogsBytesMax = random.pick([1500, 4000, 1 << 20])
         self.limits = limits
         walkTopicsMax = random.pick(1...5)
         log = SimulatedLog(
@@ -79,6 +87,10 @@ final class Simulation: FanOutActor {
             stepNumber = number
             step()
             turn()
+            for session in sessions where session.subscriber.isOverflowed {
+                counts["overflow", default: 0] += 1
+                reconnect(session)
+            }
             check()
         }
         stepNumber = steps + 1
@@ -97,6 +109,7 @@ final class Simulation: FanOutActor {
 
     func scheduleFlush() { isFlushScheduled = true }
     func scheduleFlushLater() { isFlushScheduled = true }
+    func scheduleWake(at time: ContinuousClock.Instant) { wakeTime = time }
     func follow(_ topics: [TopicName]) { follow(topics) { _ in } }
 
     func follow(_ topics: [TopicName], _ answer: @escaping FollowAnswer) {
@@ -128,6 +141,8 @@ final class Simulation: FanOutActor {
         }
     }
 
+    func overflow(of topic: TopicName) -> OverflowPolicy? { Self.policies[topic.text] }
+
     func read(_ topic: TopicName, after: Offset, in encoding: Encoding) {
         if log.life(of: topic)?.isEphemeral == true {
             violations.append("\(topic) has no log to read")
@@ -158,7 +173,10 @@ final class Simulation: FanOutActor {
         case 67...74: pageArrives()
         case 75...86: if !sessions.isEmpty { random.pick(sessions).takeBytes() }
         case 87...95: sessionStep()
-        case 96...97: tick()
+        case 96: tick()
+        case 97:
+            now += .milliseconds(random.pick(1...300))
+            wake()
         default: logStep()
         }
     }
@@ -168,10 +186,12 @@ final class Simulation: FanOutActor {
             return connect()
         }
         let session = random.pick(sessions)
-        switch random.pick(1...10) {
+        switch random.pick(1...12) {
         case 1...3: session.subscribe(resuming: [:])
         case 4: session.unsubscribe()
         case 5: reconnect(session)
+        case 6: session.grantSome()
+        case 7: session.changeRate()
         default: session.proceed()
         }
     }
@@ -317,6 +337,7 @@ final class Simulation: FanOutActor {
 
     private func tick() {
         now += .seconds(random.pick([1, 61]))
+        wake()
         let idle = shard.tick(now: now).sorted { $0.text < $1.text }
         note("tick\(idle.isEmpty ? "" : ", not needed: \(idle)")")
         if !idle.isEmpty { unfollow(idle) }
@@ -328,6 +349,13 @@ final class Simulation: FanOutActor {
         let awaited = shard.topicsAwaited
         if !awaited.isEmpty { follow(awaited) }
         for session in sessions { session.askAgain() }
+    }
+
+    private func wake() {
+        guard let wakeTime, wakeTime <= now else { return }
+        self.wakeTime = nil
+        note("wakes")
+        shard.wake()
     }
 
     private func turn() {
@@ -376,8 +404,11 @@ final class Simulation: FanOutActor {
             }
             turn()
             tick()
+            for session in sessions where session.subscriber.isOverflowed {
+                close(session, isFinished: false)
+            }
             rounds += 1
-        } while rounds < 2000 && !(isAtRest && !isFlushScheduled)
+        } while rounds < 2000 && !(isAtRest && !isFlushScheduled && wakeTime == nil)
         if !isAtRest { violations.append("comes to no rest") }
     }
 

@@ -10,10 +10,11 @@ enum TestFrame {
         notice: { notice($0) })
 
     /// An event whose frame has so many bytes.
-    static func event(_ offset: Offset, bytes: Int = 100) -> Event {
+    static func event(_ offset: Offset, bytes: Int = 100, key: String? = nil) -> Event {
         Event(
             offset: offset, time: Timestamp(microseconds: 0),
-            content: NewEvent(data: [UInt8](repeating: UInt8(ascii: "."), count: bytes)))
+            content: NewEvent(
+                data: [UInt8](repeating: UInt8(ascii: "."), count: bytes), key: key))
     }
 
     static func notice(_ notice: Notice) -> [UInt8] {
@@ -25,6 +26,8 @@ enum TestFrame {
                 "gap \(topic) \(from)-\(to) \(reason)" + (epoch == .one ? "" : " \(epoch)")
             case .reset(let topic, let cursor, let reason):
                 "reset \(topic) \(cursor.map { "\($0)" } ?? "-") \(reason)"
+            case .cursors(let cursors):
+                "cursors" + cursors.map { " \($0) \($1.offset)" }.sorted().joined()
             }
         return control(text)
     }

@@ -1,5 +1,6 @@
 internal import EventModel
 internal import FanOut
+internal import Filtering
 
 /// One event loop of the tests: a shard, and what it asked for.
 final class TestLoop: FanOutActor {
@@ -10,7 +11,11 @@ final class TestLoop: FanOutActor {
 
     let limits: Limits
     let start = ContinuousClock.now
-    private(set) lazy var shard = FanOutShard(limits: limits, now: start, actor: self)
+    private(set) lazy var now = start
+    /// When the loop's timer is due.
+    private(set) var wakeTime: ContinuousClock.Instant?
+    private(set) lazy var shard = FanOutShard(
+        limits: limits, actor: self, clock: { [unowned self] in now })
     private(set) var followsAsked: [[TopicName]] = []
     private(set) var readsAsked: [Read] = []
     private(set) var unfollowed: [TopicName] = []
@@ -19,17 +24,33 @@ final class TestLoop: FanOutActor {
     private(set) var flushesScheduled = 0
 
     init(
-        backlogBytesMax: Int = 1000, pageBytesMax: Int = 250, recentEventsBytesMax: Int = 100_000
+        backlogBytesMax: Int = 1000, pageBytesMax: Int = 250, recentEventsBytesMax: Int = 100_000,
+        backlogsBytesMax: Int = 1 << 20
     ) {
         var limits = Limits()
         limits.backlogBytesMax = backlogBytesMax
         limits.pageBytesMax = pageBytesMax
+        limits.backlogsBytesMax = backlogsBytesMax
         limits.recentEventsBytesMax = recentEventsBytesMax
         self.limits = limits
     }
 
     /// Flushes that are to wait until the sockets had their turn.
     private(set) var flushesPutOff = 0
+
+    func scheduleWake(at time: ContinuousClock.Instant) { wakeTime = time }
+
+    /// Time passes, and the loop's timer with it.
+    func pass(_ duration: Duration) {
+        let end = now + duration
+        while let time = wakeTime, time <= end {
+            now = time
+            wakeTime = nil
+            shard.wake()
+            turn()
+        }
+        now = end
+    }
 
     func scheduleFlush() { flushesScheduled += 1 }
     func scheduleFlushLater() { flushesPutOff += 1 }
@@ -41,6 +62,9 @@ final class TestLoop: FanOutActor {
             if let index = self.patterns.firstIndex(of: pattern) { self.patterns.remove(at: index) }
         }
     }
+    /// What topics have as their own.
+    var policies: [TopicName: OverflowPolicy] = [:]
+    func overflow(of topic: TopicName) -> OverflowPolicy? { policies[topic] }
     func read(_ topic: TopicName, after: Offset, in encoding: Encoding) {
         readsAsked.append(Read(topic: topic, after: after))
     }
@@ -93,6 +117,15 @@ final class TestLoop: FanOutActor {
         turn()
     }
 
+    /// Events of these keys, from an offset on.
+    func append(_ keys: [String?], from first: Offset, to topic: TopicName, bytes: Int = 100) {
+        let events = keys.enumerated().map {
+            TestFrame.event(first + Offset($0.offset), bytes: bytes, key: $0.element)
+        }
+        shard.appended(events, to: topic, epoch: .one)
+        turn()
+    }
+
     func events(_ offsets: ClosedRange<Offset>, bytes: Int = 100) -> [Event] {
         offsets.map { TestFrame.event($0, bytes: bytes) }
     }
@@ -124,20 +157,22 @@ final class TestLoop: FanOutActor {
 
     /// A subscription that has joined at these cursors; what it was told at first is taken already.
     func subscribed(
-        _ client: TestClient, id: Int64 = 1, patterns: [String], at cursors: [(TopicFeed, Offset)]
+        _ client: TestClient, id: Int64 = 1, patterns: [String], at cursors: [(TopicFeed, Offset)],
+        options: SubscriptionOptions = SubscriptionOptions()
     ) throws -> Subscription {
-        let subscription = try registered(client, id: id, patterns: patterns)
+        let subscription = try registered(client, id: id, patterns: patterns, options: options)
         shard.join(subscription, cursors.map { ReaderStart(feed: $0, cursor: $1) })
         turn()
         return subscription
     }
 
     func registered(
-        _ client: TestClient, id: Int64 = 1, patterns: [String]
+        _ client: TestClient, id: Int64 = 1, patterns: [String],
+        options: SubscriptionOptions = SubscriptionOptions(), filter: EventFilter? = nil
     ) throws -> Subscription {
         let subscription = Subscription(
             id: id, patterns: try patterns.map { try TopicPattern($0) },
-            subscriber: client.subscriber)
+            subscriber: client.subscriber, options: options, filter: filter)
         shard.register(subscription)
         return subscription
     }

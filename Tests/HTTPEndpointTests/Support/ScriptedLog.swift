@@ -206,6 +206,8 @@ final class ScriptedLog: EventLog {
         completion: @escaping @Sendable (Result<Void, BrokerError>) -> Void
     ) {}
     func unfollow(matching patterns: [TopicPattern]) {}
+    func overflow(of topic: TopicName) -> OverflowPolicy? { nil }
+
     func topics(matching patterns: [TopicPattern], after: TopicName?, count: Int) -> [TopicName] {
         []
     }

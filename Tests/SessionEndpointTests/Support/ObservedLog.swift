@@ -127,6 +127,8 @@ struct ObservedLog: EventLog {
         knowsTopics ? log.topics(matching: patterns, after: after, count: count) : []
     }
 
+    func overflow(of topic: TopicName) -> OverflowPolicy? { log.overflow(of: topic) }
+
     func page(
         of topic: TopicName, after: Offset, events: Int, bytes: Int,
         completion: @escaping @Sendable (Result<EventPage, BrokerError>) -> Void

@@ -54,7 +54,8 @@ struct DeliveryAllocations {
 private final class CountedLoop: FanOutActor {
     let limits = Limits()
     private let start = ContinuousClock.now
-    private(set) lazy var shard = FanOutShard(limits: limits, now: start, actor: self)
+    private(set) lazy var shard = FanOutShard(
+        limits: limits, actor: self, clock: { [start] in start })
     private var isFlushScheduled = false
 
     func turn() {
@@ -66,10 +67,12 @@ private final class CountedLoop: FanOutActor {
 
     func scheduleFlush() { isFlushScheduled = true }
     func scheduleFlushLater() { isFlushScheduled = true }
+    func scheduleWake(at time: ContinuousClock.Instant) {}
     func follow(_ topics: [TopicName]) { preconditionFailure("bug: all topics are followed") }
     func unfollow(_ topics: [TopicName]) {}
     func patternsCame(_ patterns: [TopicPattern]) {}
     func patternsWent(_ patterns: [TopicPattern]) {}
+    func overflow(of topic: TopicName) -> OverflowPolicy? { nil }
     func read(_ topic: TopicName, after: Offset, in encoding: Encoding) {
         preconditionFailure("bug: nobody replays")
     }

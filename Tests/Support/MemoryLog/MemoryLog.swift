@@ -48,6 +48,10 @@ package final class MemoryLog: EventLog {
     /// Returns when everything that was done before has been told.
     package func flush() { queue.sync {} }
 
+    package func overflow(of topic: TopicName) -> OverflowPolicy? {
+        state.withLock { $0.topics[topic]?.settings.overflow }
+    }
+
     // MARK: Append
 
     package func append(_ request: AppendRequest, completion: @escaping AppendCompletion) {

@@ -3,7 +3,7 @@ internal import Testing
 
 @testable internal import FanOut
 
-@Suite("The readers that replay") struct ReplayQueueTests {
+@Suite("The readers that are behind") struct TurnQueueTests {
     private let loop = TestLoop()
     private let subscription: Subscription
     private let feed: TopicFeed
@@ -16,11 +16,13 @@ internal import Testing
     }
 
     private func reader() -> TopicReader {
-        TopicReader(feed: feed, subscription: subscription, cursor: 0, reset: nil, isNew: false)
+        let reader = TopicReader(feed: feed, subscription: subscription, cursor: 0)
+        reader.standing = .replaying
+        return reader
     }
 
     @Test func `have their turns in the order in which they came`() {
-        var queue = ReplayQueue()
+        var queue = TurnQueue()
         let (first, second) = (reader(), reader())
         queue.began(first)
         queue.began(second)
@@ -34,48 +36,76 @@ internal import Testing
         #expect(queue.next() === first)
         queue.nextServed()
         #expect(queue.next() == nil)
-        #expect(queue.replayingCount == 2)
+        #expect(queue.readerCount == 2)
     }
 
     @Test func `have no turn while a page is read for them`() {
-        var queue = ReplayQueue()
+        var queue = TurnQueue()
         let readers = [reader(), reader(), reader()]
         for reader in readers { queue.began(reader) }
         for reader in readers[..<2] {
-            #expect(queue.mayRead)
             queue.nextServed()
-            queue.readBegan(for: reader)
+            #expect(queue.beginRead(for: reader))
         }
-        #expect(!queue.mayRead)
         queue.enqueue(readers[0])
         #expect(queue.next() === readers[2])
-        queue.readEnded(for: readers[1])
-        #expect(queue.mayRead)
         queue.nextServed()
+        #expect(!queue.beginRead(for: readers[2]))
+        #expect(queue.next() == nil)
+        queue.readEnded(for: readers[1])
         #expect(queue.next() === readers[1])
+        queue.nextServed()
+        #expect(queue.next() === readers[2])
+        queue.nextServed()
+        #expect(queue.beginRead(for: readers[2]))
+        #expect(queue.readerCount == 3)
+    }
+
+    @Test func `have none while they are parked, and keep nobody busy`() {
+        var queue = TurnQueue()
+        let (first, second) = (reader(), reader())
+        for reader in [first, second] {
+            queue.began(reader)
+            queue.nextServed()
+            queue.park(reader)
+        }
+        #expect(queue.isEmpty)
+        #expect(queue.next() == nil)
+        #expect(queue.unpark(first))
+        #expect(!queue.unpark(first))
+        #expect(queue.next() === first)
+        end(second, in: &queue)
+        #expect(!queue.unpark(second))
+        #expect(queue.readerCount == 1)
+    }
+
+    private func end(_ reader: TopicReader, in queue: inout TurnQueue) {
+        reader.standing = .none
+        queue.ended(reader)
     }
 
     @Test func `have none when they have left, also while they are read for`() {
-        var queue = ReplayQueue()
+        var queue = TurnQueue()
         let (first, second, third) = (reader(), reader(), reader())
         for reader in [first, second, third] { queue.began(reader) }
         queue.nextServed()
-        queue.readBegan(for: first)
-        queue.ended(first)
-        queue.ended(second)
+        #expect(queue.beginRead(for: first))
+        end(first, in: &queue)
+        end(second, in: &queue)
         queue.readEnded(for: first)
         #expect(queue.next() === third)
-        #expect(queue.replayingCount == 1)
-        queue.ended(third)
+        #expect(queue.readerCount == 1)
+        end(third, in: &queue)
         #expect(queue.next() == nil)
         #expect(queue.isEmpty)
     }
 
     @Test func `have one again when they fall back before it came`() {
-        var queue = ReplayQueue()
+        var queue = TurnQueue()
         let (first, second, third) = (reader(), reader(), reader())
         for reader in [first, second, third] { queue.began(reader) }
-        queue.ended(first)
+        end(first, in: &queue)
+        first.standing = .replaying
         queue.began(first)
         for expected in [first, second, third] {
             #expect(queue.next() === expected)
@@ -85,7 +115,7 @@ internal import Testing
     }
 
     @Test func `are let go when they leave, though nobody has a turn`() {
-        var queue = ReplayQueue()
+        var queue = TurnQueue()
         let stays = reader()
         queue.began(stays)
         var left: [() -> Bool] = []
@@ -93,7 +123,7 @@ internal import Testing
             let reader = reader()
             left.append { [weak reader] in reader != nil }
             queue.began(reader)
-            queue.ended(reader)
+            end(reader, in: &queue)
         }
         #expect(left.count { $0() } <= 1)
         #expect(queue.next() === stays)

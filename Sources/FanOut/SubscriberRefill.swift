@@ -1,0 +1,267 @@
+package import EventModel
+
+/// How a session's readers come to the head: from the log, from memory, or from what they hold.
+extension Subscriber {
+    // MARK: Live and behind
+
+    /// Makes the subscription live in the topic if its cursor has reached the head.
+    ///
+    /// Otherwise the reader is its place there, and gets what it can. Tells what is to be told
+    /// before.
+    func settle(_ reader: TopicReader) {
+        endBehind(reader)
+        let feed = reader.feed
+        if tellReset(reader), reader.cursor >= feed.head {
+            becomeLive(reader)
+        } else if feed.isEphemeral {
+            startHolding(reader)
+            if reader.cursor < feed.head {
+                changeHeld(of: reader) { $0.appendLost(reader.cursor + 1...feed.head, .ephemeral) }
+            }
+            if reader.owedReset == nil, refillFromHeld(reader) == .live { becomeLive(reader) }
+        } else {
+            startReplaying(reader)
+        }
+    }
+
+    func startReplaying(_ reader: TopicReader) { startBehind(reader, as: .replaying) }
+
+    func startHolding(_ reader: TopicReader) { startBehind(reader, as: .holding) }
+
+    private func startBehind(_ reader: TopicReader, as standing: TopicReader.Standing) {
+        guard reader.standing != standing else { return }
+        endBehind(reader)
+        if !isPlaced(reader) { reader.subscription.add(reader) }
+        reader.standing = standing
+        if reader.isLagging { reader.subscription.laggingCount += 1 }
+        turns.began(reader)
+        shard.markDirty(self)
+    }
+
+    /// The reader has no turns any more, and holds nothing.
+    private func endBehind(_ reader: TopicReader) {
+        guard reader.isBehind else { return }
+        if reader.isLagging { reader.subscription.laggingCount -= 1 }
+        reader.standing = .none
+        turns.ended(reader)
+        changeHeld(of: reader) { $0.removeAll() }
+    }
+
+    private func becomeLive(_ reader: TopicReader) {
+        endBehind(reader)
+        reader.isNew = false
+        if reader.cursor > reader.feed.head {
+            reader.standing = .ahead
+            if !isPlaced(reader) { reader.subscription.add(reader) }
+        } else if isPlaced(reader) {
+            leave(reader)
+        }
+    }
+
+    /// The subscription has no place of its own in the topic any more.
+    func leave(_ reader: TopicReader) {
+        endBehind(reader)
+        reader.standing = .none
+        reader.subscription.remove(reader)
+        shard.readerLeft(reader.feed)
+    }
+
+    private func isPlaced(_ reader: TopicReader) -> Bool {
+        reader.subscription.reader(of: reader.feed) === reader
+    }
+
+    // MARK: Turns
+
+    /// Something has to be fetched, or told, before the subscriber is live everywhere.
+    package var isReplaying: Bool { !turns.isEmpty || !owing.isEmpty || !walking.isEmpty }
+
+    /// Refills the backlog: with notices that are owed, and for readers that are behind from memory
+    /// at once, from the log through the shard's reads.
+    ///
+    /// To be called when the backlog has room and the socket takes bytes, so that the pace is the
+    /// socket's.
+    package func refill() {
+        defer { walkOn() }
+        while hasRoomForPage, let subscription = owing.first {
+            guard tellAll(owedBy: subscription) else { return }
+            owing.removeFirst().isOwing = false
+        }
+        while hasRoomForPage, let reader = turns.next() {
+            guard tellReset(reader) else { return }
+            turns.nextServed()
+            switch reader.standing == .holding ? refillFromHeld(reader) : refillFromLog(reader) {
+            case .live:
+                becomeLive(reader)
+                tellOwed(by: reader.subscription)
+            case .parked: turns.park(reader)
+            case .reading: break
+            case .full:
+                turns.enqueue(reader)
+                return
+            }
+        }
+    }
+
+    /// What a turn has come to.
+    private enum Outcome {
+        /// The reader has come to the head.
+        case live
+        /// It waits for credit, or for its rate.
+        case parked
+        /// It waits for a page, or until one may be read.
+        case reading
+        /// There is no room for more; it has another turn.
+        case full
+    }
+
+    /// From memory, or else from the log.
+    private func refillFromLog(_ reader: TopicReader) -> Outcome {
+        let (feed, subscription) = (reader.feed, reader.subscription)
+        if reader.cursor >= feed.head { return .live }
+        guard subscription.hasCredit else { return parked(for: subscription, reader) }
+        if let events = feed.recentEvents(after: reader.cursor) {
+            if accept(events, for: reader, bytesMax: pageBytesMax) { return .live }
+            return subscription.hasCredit ? .full : parked(for: subscription, reader)
+        }
+        if turns.beginRead(for: reader) { shard.read(for: reader) }
+        return .reading
+    }
+
+    private func parked(for subscription: Subscription, _ reader: TopicReader) -> Outcome {
+        subscription.parked.append(reader)
+        return .parked
+    }
+
+    /// Takes what the reader replays as far as there is credit and room, which there is no more when
+    /// `bytesMax` wait.
+    ///
+    /// - Returns: `false` if something is left.
+    private func accept(
+        _ events: some Sequence<SharedEvent>, for reader: TopicReader, bytesMax: Int
+    ) -> Bool {
+        let (feed, subscription) = (reader.feed, reader.subscription)
+        for event in events {
+            if subscription.wants(event) {
+                guard subscription.hasCredit, backlog.byteCount < bytesMax,
+                    hasRoom(for: size(of: event, for: subscription))
+                else { return false }
+                put(event, of: feed, behind: reader.cursor, for: subscription)
+            } else {
+                skip(in: feed, subscription)
+            }
+            reader.cursor = event.offset
+        }
+        return true
+    }
+
+    private func refillFromHeld(_ reader: TopicReader) -> Outcome {
+        let (feed, subscription) = (reader.feed, reader.subscription)
+        while let next = reader.held.next {
+            let isPaced = reader.held.eventCount > 0 && subscription.maxRate != nil
+            if isPaced, let outcome = waited(for: reader) { return outcome }
+            switch next {
+            case .lost(let span, let reason):
+                guard tellGap(reader, upTo: span.upperBound, reason) else { return .full }
+            case .event(let event):
+                guard subscription.hasCredit else { return parked(for: subscription, reader) }
+                guard isSending, hasRoom(for: size(of: event, for: subscription)) else {
+                    return .full
+                }
+                put(event, of: feed, behind: reader.cursor, for: subscription)
+                reader.cursor = event.offset
+                if isPaced { reader.meter?.spend(shard.clock()) }
+            }
+            changeHeld(of: reader) { $0.removeNext() }
+        }
+        // What is behind was filtered.
+        reader.cursor = max(reader.cursor, feed.head)
+        // Its place is kept until the next event may come at once.
+        return waited(for: reader) ?? .live
+    }
+
+    // MARK: Rate and credit
+
+    /// The reader waits until its rate has an event left; `nil`: it has.
+    private func waited(for reader: TopicReader) -> Outcome? {
+        guard let rate = reader.subscription.maxRate else { return nil }
+        let now = shard.clock()
+        let meter = reader.meter ?? RateMeter(eventsPerSecond: rate, now: now)
+        reader.meter = meter
+        guard !meter.allows(now) else {
+            if !reader.held.isEmpty { changeHeld(of: reader) { $0.beginRound() } }
+            return nil
+        }
+        shard.wake(reader, at: meter.next)
+        return .parked
+    }
+
+    /// The time has come that `FanOutShard.wake` was told.
+    func wake(_ reader: TopicReader) { if turns.unpark(reader) { shard.markDirty(self) } }
+
+    /// The client takes so many events more of a subscription; of one that has none to count they
+    /// are ignored.
+    package func grant(_ events: Int64, to subscription: Subscription) {
+        guard let credit = subscription.credit else { return }
+        subscription.credit = min(credit + min(events, Limits.integerMax), Limits.integerMax)
+        useCredit(of: subscription)
+    }
+
+    /// What waited for credit has turns again, if there is some.
+    func useCredit(of subscription: Subscription) {
+        guard subscription.hasCredit, !subscription.parked.isEmpty else { return }
+        for reader in subscription.parked { turns.unpark(reader) }
+        subscription.parked = []
+        shard.markDirty(self)
+    }
+
+    /// Gives the subscription another rate, or none.
+    package func changeRate(of subscription: Subscription, to maxRate: Int?) {
+        subscription.maxRate = maxRate
+        let readers = subscription.readers.values.filter { $0.meter != nil }
+        for reader in readers.sorted(by: { $0.feed.topic.text < $1.feed.topic.text }) {
+            reader.meter = reader.meter?.changed(to: maxRate, now: shard.clock())
+            wake(reader)
+        }
+    }
+
+    // MARK: Walks
+
+    /// Walks reach more topics when few are left to replay, so that they are as fast as the socket.
+    private func walkOn() {
+        guard hasRoomForPage, turns.readerCount < walkReadersMax,
+            let subscription = walking.first(where: {
+                $0.walk?.isAsking == false && $0.hasCredit
+            })
+        else { return }
+        subscription.walk?.isAsking = true
+        subscription.walk?.source.proceed(subscription, behind: subscription.walk?.reached)
+    }
+
+    /// How many topics may replay while a walk goes on.
+    private var walkReadersMax: Int { 32 }
+
+    // MARK: Pages
+
+    /// The read for the reader is over.
+    func readEnded(for reader: TopicReader) {
+        turns.readEnded(for: reader)
+        shard.markDirty(self)
+    }
+
+    /// A page behind `after` that was read for the reader.
+    func pageArrived(
+        _ page: ReplayPage, _ events: [SharedEvent], after: Offset, for reader: TopicReader
+    ) {
+        // It may have fallen back meanwhile, below what the page is about.
+        guard reader.standing == .replaying, reader.cursor == after, reader.owedReset == nil else {
+            return
+        }
+        let first = events.first?.offset ?? page.position.latest + 1
+        if first > after + 1 { tellGaps(reader, upTo: first - 1, purgedBelow: page.purgedBelow) }
+        _ = accept(events, for: reader, bytesMax: .max)
+        if reader.cursor >= reader.feed.head {
+            becomeLive(reader)
+            tellOwed(by: reader.subscription)
+        }
+    }
+}
