@@ -12,4 +12,6 @@ package enum Notice: Hashable, Sendable {
     /// The position is not valid any more; delivery goes on behind `cursor`. `nil`: the topic is
     /// gone.
     case reset(topic: TopicName, cursor: Cursor?, reason: ResetReason)
+    /// The subscription stands there, though nothing came of what is before: its filter left it out.
+    case cursors([TopicName: Cursor])
 }

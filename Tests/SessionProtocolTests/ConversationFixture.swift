@@ -15,9 +15,9 @@ struct Session {
         var limits = limits
         limits.publishesInFlightMax = publishesInFlightMax
         limits.faultsPerMinuteMax = faultsPerMinuteMax
-        let terms = SessionTerms(node: "n1", version: "1.0.0", limits: limits, offered: offered)
         conversation = SessionConversation(
-            terms: terms, session: "s_1", identity: identity, expires: expires,
+            terms: terms(limits: limits, offered: offered), session: "s_1", identity: identity,
+            expires: expires,
             requiresAuth: requiresAuth, isBatched: isBatched)
     }
 

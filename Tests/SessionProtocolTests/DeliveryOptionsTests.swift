@@ -59,10 +59,8 @@ private let everything =
             ])
     }
 
-    @Test mutating func `does not change when it is gone, nor in what is not offered`() {
+    @Test mutating func `does not change when it is gone`() {
         session.stands(everything, id: 1)
-        let filter = session.isRefused(#"{"type":"update","id":1,"max_rate":1,"filter":null}"#)
-        #expect(filter?.at?.field == "filter" && filter?.to == "update")
         let missing = session.isRefused(#"{"type":"update","id":2,"max_rate":1}"#)
         #expect(missing?.at?.field == "id" && missing?.id == 2)
         _ = session.says(#"{"type":"unsubscribe","id":1}"#)
@@ -100,7 +98,7 @@ private let everything =
     @Test func `has its policy, rate and credit in the query`() throws {
         let items = [("overflow", "drop_oldest"), ("max_rate", "20"), ("credit", "0")]
         let query = try StreamQuery(
-            items: items.map { (name: $0.0, value: $0.1) }, offered: .all)
+            items: items.map { (name: $0.0, value: $0.1) }, terms: terms(offered: .all))
         #expect(
             query.options == SubscriptionOptions(overflow: .dropOldest, maxRate: 20, credit: 0))
     }
@@ -112,7 +110,7 @@ private let everything =
     ])
     func `refuses other values by the item's name`(name: String, value: String) {
         let error = #expect(throws: BrokerError.self) {
-            try StreamQuery(items: [(name: name, value: value)], offered: .all)
+            try StreamQuery(items: [(name: name, value: value)], terms: terms(offered: .all))
         }
         #expect(error?.code == .invalidRequest && error?.at?.field == name)
     }

@@ -125,7 +125,7 @@ import Testing
         (#""topic":"a","overflow":"disconnect""#, "invalid_request", "overflow"),
         (#""topic":"a","credit":0"#, "invalid_request", "credit"),
         (#""topic":"a","max_rate":20"#, "invalid_request", "max_rate"),
-        (#""topic":"a","filter":"x""#, "invalid_request", "filter"),
+        (#""topic":"a","filter":"$.a == 1""#, "invalid_request", "filter"),
     ])
     mutating func `are refused when their fields don't fit, or are not offered yet`(
         fields: String, code: String, field: String

@@ -1,5 +1,6 @@
 package import EventModel
 package import FanOut
+package import Filtering
 internal import SessionProtocol
 package import Transport
 
@@ -44,11 +45,12 @@ package final class Outlet {
     /// A new subscription of this connection, not yet known to the shard; of what the question was
     /// left of the sender's wish, so that no topic comes into it later that it may not have.
     package func makeSubscription(
-        id: Int64?, of question: StartOperation.Question, options: SubscriptionOptions
+        id: Int64?, of question: StartOperation.Question, options: SubscriptionOptions,
+        filter: EventFilter?
     ) -> Subscription? {
         let isPlain = options == SubscriptionOptions(overflow: options.overflow)
         precondition(
-            isPlain && (options.overflow ?? .replay) == .replay,
+            isPlain && (options.overflow ?? .replay) == .replay && filter == nil,
             "bug: the fan-out does not do \(options)")
         return subscriber.map { Subscription(id: id, patterns: question.patterns, subscriber: $0) }
     }
@@ -69,8 +71,10 @@ package final class Outlet {
     }
 
     /// Changes the subscription with this id, which keeps its position; one that is gone stays so.
-    package func update(_ id: Int64, _ changes: SubscriptionChanges) {
-        preconditionFailure("bug: the fan-out can't change \(id) to \(changes)")
+    ///
+    /// `nil`: as it is; `.some(nil)`: none any more.
+    package func update(_ id: Int64, maxRate: Int??, filter: EventFilter??) {
+        preconditionFailure("bug: the fan-out can't change \(id)")
     }
 
     /// A subscription whose policy is `disconnect` is over the budget: the conversation ends with

@@ -10,7 +10,8 @@ package struct OfferedFeatures: OptionSet, Sendable {
     package static let policies = OfferedFeatures(rawValue: 1)
     package static let maxRate = OfferedFeatures(rawValue: 2)
     package static let credit = OfferedFeatures(rawValue: 4)
-    package static let all: OfferedFeatures = [.policies, .maxRate, .credit]
+    package static let filters = OfferedFeatures(rawValue: 8)
+    package static let all: OfferedFeatures = [.policies, .maxRate, .credit, .filters]
 
     /// What this version offers.
     package static let present: OfferedFeatures = []
@@ -30,7 +31,7 @@ package struct OfferedFeatures: OptionSet, Sendable {
     /// - Throws: `invalid_request`, which names the first change that is not offered.
     func check(_ changes: SubscriptionChanges) throws(BrokerError) {
         if changes.maxRate != nil, !contains(.maxRate) { throw Self.missing("max_rate") }
-        if changes.filter != nil { throw Self.missing("filter") }
+        if changes.filter != nil, !contains(.filters) { throw Self.missing("filter") }
     }
 
     static func missing(_ field: String) -> BrokerError {

@@ -31,6 +31,6 @@ extension SubscribeRequest {
                 at: InputPlace(field: "cursors"))
         }
         try offered.check(options)
-        if filter != nil { throw OfferedFeatures.missing("filter") }
+        if filter != nil, !offered.contains(.filters) { throw OfferedFeatures.missing("filter") }
     }
 }
