@@ -49,8 +49,10 @@ let package = Package(
         // Pure: nouns, protocols and policies without I/O.
         .target(name: "EventModel", swiftSettings: settings),
         .target(name: "WebSocketCodec", dependencies: ["EventModel"], swiftSettings: settings),
-        .target(name: "SessionProtocol", dependencies: ["EventModel"], swiftSettings: settings),
         .target(name: "Filtering", dependencies: ["EventModel"], swiftSettings: settings),
+        .target(
+            name: "SessionProtocol", dependencies: ["EventModel", "Filtering"],
+            swiftSettings: settings),
         .target(
             name: "FanOut", dependencies: ["EventModel", "Filtering", deque, heap],
             swiftSettings: settings),
@@ -76,24 +78,23 @@ let package = Package(
         .target(
             name: "HTTPEndpoint",
             dependencies: [
-                "EventModel", "SessionProtocol", "AccessControl", "Publishing", "FanOut",
-                "Delivery",
-                "Transport", nioCore, nioHTTP1, logging,
+                "EventModel", "SessionProtocol", "AccessControl", "Publishing", "Filtering",
+                "FanOut", "Delivery", "Transport", nioCore, nioHTTP1, logging,
             ],
             swiftSettings: settings),
         .target(
             name: "Delivery",
             dependencies: [
-                "EventModel", "FanOut", "SessionProtocol", "AccessControl", "Transport",
-                "WallClock",
-                nioCore,
+                "EventModel", "Filtering", "FanOut", "SessionProtocol", "AccessControl",
+                "Transport", "WallClock", nioCore,
             ],
             swiftSettings: settings),
         .target(
             name: "SessionEndpoint",
             dependencies: [
-                "EventModel", "WebSocketCodec", "SessionProtocol", "FanOut", "Delivery",
-                "AccessControl", "Publishing", "Transport", "OpenSSLBridge", nioCore, nioHTTP1,
+                "EventModel", "WebSocketCodec", "SessionProtocol", "Filtering", "FanOut",
+                "Delivery", "AccessControl", "Publishing", "Transport", "OpenSSLBridge", nioCore,
+                nioHTTP1,
             ],
             swiftSettings: settings),
         .target(
@@ -111,8 +112,8 @@ let package = Package(
         .target(
             name: "SluiceClient",
             dependencies: [
-                "EventModel", "SessionProtocol", "WebSocketCodec", "OpenSSLBridge", "Transport",
-                nioCore, nioPosix, nioHTTP1,
+                "EventModel", "SessionProtocol", "Filtering", "WebSocketCodec", "OpenSSLBridge",
+                "Transport", nioCore, nioPosix, nioHTTP1,
             ],
             swiftSettings: settings),
         .target(
@@ -170,7 +171,8 @@ let package = Package(
         .testTarget(
             name: "SessionProtocolTests",
             dependencies: [
-                "SessionProtocol", "EventModel", "RepeatableChance", "DeliveryContract",
+                "SessionProtocol", "EventModel", "Filtering", "RepeatableChance",
+                "DeliveryContract",
             ],
             swiftSettings: settings),
         .testTarget(
@@ -234,9 +236,9 @@ let package = Package(
         .testTarget(
             name: "HTTPEndpointTests",
             dependencies: [
-                "HTTPEndpoint", "MemoryLog", "RawClient", "EventModel", "AccessControl",
-                "SessionProtocol", "Publishing", "Delivery", "Transport", nioCore, nioPosix,
-                nioHTTP1, logging,
+                "HTTPEndpoint", "MemoryLog", "RawClient", "EventModel", "Filtering",
+                "AccessControl", "SessionProtocol", "Publishing", "Delivery", "Transport", nioCore,
+                nioPosix, nioHTTP1, logging,
             ],
             swiftSettings: settings),
         .testTarget(

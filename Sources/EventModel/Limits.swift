@@ -41,6 +41,8 @@ package struct Limits: Sendable {
     package var wildcardsMax = 1000
     /// Topics and cursors of one subscribe message.
     package var topicsPerSubscribeMax = 10_000
+    /// Bytes of one filter, of a subscription or a page.
+    package var filterBytesMax = 4096
     /// Cursors, and bytes of their texts, that one session sends ahead of its subscribes.
     package var cursorsAheadMax = 100_000
     package var cursorsAheadBytesMax = 16 << 20

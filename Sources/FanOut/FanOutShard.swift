@@ -443,7 +443,9 @@ package final class FanOutShard {
 
     /// The time that `FanOutActor.scheduleWake` was told has come.
     package func wake() {
-        for reader in deadlines.takeDue(now: clock()) { reader.subscription.subscriber.wake(reader) }
+        for reader in deadlines.takeDue(now: clock()) {
+            reader.subscription.subscriber.wake(reader)
+        }
         scheduleWake()
     }
 

@@ -13,8 +13,8 @@ package final class Subscriber {
     package private(set) var subscriptions: [Subscription] = []
     /// Told when something waits, once a loop turn; `nil` once the session is over.
     package private(set) var output: (any SubscriberOutput)?
-    /// A subscription whose policy is `disconnect` was over the budget: the session is to end.
-    package private(set) var isOverflowed = false
+    /// A subscription whose policy is `disconnect` was over the budget.
+    private var isOverflowed = false
     let shard: FanOutShard
     /// It is in the shard's list of those to flush.
     var isDirty = false
@@ -204,7 +204,8 @@ package final class Subscriber {
 
     private func hasRoomWithHeld(for size: Int) -> Bool {
         let waiting = waitingBytes
-        return waiting == 0 || waiting + size <= limits.backlogBytesMax && shard.budget.hasRoom(for: size)
+        return waiting == 0
+            || waiting + size <= limits.backlogBytesMax && shard.budget.hasRoom(for: size)
     }
 
     /// Bytes in the backlog up to which it is refilled.
@@ -277,7 +278,8 @@ package final class Subscriber {
     }
 
     /// The subscription's reader of the topic, or one that is not placed, for who is live there.
-    func place(of subscription: Subscription, in feed: TopicFeed, at cursor: Offset) -> TopicReader {
+    func place(of subscription: Subscription, in feed: TopicFeed, at cursor: Offset) -> TopicReader
+    {
         subscription.reader(of: feed)
             ?? TopicReader(feed: feed, subscription: subscription, cursor: cursor)
     }
@@ -317,6 +319,13 @@ package final class Subscriber {
         return cursor
     }
 
+    /// Whether the session is to end, as a subscription whose policy is `disconnect` was over the
+    /// budget; told once.
+    package func takeOverflow() -> Bool {
+        defer { isOverflowed = false }
+        return isOverflowed
+    }
+
     /// The session is over: nothing waits any more, and nothing holds anything alive.
     func close() {
         backlog.removeAll()
@@ -328,6 +337,6 @@ package final class Subscriber {
 /// The connection behind a subscriber.
 package protocol SubscriberOutput: AnyObject {
     /// Something waits in the backlog, or may be fetched, or the session is to end
-    /// (`Subscriber.isOverflowed`): move it to the socket as far as that takes it.
+    /// (`Subscriber.takeOverflow`): move it to the socket as far as that takes it.
     func flush()
 }

@@ -1,4 +1,4 @@
-package import EventModel
+internal import EventModel
 
 /// What a session is told beside events.
 ///

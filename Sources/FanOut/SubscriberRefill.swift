@@ -1,4 +1,4 @@
-package import EventModel
+internal import EventModel
 
 /// How a session's readers come to the head: from the log, from memory, or from what they hold.
 extension Subscriber {
@@ -157,42 +157,46 @@ extension Subscriber {
     private func refillFromHeld(_ reader: TopicReader) -> Outcome {
         let (feed, subscription) = (reader.feed, reader.subscription)
         while let next = reader.held.next {
-            let isPaced = reader.held.eventCount > 0 && subscription.maxRate != nil
-            if isPaced, let outcome = waited(for: reader) { return outcome }
+            // A gap comes with the event behind it, so that what is lost meanwhile is in it.
+            if reader.held.eventCount > 0 {
+                guard subscription.hasCredit else { return parked(for: subscription, reader) }
+                guard hasTurn(reader) else { return .parked }
+            }
             switch next {
             case .lost(let span, let reason):
                 guard tellGap(reader, upTo: span.upperBound, reason) else { return .full }
             case .event(let event):
-                guard subscription.hasCredit else { return parked(for: subscription, reader) }
                 guard isSending, hasRoom(for: size(of: event, for: subscription)) else {
                     return .full
                 }
                 put(event, of: feed, behind: reader.cursor, for: subscription)
                 reader.cursor = event.offset
-                if isPaced { reader.meter?.spend(shard.clock()) }
+                reader.meter?.spend(shard.clock())
             }
             changeHeld(of: reader) { $0.removeNext() }
         }
         // What is behind was filtered.
         reader.cursor = max(reader.cursor, feed.head)
-        // Its place is kept until the next event may come at once.
-        return waited(for: reader) ?? .live
+        // Its place is kept while its rate remembers what came.
+        guard let meter = reader.meter, !meter.isRested(shard.clock()) else { return .live }
+        shard.wake(reader, at: meter.rest)
+        return .parked
     }
 
     // MARK: Rate and credit
 
-    /// The reader waits until its rate has an event left; `nil`: it has.
-    private func waited(for reader: TopicReader) -> Outcome? {
-        guard let rate = reader.subscription.maxRate else { return nil }
+    /// Whether the reader's rate has an event left; otherwise it has another turn when it has.
+    private func hasTurn(_ reader: TopicReader) -> Bool {
+        guard let rate = reader.subscription.maxRate else { return true }
         let now = shard.clock()
         let meter = reader.meter ?? RateMeter(eventsPerSecond: rate, now: now)
         reader.meter = meter
-        guard !meter.allows(now) else {
-            if !reader.held.isEmpty { changeHeld(of: reader) { $0.beginRound() } }
-            return nil
+        if meter.allows(now) {
+            changeHeld(of: reader) { $0.beginRound() }
+            return true
         }
         shard.wake(reader, at: meter.next)
-        return .parked
+        return false
     }
 
     /// The time has come that `FanOutShard.wake` was told.

@@ -16,8 +16,8 @@ package final class Subscription {
     let overflow: OverflowPolicy?
     /// Events a second of each topic; `nil`: any number.
     var maxRate: Int?
-    /// What it gets; `nil`: everything.
-    var filter: EventFilter?
+    /// What it gets of what comes next; `nil`: everything.
+    package var filter: EventFilter?
     /// Events that may still be put into the session's backlog; `nil`: any number.
     var credit: Int64?
     /// Readers that have waited for credit.
@@ -116,7 +116,9 @@ package final class Subscription {
 
     /// Readers that hold something, by name.
     var holders: [TopicReader] {
-        readers.values.filter { !$0.held.isEmpty }.sorted { $0.feed.topic.text < $1.feed.topic.text }
+        readers.values.filter { !$0.held.isEmpty }.sorted {
+            $0.feed.topic.text < $1.feed.topic.text
+        }
     }
 
     var hasCredit: Bool { credit != 0 }

@@ -112,11 +112,11 @@ struct TurnQueue {
     /// The read for the reader is over; it has another turn, if it is still behind.
     mutating func readEnded(for reader: TopicReader) {
         readCount -= 1
-        reader.turn = .none
-        if reader.isBehind { enqueue(reader) }
         if let next = waitingForRead.popFirst() {
             next.turn = .none
             enqueue(next)
         }
+        reader.turn = .none
+        if reader.isBehind { enqueue(reader) }
     }
 }

@@ -122,7 +122,7 @@ public final class BrokerClient: Sendable {
     ///   - patterns: Names and patterns; what several of them match comes once.
     ///   - start: `latest`, `earliest`, `last:10`, `ago:15m`, `time:…`, and for one name
     ///     `offset:17`, `after:CURSOR`.
-    ///   - options: How it is delivered.
+    ///   - options: How it is delivered, and which events.
     /// - Returns: Events and notices, in the order of each topic. A slow reader slows down nobody
     ///   but itself.
     /// - Throws: When a pattern, the start or an option is not valid.
@@ -130,13 +130,14 @@ public final class BrokerClient: Sendable {
         to patterns: [String], from start: String = "latest",
         options: SubscribeOptions = SubscribeOptions()
     ) throws(SluiceError) -> Subscription {
+        let filter = options.filter
         let options = try options.checked()
         do {
             var parsed: [TopicPattern] = []
             for pattern in patterns { parsed.append(try TopicPattern(pattern)) }
             return Subscription(
                 connector: connector, patterns: parsed, start: try StartPosition(start),
-                options: options, rate: RateControl(options.maxRate))
+                options: options, filter: filter, rate: RateControl(options.maxRate))
         } catch {
             throw SluiceError(error)
         }

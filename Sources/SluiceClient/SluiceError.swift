@@ -24,16 +24,21 @@ public struct SluiceError: Error, Equatable, Sendable, CustomStringConvertible {
     public var remedy: String
     /// When the same request may succeed; `nil` if trying again cannot help.
     public var retryAfter: Duration?
+    /// The byte of the filter, or else of the request, at which it goes wrong, counted from 0;
+    /// `nil` if that is not known.
+    public var byte: Int?
 
     /// Makes an error.
     public init(
-        _ kind: Kind, code: String, _ message: String, remedy: String, retryAfter: Duration? = nil
+        _ kind: Kind, code: String, _ message: String, remedy: String, retryAfter: Duration? = nil,
+        byte: Int? = nil
     ) {
         self.kind = kind
         self.code = code
         self.message = message
         self.remedy = remedy
         self.retryAfter = retryAfter
+        self.byte = byte
     }
 
     /// One line with all of it.
@@ -61,7 +66,7 @@ extension SluiceError {
     package init(_ error: BrokerError) {
         self.init(
             Self.kind(of: error.code.rawValue), code: error.code.rawValue, error.message,
-            remedy: error.remedy, retryAfter: error.retryAfter)
+            remedy: error.remedy, retryAfter: error.retryAfter, byte: error.at?.byte)
     }
 
     /// No connection, or one that broke; the same request may be sent again.

@@ -63,10 +63,10 @@ internal import Testing
 
     @Test mutating func `take bounded room for a key that changes for ever`() {
         conflate(["b"])
-        for offset in Offset(2)...100_001 { held.conflate(event(offset, "a")) }
+        for offset in Offset(2)...10_001 { held.conflate(event(offset, "a")) }
         #expect(held.eventCount == 2)
-        #expect(held.byteCount == 200)
-        #expect(taken() == ["1", "2-100000 conflated", "100001"])
+        #expect(held.byteCount < 300)
+        #expect(taken() == ["1", "2-10000 conflated", "10001"])
     }
 
     @Test mutating func `are dropped oldest first, half of them or all`() {

@@ -26,7 +26,7 @@ internal import Testing
         }
         guard Self.seeds.count > 1 else { return }
         let kinds = [
-            "event", "gap conflated", "gap ephemeral", "gap overflow", "gap purged",
+            "cursors", "event", "gap conflated", "gap ephemeral", "gap overflow", "gap purged",
             "gap retention", "lagging", "live", "overflow", "reset", "subscribed", "unsubscribed",
         ]
         #expect(counts.keys.sorted() == kinds)

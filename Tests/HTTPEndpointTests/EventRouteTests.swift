@@ -83,6 +83,45 @@ import Testing
         #expect(try await summary("?from=after:old-9") == expected + Self.end)
     }
 
+    @Test(arguments: [
+        ("?filter=$>4", "5", "5", "true"), ("?filter=$%20!=%204", "3,5", "5", "true"),
+        ("?filter=$==9", "", "5", "true"), ("?filter=$key==\"k\"", "3", "5", "true"),
+        ("?filter=$topic==\"b\"", "", "5", "true"),
+        ("?filter=$<9&limit=2", "3,4", "4", "false"),
+        ("?filter=$<5&from=last:2", "4", "5", "true"),
+    ]) func `holds only what a filter lets through, and goes on behind all it looked at`(
+        query: String, offsets: String, cursor: String, isCaughtUp: String
+    ) async throws {
+        #expect(
+            try await summary(query) == #"\#(offsets)],"gaps":[],"reset":null,"cursor":"k3f91-"#
+                + #"\#(cursor)","earliest":3,"latest":5,"caught_up":\#(isCaughtUp)}"#)
+    }
+
+    @Test func `tells what is missing before what a filter looked at`() async throws {
+        let expected =
+            #"5],"gaps":[{"type":"gap","topic":"a","from":1,"to":1,"cursor":"k3f91-1","#
+            + #""reason":"purged"},{"type":"gap","topic":"a","from":2,"to":2,"#
+            + #""cursor":"k3f91-2","reason":"retention"}],"reset":null,"cursor":"k3f91-5","#
+        #expect(try await summary("?from=offset:1&filter=$==5") == expected + Self.end)
+    }
+
+    @Test func `links to the next with the filter`() async throws {
+        let answer = try await page("?limit=1&filter=$.a%20==%20\"%3E%26\"%20||%20$==3")
+        #expect(
+            answer.headers.contains(
+                "link: </v1/topics/a/events?from=after:k3f91-3&limit=1&filter="
+                    + "%24.a%20%3D%3D%20%22%3E%26%22%20%7C%7C%20%24%3D%3D3>; rel=\"next\""))
+    }
+
+    @Test(arguments: [("$.active", 8), ("", 0), ("$.a%20=%201", 4)])
+    func `refuses a filter with the byte at which it goes wrong`(
+        filter: String, byte: Int
+    ) async throws {
+        let answer = try await page("?filter=\(filter)")
+        #expect(answer.status == 400 && answer.code == "invalid_filter")
+        #expect(answer.body.contains(#""at":{"byte":\#(byte),"field":"filter"}"#))
+    }
+
     @Test func `gives one event`() async throws {
         let answer = try await fixture.ask(.GET, "/v1/topics/a/events/4")
         #expect(answer.status == 200)

@@ -22,9 +22,7 @@ extension EndToEnd {
             #expect(pairs.count == 2)
             for pair in pairs {
                 #expect(pair.integer("behind") == 0)
-                // Eight of ten are measured.
-                let stopped = try #require(pair.object("stopped")?.integer("events"))
-                #expect(stopped > 0 && stopped.isMultiple(of: 8))
+                #expect(pair.object("stopped")?.integer("events") ?? 0 > 0)
                 #expect(try #require(pair.object("reading")?.integer("p99_ns")) > 0)
                 #expect(pair.integer("memory_stopped_bytes") ?? 0 > 0)
             }

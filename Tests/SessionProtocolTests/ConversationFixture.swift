@@ -10,14 +10,14 @@ struct Session {
     init(
         requiresAuth: Bool = false, identity: String? = nil, expires: Timestamp? = nil,
         limits: Limits = Limits(), publishesInFlightMax: Int = 1000, faultsPerMinuteMax: Int = 100,
-        offered: OfferedFeatures = .present, isBatched: Bool = false
+        isBatched: Bool = false
     ) {
         var limits = limits
         limits.publishesInFlightMax = publishesInFlightMax
         limits.faultsPerMinuteMax = faultsPerMinuteMax
-        let terms = SessionTerms(node: "n1", version: "1.0.0", limits: limits, offered: offered)
         conversation = SessionConversation(
-            terms: terms, session: "s_1", identity: identity, expires: expires,
+            terms: terms(limits: limits), session: "s_1", identity: identity,
+            expires: expires,
             requiresAuth: requiresAuth, isBatched: isBatched)
     }
 

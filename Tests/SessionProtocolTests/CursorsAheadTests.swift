@@ -14,7 +14,7 @@ import Testing
     private mutating func cursorsOfSubscribe(_ more: String = "", id: Int64 = 1) -> [String]? {
         let actions = session.says(
             #"{"type":"subscribe","id":\#(id),"topic":"t\#(id).>"\#(more)}"#)
-        guard case .subscribe(let request) = actions.first else { return nil }
+        guard case .subscribe(let request, _) = actions.first else { return nil }
         return request.cursors.map { "\($0)@\($1)" }.sorted()
     }
 

@@ -6,7 +6,7 @@ private let everything =
     #"{"type":"subscribe","id":1,"topic":"a","overflow":"conflate","credit":5,"max_rate":20}"#
 
 @Suite("A subscription of a broker that offers everything") struct DeliveryOptionsTests {
-    private var session = Session(offered: .all)
+    private var session = Session()
 
     init() { _ = session.begin() }
 
@@ -59,10 +59,8 @@ private let everything =
             ])
     }
 
-    @Test mutating func `does not change when it is gone, nor in what is not offered`() {
+    @Test mutating func `does not change when it is gone`() {
         session.stands(everything, id: 1)
-        let filter = session.isRefused(#"{"type":"update","id":1,"max_rate":1,"filter":null}"#)
-        #expect(filter?.at?.field == "filter" && filter?.to == "update")
         let missing = session.isRefused(#"{"type":"update","id":2,"max_rate":1}"#)
         #expect(missing?.at?.field == "id" && missing?.id == 2)
         _ = session.says(#"{"type":"unsubscribe","id":1}"#)
@@ -88,19 +86,19 @@ private let everything =
     }
 }
 
-@Suite("A stream of a broker that offers everything") struct StreamOptionsTests {
+@Suite("A stream's query") struct StreamOptionsTests {
     private var actions: [StreamConversation.Action] = []
 
     private func stream(credit: Int64?) -> StreamConversation {
         StreamConversation(
-            terms: SessionTerms(node: "n1", version: "1", offered: .all), credit: credit,
+            terms: SessionTerms(node: "n1", version: "1"), credit: credit,
             expires: nil, now: start)
     }
 
     @Test func `has its policy, rate and credit in the query`() throws {
         let items = [("overflow", "drop_oldest"), ("max_rate", "20"), ("credit", "0")]
         let query = try StreamQuery(
-            items: items.map { (name: $0.0, value: $0.1) }, offered: .all)
+            items: items.map { (name: $0.0, value: $0.1) }, terms: terms())
         #expect(
             query.options == SubscriptionOptions(overflow: .dropOldest, maxRate: 20, credit: 0))
     }
@@ -112,7 +110,7 @@ private let everything =
     ])
     func `refuses other values by the item's name`(name: String, value: String) {
         let error = #expect(throws: BrokerError.self) {
-            try StreamQuery(items: [(name: name, value: value)], offered: .all)
+            try StreamQuery(items: [(name: name, value: value)], terms: terms())
         }
         #expect(error?.code == .invalidRequest && error?.at?.field == name)
     }

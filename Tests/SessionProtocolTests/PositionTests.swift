@@ -57,6 +57,34 @@ private func gap(_ name: String, _ from: Offset, _ to: String) throws -> BrokerM
         #expect(position.resumption.patterns == [try TopicPattern("a.>")])
     }
 
+    @Test func `goes behind what a filter left out, also of topics never seen, and never back`()
+        throws
+    {
+        let (seen, new) = (try topic("a.s"), try topic("a.n"))
+        var position = try position(.latest)
+        position.received(try event("a.s", "e-7"))
+        position.received(
+            .cursor([
+                seen: try cursor("e-9000"), new: try cursor("e-3"),
+                try topic("other"): try cursor("e-1"),
+            ]))
+        let known = [seen: try cursor("e-9000"), new: try cursor("e-3")]
+        #expect(position.resumption.cursors == known)
+        position.received(.cursor([seen: try cursor("e-8999"), new: try cursor("e-3")]))
+        #expect(position.resumption.cursors == known)
+        position.received(.cursor([seen: try cursor("f-9")]))
+        #expect(position.cursors[seen] == (try cursor("f-9")))
+    }
+
+    @Test func `resumes with the filter`() throws {
+        let request = SubscribeRequest(
+            id: 1, patterns: [try TopicPattern("a")], filter: "$.a == 1")
+        var position = SubscriberPosition(request, began: newYear)
+        position.received(.cursor([try topic("a"): try cursor("e-5")]))
+        #expect(position.resumption.filter == "$.a == 1")
+        #expect(position.resumption.cursors == [try topic("a"): try cursor("e-5")])
+    }
+
     @Test(arguments: [
         ("latest", "time:2025-12-31T23:59:00.000000Z"),
         ("last:10", "time:2025-12-31T23:59:00.000000Z"),

@@ -181,9 +181,9 @@ import Testing
     }
 
     @Test func `begins where its query says`() throws {
-        #expect(try StreamQuery(items: []) == StreamQuery())
+        #expect(try StreamQuery(items: [], terms: terms()) == StreamQuery())
         #expect(
-            try StreamQuery(items: [("from", "offset:3"), ("overflow", "replay")])
+            try StreamQuery(items: [("from", "offset:3"), ("overflow", "replay")], terms: terms())
                 == StreamQuery(
                     from: .offset(3), options: SubscriptionOptions(overflow: .replay)))
     }
@@ -204,7 +204,7 @@ import Testing
         items: [(String, String)], code: ErrorCode, field: String
     ) {
         let error = #expect(throws: BrokerError.self) {
-            try StreamQuery(items: items.map { (name: $0.0, value: $0.1) })
+            try StreamQuery(items: items.map { (name: $0.0, value: $0.1) }, terms: terms())
         }
         #expect(error?.code == code)
         #expect(error?.at?.field == field)

@@ -37,6 +37,21 @@ import Testing
         #expect(error?.code == "invalid_pattern")
     }
 
+    @Test func `has a filter escaped`() throws {
+        let target = RequestTarget.events(
+            of: try TopicName("a"), from: .earliest, limit: 5, filter: "$.a == \"\r\nX: &y\"")
+        #expect(
+            target.text == "/v1/topics/a/events?from=earliest&limit=5&filter="
+                + "%24.a%20%3D%3D%20%22%0D%0AX%3A%20%26y%22")
+    }
+
+    @Test func `is not sent with a filter that is none`() throws {
+        let error = #expect(throws: SluiceError.self) {
+            try nowhere().subscribe(to: ["a"], options: SubscribeOptions(filter: "$.active"))
+        }
+        #expect(error?.code == "invalid_filter" && error?.kind == .invalid && error?.byte == 8)
+    }
+
     @Test(arguments: ["", "a\r\nX-Injected: b", "a\nb", "a\u{7F}", "\ta", " a", "a "])
     func `is not sent with an idempotency key that a header would change`(key: String) async throws
     {

@@ -197,6 +197,33 @@ import Testing
         #expect(second.text("overflow") == "drop_oldest" && second.integer("max_rate") == 5)
     }
 
+    @Test func `says its filter with each subscribe, and goes on behind what that left out`() throws
+    {
+        var progress = SubscriptionProgress(
+            patterns: [try TopicPattern("a.>")], start: .latest, filter: "$.a == 1")
+        #expect(try request(try steps(&progress, welcome)).text("filter") == "$.a == 1")
+        let told = #"{"type":"cursor","cursors":{"a.b":"k3f9-9000"}}"#
+        let steps = try steps(&progress, Self.subscribed, event(7), told)
+        #expect(
+            steps.last
+                == .item(
+                    .notice(.progress(cursors: ["a.b": "k3f9-9000"]), message: Array(told.utf8))))
+        progress.connected()
+        let again = try request(try self.steps(&progress, welcome))
+        #expect(again.text("filter") == "$.a == 1")
+        #expect(again.object("cursors")?.text("a.b") == "k3f9-9000")
+    }
+
+    @Test func `tells the byte at which its filter goes wrong`() throws {
+        var progress = try progress()
+        _ = try steps(&progress, welcome)
+        let refusal =
+            #"{"type":"error","id":1,"to":"subscribe","code":"invalid_filter","message":"m","#
+            + #""remedy":"r","at":{"byte":8,"field":"filter"}}"#
+        let error = #expect(throws: SluiceError.self) { try steps(&progress, refusal) }
+        #expect(error == SluiceError(.invalid, code: "invalid_filter", "m", remedy: "r", byte: 8))
+    }
+
     @Test(arguments: ["conflated", "overflow"])
     func `tells what a policy or a rate left out`(reason: String) throws {
         var progress = try progress()

@@ -38,6 +38,18 @@ import Testing
         #expect(text(printer.takeErrors()) == "disconnected: gone; trying again in 0.5 s\n")
     }
 
+    @Test func `has no words for progress, which --json shows`() {
+        let told = #"{"type":"cursor","cursors":{"a.b":"k-9"}}"#
+        let item = SubscriptionItem.notice(
+            .progress(cursors: ["a.b": "k-9"]), message: Array(told.utf8))
+        var printer = ItemPrinter(isJSON: true, remaining: nil)
+        printer.print([item])
+        #expect(text(printer.takeOutput()) == told + "\n")
+        printer = ItemPrinter(isJSON: false, remaining: nil)
+        printer.print([item])
+        #expect(printer.takeOutput().isEmpty && printer.takeErrors().isEmpty)
+    }
+
     @Test func `ends with the last event that was asked for`() {
         var printer = ItemPrinter(isJSON: false, remaining: 2)
         printer.print([event(1), event(2), event(3)])

@@ -14,6 +14,7 @@ import Testing
         #expect(
             try options("--overflow", "drop_oldest", "--max-rate", "10", "--credit", "50")
                 == SubscribeOptions(overflow: .dropOldest, maxRate: 10, credit: 50))
+        #expect(try options("--filter", "$.a > 1") == SubscribeOptions(filter: "$.a > 1"))
     }
 
     @Test func `name the policies there are`() {

@@ -155,6 +155,23 @@ import Testing
         #expect(export.summary == "exported 3 events, 87 B of a; last cursor k-3")
     }
 
+    @Test func `of some events ends there, too, and says what it still looks at`() throws {
+        var export = TopicExport(topic: "a", isFiltered: true)
+        let json = { (events: String, cursor: Int, latest: Int) in
+            #"{"events":[\#(events)],"gaps":[],"reset":null,"cursor":"k-\#(cursor)","earliest":1,"#
+                + #""latest":\#(latest),"caught_up":\#(cursor >= latest)}"#
+        }
+        let page = { (text: String) in try #require(EventsPage(Array(text.utf8))) }
+        let empty = try export.take(try page(json("", 5000, 9000)))
+        #expect(empty.lines == [] && !export.isDone && export.cursor == "k-5000")
+        #expect(export.progressText == "exported 0 events, 0 B; 4,000 to look at")
+        let events = #"{"cursor":"k-8000","data":1},{"cursor":"k-9001","data":2}"#
+        let last = try export.take(try page(json(events, 9001, 9001)))
+        #expect(
+            String(decoding: last.lines, as: UTF8.self) == #"{"cursor":"k-8000","data":1}"# + "\n")
+        #expect(export.isDone && export.cursor == "k-8000")
+    }
+
     @Test func `tells gaps, and refuses a cursor that is not valid any more`() throws {
         var export = TopicExport(topic: "a")
         let taken = try export.take(

@@ -76,6 +76,9 @@ extension ConfigurationKey {
         .integer(
             "limits.topics_per_subscribe", \.limits.topicsPerSubscribeMax, 1...1_000_000,
             "Topics and cursors of one subscribe message."),
+        .size(
+            "limits.filter_bytes", \.limits.filterBytesMax, 64...(64 << 10),
+            "One filter, of a subscription or a page."),
         .integer(
             "limits.cursors_ahead", \.limits.cursorsAheadMax, 0...10_000_000,
             "Cursors that one session sends ahead of its subscribes."),

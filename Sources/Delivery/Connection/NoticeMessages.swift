@@ -12,6 +12,7 @@ extension BrokerMessage {
             self = .gap(.init(topic: topic, epoch: epoch, from: from, to: to, reason: reason))
         case .reset(let topic, let cursor, let reason):
             self = .reset(.init(topic: topic, cursor: cursor, reason: reason))
+        case .cursors(let cursors): self = .cursor(cursors)
         }
     }
 }

@@ -1,5 +1,6 @@
 package import EventModel
 package import FanOut
+package import Filtering
 internal import SessionProtocol
 package import Transport
 
@@ -44,13 +45,14 @@ package final class Outlet {
     /// A new subscription of this connection, not yet known to the shard; of what the question was
     /// left of the sender's wish, so that no topic comes into it later that it may not have.
     package func makeSubscription(
-        id: Int64?, of question: StartOperation.Question, options: SubscriptionOptions
+        id: Int64?, of question: StartOperation.Question, options: SubscriptionOptions,
+        filter: EventFilter?
     ) -> Subscription? {
-        let isPlain = options == SubscriptionOptions(overflow: options.overflow)
-        precondition(
-            isPlain && (options.overflow ?? .replay) == .replay,
-            "bug: the fan-out does not do \(options)")
-        return subscriber.map { Subscription(id: id, patterns: question.patterns, subscriber: $0) }
+        subscriber.map {
+            Subscription(
+                id: id, patterns: question.patterns, subscriber: $0, options: options,
+                filter: filter)
+        }
     }
 
     package func subscription(id: Int64) -> Subscription? {
@@ -65,17 +67,20 @@ package final class Outlet {
     /// The client takes this many more events of the subscription with this id, `nil` on a
     /// stream; one that is gone needs none.
     package func grant(_ events: Int64, to id: Int64?) {
-        preconditionFailure("bug: the fan-out knows no credit, of which \(events) came")
+        guard let subscription = subscriber?.subscriptions.first(where: { $0.id == id }) else {
+            return
+        }
+        subscriber?.grant(events, to: subscription)
     }
 
     /// Changes the subscription with this id, which keeps its position; one that is gone stays so.
-    package func update(_ id: Int64, _ changes: SubscriptionChanges) {
-        preconditionFailure("bug: the fan-out can't change \(id) to \(changes)")
+    ///
+    /// `nil`: as it is; `.some(nil)`: none any more.
+    package func update(_ id: Int64, maxRate: Int??, filter: EventFilter??) {
+        guard let subscription = subscription(id: id) else { return }
+        if let filter { subscription.filter = filter }
+        if let maxRate { subscriber?.changeRate(of: subscription, to: maxRate) }
     }
-
-    /// A subscription whose policy is `disconnect` is over the budget: the conversation ends with
-    /// 4008, and the client comes back with its cursors.
-    package func disconnect() { connection?.end(.overflow) }
 
     /// Ends all subscriptions; what waits of them is dropped, answers still go out.
     package func endSubscriptions() {
@@ -147,6 +152,8 @@ extension Outlet: SubscriberOutput {
     /// Moves the backlog into TLS records, one write each, until the socket takes no more.
     package func flush() {
         guard let subscriber, stream.isOpen else { return }
+        // What waits does not matter any more: the client comes back with its cursors.
+        if subscriber.takeOverflow() { connection?.end(.overflow) }
         defer { flushed(subscriber) }
         var moved = 0
         while !stream.isBlocked, moved < Self.flushBytesMax {

@@ -1,7 +1,7 @@
 package import AccessControl
 package import EventModel
 internal import FanOut
-internal import SessionProtocol
+package import SessionProtocol
 
 /// Where a stream of one topic begins: fixed before the head of its answer leaves, so that whatever
 /// is acknowledged after the head is delivered (doc:HTTP).
@@ -31,13 +31,13 @@ package struct TopicStart {
         operation.run(now: .now)
     }
 
-    /// Begins delivery from here; `failed` is called if that turns out to be impossible.
+    /// Begins delivery from here, as the query says; `failed` is called if that turns out to be impossible.
     package func join(
-        _ outlet: Outlet, options: SubscriptionOptions, log: any EventLog,
-        failed: @escaping () -> Void
+        _ outlet: Outlet, _ query: StreamQuery, log: any EventLog, failed: @escaping () -> Void
     ) {
         guard
-            let subscription = outlet.makeSubscription(id: nil, of: question, options: options)
+            let subscription = outlet.makeSubscription(
+                id: nil, of: question, options: query.options, filter: query.filter)
         else { return }
         let loop = outlet.loop
         loop.shard.register(subscription)

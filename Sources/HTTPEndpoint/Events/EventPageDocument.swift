@@ -7,22 +7,22 @@ internal import SessionProtocol
 /// Events and gaps are the messages of a session, byte for byte.
 struct EventPageDocument {
     let page: EventPage
+    /// The offsets that the events were chosen from.
+    let seen: ClosedRange<Offset>?
     let start: PageStart
 
     /// The last offset that a client has consumed with this page.
-    var last: Offset {
-        page.events.last?.offset ?? gaps.last?.to ?? start.after
-    }
+    var last: Offset { seen?.upperBound ?? gaps.last?.to ?? start.after }
 
     var cursor: Cursor { Cursor(epoch: page.position.epoch, offset: last) }
 
     var isCaughtUp: Bool { last >= page.position.latest }
 
-    /// What is missing between the start and the first event; the purged part first.
+    /// What is missing between the start and the first event that is kept; the purged part first.
     var gaps: [BrokerMessage.Gap] {
         guard start.tellsGap else { return [] }
         let position = page.position
-        let first = page.events.first?.offset ?? min(position.earliest, position.latest + 1)
+        let first = seen?.lowerBound ?? min(position.earliest, position.latest + 1)
         let purgedTo = min(page.purgedBelow, first) - 1
         var gaps: [BrokerMessage.Gap] = []
         var from = start.after + 1

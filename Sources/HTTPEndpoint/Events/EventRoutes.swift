@@ -1,4 +1,5 @@
 internal import EventModel
+internal import Filtering
 internal import NIOCore
 internal import NIOHTTP1
 internal import SessionProtocol
@@ -28,7 +29,7 @@ struct EventRoutes: Sendable {
             Route(
                 method: .GET, path: "/v1/topics/{topic}/events",
                 summary: "Reads a page of a topic's events; 'follow' and WebSockets stream them.",
-                access: .reader, query: ["from", "limit", "follow"], answers: [.json],
+                access: .reader, query: ["from", "limit", "filter", "follow"], answers: [.json],
                 webSocket: .stream, isFollowed: true, action: .answer(page)),
             Route(
                 method: .GET, path: "/v1/topics/{topic}/events/{offset}",
@@ -51,7 +52,7 @@ struct EventRoutes: Sendable {
         guard let offset = Cursor.offset(text), offset >= 1 else {
             throw BrokerError(.notFound, "\(quoted(text)) is not an offset.")
         }
-        let page = try await read(topic, after: offset - 1, events: 1)
+        let page = try await oneEvent(of: topic, after: offset - 1)
         guard offset >= page.position.earliest else {
             throw BrokerError(
                 .offsetExpired,
@@ -82,11 +83,20 @@ struct EventRoutes: Sendable {
         let count = try query.count(
             "limit", default: min(Self.pageEvents, limits.pageEventsMax),
             most: limits.pageEventsMax)
+        let filter = try query["filter"].map { text throws(BrokerError) in
+            try EventFilter(text, bytesMax: limits.filterBytesMax)
+        }
         let start = try await begin(from ?? .earliest, of: topic)
-        let page = try await read(topic, after: start.after, events: count)
+        var scan = PageScan(after: start.after, events: count, filter: filter, limits: limits)
+        while let next = scan.question {
+            scan.take(
+                try await read(topic, after: next.after, events: next.events, bytes: next.bytes))
+        }
+        guard let page = scan.page else { preconditionFailure("bug: a page without a read") }
         try (from ?? .earliest).checkFits(page.position)
-        let document = EventPageDocument(page: page, start: start)
-        let target = "/v1/topics/\(topic)/events?from=after:\(document.cursor)&limit=\(count)"
+        let document = EventPageDocument(page: page, seen: scan.seen, start: start)
+        var target = "/v1/topics/\(topic)/events?from=after:\(document.cursor)&limit=\(count)"
+        if let text = query["filter"] { target += "&filter=\(percentEncoded(text))" }
         return .json(
             .ok, document.encode(), headers: ["link": "<\(target)>; rel=\"next\""])
     }
@@ -110,10 +120,10 @@ struct EventRoutes: Sendable {
                 log.offsets(of: [topic], asOf: mark.mark, completion: $0)
             }
             guard let first = offsets[topic] else { throw Self.unknown(topic) }
-            let earliest = try await read(topic, after: 0, events: 1).position.earliest
+            let earliest = try await oneEvent(of: topic, after: 0).position.earliest
             return PageStart(after: mark.cursor(first: first, earliest: earliest))
         case .earliest, .latest, .last, .offset:
-            let position = try await read(topic, after: 0, events: 1).position
+            let position = try await oneEvent(of: topic, after: 0).position
             try from.checkFits(position)
             guard let start = try PageStart(from, in: position) else {
                 preconditionFailure("bug: \(from) is not decided by a topic's ends")
@@ -138,13 +148,17 @@ struct EventRoutes: Sendable {
         return offset
     }
 
+    private func oneEvent(
+        of topic: TopicName, after: Offset
+    ) async throws(BrokerError) -> EventPage {
+        try await read(topic, after: after, events: 1, bytes: limits.answerPageBytesMax)
+    }
+
     private func read(
-        _ topic: TopicName, after: Offset, events: Int
+        _ topic: TopicName, after: Offset, events: Int, bytes: Int
     ) async throws(BrokerError) -> EventPage {
         try await called {
-            log.page(
-                of: topic, after: after, events: events, bytes: limits.answerPageBytesMax,
-                completion: $0)
+            log.page(of: topic, after: after, events: events, bytes: bytes, completion: $0)
         }
     }
 

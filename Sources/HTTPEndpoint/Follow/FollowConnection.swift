@@ -14,21 +14,21 @@ final class FollowConnection {
     let tokenID: String?
     private let stream: StreamConnection
     private let outlet: Outlet
-    private let options: SubscriptionOptions
+    private let query: StreamQuery
     private var conversation: StreamConversation
     private var stuck: StuckWatch
 
     /// `identity` is who asked for it, and when that ends; `nil` without access control.
     init(
-        _ stream: StreamConnection, loop: LoopDelivery, options: SubscriptionOptions,
-        terms: SessionTerms, identity: Identity?
+        _ stream: StreamConnection, loop: LoopDelivery, query: StreamQuery, terms: SessionTerms,
+        identity: Identity?
     ) {
         self.stream = stream
-        self.options = options
+        self.query = query
         tokenID = identity?.tokenID
         outlet = Outlet(stream, loop: loop, encoding: .lines)
         conversation = StreamConversation(
-            terms: terms, credit: options.credit, expires: identity?.expires, now: .now)
+            terms: terms, credit: query.options.credit, expires: identity?.expires, now: .now)
         stuck = StuckWatch(
             timeout: loop.limits.stuckTimeout, restInterval: loop.limits.heartbeatInterval,
             now: .now)
@@ -38,7 +38,7 @@ final class FollowConnection {
 
     /// Begins delivery.
     func begin(_ start: TopicStart, log: any EventLog) {
-        start.join(outlet, options: options, log: log) { [weak self] in self?.end(.internal) }
+        start.join(outlet, query, log: log) { [weak self] in self?.end(.internal) }
     }
 
     private func decide(

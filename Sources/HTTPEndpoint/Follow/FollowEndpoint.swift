@@ -32,7 +32,7 @@ struct FollowEndpoint: Sendable {
             ) { result in
                 switch result {
                 case .success(let start):
-                    request.stream(stream(from: start, query.options, loop, request))
+                    request.stream(stream(from: start, query, loop, request))
                 case .failure(let error): refuse(request, error)
                 }
             }
@@ -51,11 +51,11 @@ struct FollowEndpoint: Sendable {
         // One `follow` was found; a second one is told as twice there.
         let first = items.firstIndex { $0.name == "follow" }
         return try StreamQuery(
-            items: items.indices.filter { $0 != first }.map { items[$0] }, offered: terms.offered)
+            items: items.indices.filter { $0 != first }.map { items[$0] }, terms: terms)
     }
 
     private func stream(
-        from start: TopicStart, _ options: SubscriptionOptions, _ loop: LoopDelivery,
+        from start: TopicStart, _ query: StreamQuery, _ loop: LoopDelivery,
         _ request: IncomingRequest
     ) -> HTTPStream {
         let headers: HTTPHeaders = [
@@ -65,7 +65,7 @@ struct FollowEndpoint: Sendable {
         ]
         return HTTPStream(headers: headers) { stream in
             let connection = FollowConnection(
-                stream, loop: loop, options: options, terms: terms, identity: request.identity)
+                stream, loop: loop, query: query, terms: terms, identity: request.identity)
             connection.begin(start, log: log)
             return connection
         }

@@ -2,6 +2,7 @@ internal import AccessControl
 internal import Delivery
 internal import EventModel
 internal import FanOut
+internal import Filtering
 internal import NIOCore
 internal import Publishing
 internal import SessionProtocol
@@ -101,9 +102,10 @@ final class SessionHandler: MessageHandler {
             switch action {
             case .send: break
             case .authenticate(let token): authenticate(token)
-            case .subscribe(let request): subscribe(request)
+            case .subscribe(let request, let filter): subscribe(request, filter)
             case .credit(let id, let events): connection?.outlet.grant(events, to: id)
-            case .update(let id, let changes): connection?.outlet.update(id, changes)
+            case .update(let id, let changes, let filter):
+                connection?.outlet.update(id, maxRate: changes.maxRate, filter: filter)
             case .unsubscribe(let id): unsubscribe(id)
             case .publish(let message): publish(message)
             case .close(let code, let reason): connection?.close(code.rawValue, reason: reason)
@@ -148,7 +150,7 @@ final class SessionHandler: MessageHandler {
 
     // MARK: Subscriptions
 
-    private func subscribe(_ request: SubscribeRequest) {
+    private func subscribe(_ request: SubscribeRequest, _ filter: EventFilter?) {
         let question: StartOperation.Question
         do throws(BrokerError) {
             question = try StartOperation.Question(
@@ -159,7 +161,7 @@ final class SessionHandler: MessageHandler {
         }
         guard let connection,
             let subscription = connection.outlet.makeSubscription(
-                id: request.id, of: question, options: request.options)
+                id: request.id, of: question, options: request.options, filter: filter)
         else { return }
         let shard = connection.loop.shard
         shard.register(subscription)

@@ -8,28 +8,28 @@ internal import SessionProtocol
 final class EventStreamHandler: MessageHandler {
     let tokenID: String?
     let messageBytesMax: Int
-    private let options: SubscriptionOptions
+    private let query: StreamQuery
     private var conversation: StreamConversation
     /// `nil` once the connection is over.
     private var connection: SubscriberConnection?
 
     /// `identity` is who asked for it, and when that ends; `nil` without access control.
     init(
-        _ connection: SubscriberConnection, options: SubscriptionOptions, terms: SessionTerms,
+        _ connection: SubscriberConnection, query: StreamQuery, terms: SessionTerms,
         identity: Identity?
     ) {
         self.connection = connection
-        self.options = options
+        self.query = query
         tokenID = identity?.tokenID
         messageBytesMax = terms.limits.messageBytesMax
         conversation = StreamConversation(
-            terms: terms, credit: options.credit, expires: identity?.expires, now: .now)
+            terms: terms, credit: query.options.credit, expires: identity?.expires, now: .now)
     }
 
     /// Begins delivery.
     func opened(_ start: TopicStart, log: any EventLog) {
         guard let connection else { return }
-        start.join(connection.outlet, options: options, log: log) { [weak self] in
+        start.join(connection.outlet, query, log: log) { [weak self] in
             self?.end(.internal)
         }
     }

@@ -77,7 +77,7 @@ package struct WebSocketAdmission: Sendable {
         from connection: ConnectionInfo, reply: @escaping Reply
     ) {
         let query: StreamQuery
-        do { query = try StreamQuery(items: items, offered: services.terms.offered) } catch {
+        do { query = try StreamQuery(items: items, terms: services.terms) } catch {
             return reply(.answer(refusal(error, head, [:])))
         }
         admit(head, subprotocol: Self.streamProtocol, reply) { accepted in
@@ -102,8 +102,7 @@ package struct WebSocketAdmission: Sendable {
                     case .success(let start):
                         reply(
                             .stream(
-                                stream(
-                                    from: start, query.options, identity, accepted, connection)))
+                                stream(from: start, query, identity, accepted, connection)))
                     case .failure(let error): reply(.answer(refusal(error, head, [:])))
                     }
                 }
@@ -112,14 +111,14 @@ package struct WebSocketAdmission: Sendable {
     }
 
     private func stream(
-        from start: TopicStart, _ options: SubscriptionOptions, _ identity: Identity?,
+        from start: TopicStart, _ query: StreamQuery, _ identity: Identity?,
         _ accepted: WebSocketUpgrade.Accepted, _ info: ConnectionInfo
     ) -> HTTPStream {
         webSocket(accepted) { stream in
             let connection = SubscriberConnection(
                 stream, loop: services.hub.loop(info.loopIndex))
             let handler = EventStreamHandler(
-                connection, options: options, terms: services.terms, identity: identity)
+                connection, query: query, terms: services.terms, identity: identity)
             connection.begin(handler)
             handler.opened(start, log: services.log)
             return connection

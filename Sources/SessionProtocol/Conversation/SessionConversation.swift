@@ -1,4 +1,5 @@
 package import EventModel
+package import Filtering
 
 /// The broker's side of a session (doc:Session): what may be said when, and what is to be done
 /// about it.
@@ -10,12 +11,14 @@ package struct SessionConversation: Sendable {
         case send(BrokerMessage)
         /// Answer with `authenticated` or `authenticationFailed`.
         case authenticate(token: String)
-        /// Answer with `subscribed` or `subscribeRefused`; no event of it may be sent before.
-        case subscribe(SubscribeRequest)
+        /// Answer with `subscribed` or `subscribeRefused`; no event of it may be sent before. The
+        /// filter is the request's, parsed.
+        case subscribe(SubscribeRequest, filter: EventFilter? = nil)
         /// The client takes this many more events of a subscription, which may not stand yet.
         case credit(id: Int64, events: Int64)
-        /// Changes a subscription, which may not stand yet and keeps its position.
-        case update(id: Int64, SubscriptionChanges)
+        /// Changes a subscription, which may not stand yet and keeps its position. The filter is the
+        /// changes' one, parsed.
+        case update(id: Int64, SubscriptionChanges, filter: EventFilter?? = nil)
         /// No event of it may be sent any more.
         case unsubscribe(id: Int64)
         /// Answer with `published` or `publishRefused`. Those to one topic are appended in this
@@ -303,8 +306,9 @@ extension SessionConversation {
             case .subscribe(var request):
                 try faults.addSubscribe(
                     of: request.patterns.count, now: now.instant, limits: terms.limits)
-                try subscriptions.add(&request, limits: terms.limits, offered: terms.offered)
-                actions.append(.subscribe(request))
+                let filter = try terms.filter(request.filter)
+                try subscriptions.add(&request, limits: terms.limits)
+                actions.append(.subscribe(request, filter: filter))
             case .cursors(let id, let cursors):
                 try subscriptions.keep(cursors, for: id, limits: terms.limits)
             case .unsubscribe(let id): try unsubscribe(id, now: now, into: &actions)
@@ -313,9 +317,10 @@ extension SessionConversation {
                 try subscriptions.grant(events, to: id)
                 actions.append(.credit(id: id, events: events))
             case .update(let id, let changes):
-                try terms.offered.check(changes)
                 try subscriptions.checkWanted(id)
-                actions.append(.update(id: id, changes))
+                var filter: EventFilter?? = nil
+                if let text = changes.filter { filter = .some(try terms.filter(text)) }
+                actions.append(.update(id: id, changes, filter: filter))
                 send(.updated(id: id), now: now, into: &actions)
             case .publish(let request): try publish(request, into: &actions)
             case .ping(let id): send(.pong(id: id, time: now.time), now: now, into: &actions)

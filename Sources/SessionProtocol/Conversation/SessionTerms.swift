@@ -1,4 +1,5 @@
 package import EventModel
+internal import Filtering
 
 /// What all sessions of a node have in common; one object for all of them, so that a session stays
 /// small.
@@ -6,16 +7,21 @@ package final class SessionTerms: Sendable {
     package let node: String
     package let version: String
     package let limits: Limits
-    package let offered: OfferedFeatures
+    /// Of all subscriptions of the node.
+    private let filters = FilterTable()
 
-    package init(
-        node: String, version: String, limits: Limits = Limits(),
-        offered: OfferedFeatures = .present
-    ) {
+    package init(node: String, version: String, limits: Limits = Limits()) {
         self.node = node
         self.version = version
         self.limits = limits
-        self.offered = offered
+    }
+
+    /// The filter of a subscription; what others have, too, is one object.
+    ///
+    /// - Throws: `invalid_filter`, with the byte of the filter's own text.
+    func filter(_ text: String?) throws(BrokerError) -> EventFilter? {
+        guard let text else { return nil }
+        return try filters.filter(text, bytesMax: limits.filterBytesMax)
     }
 }
 

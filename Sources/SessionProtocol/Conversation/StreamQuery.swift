@@ -1,24 +1,28 @@
 package import EventModel
+package import Filtering
 
 /// The query of the single-topic stream, and of following over HTTP (doc:HTTP).
 package struct StreamQuery: Hashable, Sendable {
     package var from: StartPosition
     package var options: SubscriptionOptions
+    package var filter: EventFilter?
 
     package init(
-        from: StartPosition = .latest, options: SubscriptionOptions = SubscriptionOptions()
+        from: StartPosition = .latest, options: SubscriptionOptions = SubscriptionOptions(),
+        filter: EventFilter? = nil
     ) {
         self.from = from
         self.options = options
+        self.filter = filter
     }
 
     /// - Parameters:
     ///   - items: Names and values, decoded.
-    ///   - offered: What the broker does.
-    /// - Throws: `unknown_field` for unknown and repeated items, `invalid_start`,
+    ///   - terms: How long a filter may be.
+    /// - Throws: `unknown_field` for unknown and repeated items, `invalid_start`, `invalid_filter`,
     ///   `invalid_request`. Values of unknown items are never told: they may be secrets.
     package init(
-        items: [(name: String, value: String)], offered: OfferedFeatures = .present
+        items: [(name: String, value: String)], terms: SessionTerms
     ) throws(BrokerError) {
         self.init()
         let known = ["from", "overflow", "max_rate", "credit", "filter", "view"]
@@ -42,10 +46,13 @@ package struct StreamQuery: Hashable, Sendable {
                 options.maxRate = Int(try Self.integer(name, value, in: 1...Limits.integerMax))
             case "credit":
                 options.credit = try Self.integer(name, value, in: 0...Limits.integerMax)
-            default: throw OfferedFeatures.missing(name)
+            case "filter": filter = try terms.filter(value)
+            default:
+                throw BrokerError(
+                    .invalidRequest, "This version does not offer \(quoted(name)) yet.",
+                    remedy: "Leave it out.", at: InputPlace(field: name))
             }
         }
-        try offered.check(options)
     }
 
     private static func integer(

@@ -1,10 +1,10 @@
 import EventModel
 
 extension SubscribeRequest {
-    /// What must hold between the fields, and what the broker does not offer.
+    /// What must hold between the fields.
     ///
     /// - Throws: `invalid_start` or `invalid_request`, which names the field.
-    func check(_ limits: Limits, _ offered: OfferedFeatures) throws(BrokerError) {
+    func check(_ limits: Limits) throws(BrokerError) {
         if from.fitsOneTopicOnly, patterns.count != 1 || patterns[0].exactName == nil {
             throw BrokerError(
                 .invalidStart, "\(quoted(from.text)) fits one exact topic only.",
@@ -30,7 +30,5 @@ extension SubscribeRequest {
                 remedy: "Send cursors of the subscription's own topics only.",
                 at: InputPlace(field: "cursors"))
         }
-        try offered.check(options)
-        if filter != nil { throw OfferedFeatures.missing("filter") }
     }
 }

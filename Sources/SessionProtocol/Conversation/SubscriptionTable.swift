@@ -82,10 +82,10 @@ struct SubscriptionTable: Sendable {
     /// - Throws: What is wrong with it: `invalid_request`, `subscription_limit`, or `overlap` with
     ///   the first one named.
     mutating func add(
-        _ request: inout SubscribeRequest, limits: Limits, offered: OfferedFeatures
+        _ request: inout SubscribeRequest, limits: Limits
     ) throws(BrokerError) {
         request.cursors.merge(try ahead.take(request.id)) { own, _ in own }
-        try request.check(limits, offered)
+        try request.check(limits)
         try checkNew(request.id, limits: limits)
         let wild = request.patterns.filter { $0.exactName == nil }
         guard wildcards.count + wild.count <= limits.wildcardsMax else {

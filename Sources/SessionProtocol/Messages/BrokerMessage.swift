@@ -12,7 +12,7 @@ package enum BrokerMessage: Hashable, Sendable {
     case lagging(id: Int64?, behind: Int64)
     case gap(Gap)
     case reset(Reset)
-    /// Progress without events.
+    /// Progress through events that a filter left out.
     case cursor([TopicName: Cursor])
     case published(Published)
     /// The notice is there when the broker ended the subscription.
@@ -53,7 +53,7 @@ package enum BrokerMessage: Hashable, Sendable {
             eventBytes = limits.eventBytesMax
             subscriptions = limits.subscriptionsMax
             topicsPerSubscribe = limits.topicsPerSubscribeMax
-            filterBytes = SubscribeRequest.filterBytesMax
+            filterBytes = limits.filterBytesMax
         }
     }
 

@@ -52,10 +52,8 @@ package struct SubscribeRequest: Hashable, Sendable {
     /// Wins over `from`, topic by topic.
     package var cursors: [TopicName: Cursor]
     package var options: SubscriptionOptions
+    /// Which events come (doc:Filters); `nil`: all.
     package var filter: String?
-
-    /// The most bytes of a filter (doc:CommonRules).
-    package static let filterBytesMax = 4096
 
     package init(
         id: Int64, patterns: [TopicPattern], from: StartPosition = .latest,

@@ -120,23 +120,12 @@ private struct ClientMessageDecoder {
         }
         request.options.maxRate = try maxRate()
         request.options.credit = try fields.integer("credit", in: 0...Limits.integerMax)
-        request.filter = try filter()
+        request.filter = try fields.string("filter")
         return request
     }
 
     private func maxRate() throws(BrokerError) -> Int? {
         try fields.integer("max_rate", in: 1...Limits.integerMax).map { Int($0) }
-    }
-
-    private func filter() throws(BrokerError) -> String? {
-        let filter = try fields.string("filter")
-        let limit = SubscribeRequest.filterBytesMax
-        if let filter, filter.utf8.count > limit {
-            throw BrokerError(
-                .invalidFilter, "The filter has \(filter.utf8.count) bytes, over \(limit).",
-                remedy: "Write a shorter filter.", at: InputPlace(field: "filter"))
-        }
-        return filter
     }
 
     /// What an update names; `null` takes a bound or a filter away.
@@ -146,7 +135,7 @@ private struct ClientMessageDecoder {
             changes.maxRate = .some(fields.isNull("max_rate") ? nil : try maxRate())
         }
         if fields.value("filter") != nil {
-            changes.filter = .some(fields.isNull("filter") ? nil : try filter())
+            changes.filter = .some(fields.isNull("filter") ? nil : try fields.string("filter"))
         }
         guard changes != SubscriptionChanges() else {
             throw BrokerError(

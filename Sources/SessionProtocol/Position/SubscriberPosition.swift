@@ -32,11 +32,19 @@ package struct SubscriberPosition: Sendable {
         case .gap(let message): moved(message.topic, to: message.cursor)
         case .reset(let message): moved(message.topic, to: message.cursor)
         case .cursor(let positions):
-            for (topic, cursor) in positions { moved(topic, to: cursor) }
+            // Also of topics that were never seen: all that they had was left out.
+            for (topic, cursor) in positions where !isBehind(cursor, in: topic) {
+                moved(topic, to: cursor)
+            }
         case .welcome, .authenticated, .live, .lagging, .published, .unsubscribed, .updated,
             .error, .pong, .heartbeat, .closing:
             break
         }
+    }
+
+    private func isBehind(_ cursor: Cursor, in topic: TopicName) -> Bool {
+        guard let known = cursors[topic], known.epoch == cursor.epoch else { return false }
+        return cursor.offset < known.offset
     }
 
     private mutating func moved(_ topic: TopicName, to cursor: Cursor?) {

@@ -89,11 +89,10 @@ extension SluiceError {
             return
         }
         var message = fields.text("detail") ?? code
-        if let place = fields.object("at"), let line = place.integer("line") {
-            message += " (line \(line) of the request)"
-        }
+        let place = fields.object("at")
+        if let line = place?.integer("line") { message += " (line \(line) of the request)" }
         self.init(
             Self.kind(of: code), code: code, message, remedy: fields.text("remedy") ?? "",
-            retryAfter: retryAfter)
+            retryAfter: retryAfter, byte: place?.integer("byte").map { Int($0) })
     }
 }

@@ -1,7 +1,7 @@
 internal import EventModel
 
-/// What stands in a request's line; made of checked names only, so that no text of a caller's
-/// reaches it as it is.
+/// What stands in a request's line; made of checked names and escaped texts only, so that no text of
+/// a caller's reaches it as it is.
 ///
 /// A topic's name holds nothing that a path or a query would have to escape (RFC 3986 2.3).
 struct RequestTarget: Sendable {
@@ -24,11 +24,14 @@ struct RequestTarget: Sendable {
         RequestTarget("/v1/topics/\(topic)/events?before=\(offset)")
     }
 
-    /// `/v1/topics/{topic}/events?from=…&limit=…`; a start position needs no escapes either.
+    /// `/v1/topics/{topic}/events?from=…&limit=…&filter=…`; a start position needs no escapes
+    /// either.
     static func events(
-        of topic: TopicName, from start: StartPosition, limit: Int
+        of topic: TopicName, from start: StartPosition, limit: Int, filter: String?
     ) -> RequestTarget {
-        RequestTarget("/v1/topics/\(topic)/events?from=\(start.text)&limit=\(limit)")
+        let chosen = filter.map { "&filter=\(percentEncoded($0))" } ?? ""
+        return RequestTarget(
+            "/v1/topics/\(topic)/events?from=\(start.text)&limit=\(limit)\(chosen)")
     }
 
     /// `/v1/topics/{topic}`.

@@ -1,4 +1,5 @@
 internal import EventModel
+internal import Filtering
 
 /// How a subscription is delivered.
 public struct SubscribeOptions: Equatable, Sendable {
@@ -24,20 +25,32 @@ public struct SubscribeOptions: Equatable, Sendable {
     /// `nil` is a number that costs no speed, from a broker that knows credit; another one is held
     /// back by the socket. With a number such a broker refuses the subscription.
     public var credit: Int?
+    /// Which events come, like `$.price > 100 && $.symbol == "ACME"` (doc:Filters); `nil`: all.
+    ///
+    /// What is left out is no gap. The subscription goes on behind it after a lost connection, and
+    /// tells how far it is by `SubscriptionNotice.progress`.
+    public var filter: String?
 
     /// Makes options; without arguments those that a subscription has anyway.
-    public init(overflow: Overflow? = nil, maxRate: Int? = nil, credit: Int? = nil) {
+    public init(
+        overflow: Overflow? = nil, maxRate: Int? = nil, credit: Int? = nil, filter: String? = nil
+    ) {
         self.overflow = overflow
         self.maxRate = maxRate
         self.credit = credit
+        self.filter = filter
     }
 }
 
 extension SubscribeOptions {
-    /// - Throws: `invalid_request` for numbers that a broker would refuse.
+    /// - Throws: `invalid_request` for numbers that a broker would refuse, and `invalid_filter`
+    ///   but for the length, which is the broker's to say.
     func checked() throws(SluiceError) -> SubscriptionOptions {
         try Self.check(maxRate, "maximal rate")
         try Self.check(credit, "credit")
+        if let filter {
+            do { _ = try EventFilter(filter, bytesMax: .max) } catch { throw SluiceError(error) }
+        }
         return SubscriptionOptions(
             overflow: overflow.flatMap { OverflowPolicy(rawValue: $0.rawValue) }, maxRate: maxRate,
             credit: credit.map { Int64($0) })

@@ -14,6 +14,7 @@ public struct Subscription: AsyncSequence, Sendable {
     let patterns: [TopicPattern]
     let start: StartPosition
     let options: SubscriptionOptions
+    let filter: String?
     let rate: RateControl
 
     /// Changes how many events a second of each topic come at most, in all of its iterators, also
@@ -29,7 +30,8 @@ public struct Subscription: AsyncSequence, Sendable {
     public func makeAsyncIterator() -> Iterator {
         Iterator(
             connector, rate,
-            SubscriptionProgress(patterns: patterns, start: start, options: options))
+            SubscriptionProgress(
+                patterns: patterns, start: start, options: options, filter: filter))
     }
 
     /// Takes items; ends by being let go, or by throwing a `SluiceError`, which it then throws

@@ -11,6 +11,11 @@ public enum SubscriptionNotice: Equatable, Sendable {
     case gap(topic: String, from: Int64, to: Int64, reason: String)
     /// The topic's offsets began anew, or it is gone.
     case reset(topic: String, reason: String)
+    /// The subscription stands at these cursors, by topic, behind events that its filter left out.
+    ///
+    /// A program that keeps its positions itself keeps these like an event's; a subscription that
+    /// is iterated on does so on its own. Topics without news are not named.
+    case progress(cursors: [String: String])
     /// The connection was lost; after the wait it is tried again from the same position.
     case disconnected(reason: String, retryIn: Duration)
 }

@@ -33,10 +33,10 @@ struct SubscriptionProgress {
 
     init(
         patterns: [TopicPattern], start: StartPosition,
-        options: SubscriptionOptions = SubscriptionOptions()
+        options: SubscriptionOptions = SubscriptionOptions(), filter: String? = nil
     ) {
         request = SubscribeRequest(
-            id: Self.id, patterns: patterns, from: start, options: options)
+            id: Self.id, patterns: patterns, from: start, options: options, filter: filter)
         maxRate = options.maxRate
         window = CreditWindow(size: options.credit)
     }
@@ -102,19 +102,24 @@ struct SubscriptionProgress {
         case .reset(let reset):
             let notice = SubscriptionNotice.reset(topic: reset.topic.text, reason: reset.reason)
             steps.append(.item(.notice(notice, message: text)))
+        case .cursor(let cursors):
+            let told = cursors.map { ($0.key.text, $0.value.description) }
+            let notice = SubscriptionNotice.progress(
+                cursors: Dictionary(uniqueKeysWithValues: told))
+            steps.append(.item(.notice(notice, message: text)))
         case .closing(let closing): reconnectAfter = closing.reconnectAfter
         case .error(let error) where isAboutCredit(error) && window.isRefused():
             subscribe(into: &steps)
         case .error(let error):
             throw SluiceError(
                 SluiceError.kind(of: error.code), code: error.code, error.message,
-                remedy: error.remedy, retryAfter: error.retryAfter)
+                remedy: error.remedy, retryAfter: error.retryAfter, byte: error.at?.byte)
         case .unsubscribed(_, let notice):
             throw SluiceError(
                 .refused, code: notice?.code ?? "unsubscribed",
                 notice?.message ?? "The broker ended the subscription.",
                 remedy: notice?.remedy ?? "Subscribe again.")
-        case .authenticated, .cursor, .published, .updated, .pong, .heartbeat: break
+        case .authenticated, .published, .updated, .pong, .heartbeat: break
         }
     }
 

@@ -12,7 +12,7 @@ public struct EventsPage: Sendable {
 
     /// The events as the broker's messages, JSON objects.
     public var messages: [[UInt8]]
-    /// What is missing before the first event.
+    /// What is missing before the first event that is kept.
     public var gaps: [Gap]
     /// Why the cursor that the page was asked for is not valid any more, like `recreated`.
     public var resetReason: String?

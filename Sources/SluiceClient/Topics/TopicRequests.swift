@@ -110,17 +110,21 @@ extension BrokerClient {
     ///   - name: Its name.
     ///   - start: As in `subscribe`; `after:CURSOR` with the cursor of a page gives the next one.
     ///   - limit: Events of the page, at most 1000 unless the broker is configured otherwise.
+    ///   - filter: Which of them are wanted, like `$.price > 100` (doc:Filters); `nil`: all. Then a
+    ///     page may have few events or none before the newest one is reached; its cursor is behind
+    ///     all that were looked at.
     ///   - patience: How long to try again while the broker is busy or away.
     /// - Returns: The page; it may be empty.
-    /// - Throws: `topic_not_found`.
+    /// - Throws: `topic_not_found`, and `invalid_filter` with the filter's byte.
     public func events(
-        of name: String, from start: String, limit: Int = 1000,
+        of name: String, from start: String, limit: Int = 1000, filter: String? = nil,
         retryingFor patience: Duration = .zero
     ) async throws -> EventsPage {
         let target: RequestTarget
         do {
             target = .events(
-                of: try TopicName(name), from: try StartPosition(start), limit: limit)
+                of: try TopicName(name), from: try StartPosition(start), limit: limit,
+                filter: filter)
         } catch {
             throw SluiceError(error)
         }

@@ -71,6 +71,7 @@ struct ItemPrinter {
         case .gap(let topic, let from, let to, let reason):
             "gap: \(topic) \(from) to \(to) will not come (\(reason))"
         case .reset(let topic, let reason): "reset: \(topic) begins anew (\(reason))"
+        case .progress: nil
         case .disconnected(let reason, let wait):
             "disconnected: \(reason); trying again in \(Double(wait.milliseconds) / 1000) s"
         }

@@ -13,6 +13,7 @@ struct SubscribeCommand: AsyncParsableCommand {
               sluice subscribe orders.eu orders.us --from last:10
               sluice subscribe 'orders.*' --from ago:15m --json | jq .data
               sluice subscribe orders.eu --from earliest --count 100 --timeout 10s
+              sluice subscribe 'ticks.*' --filter '$.price > 100 && $.symbol == "ACME"'
               sluice subscribe 'ticks.*' --max-rate 10 --overflow conflate
               sluice subscribe 'orders.>' --credit 50 --json | slow-consumer
 
@@ -23,6 +24,9 @@ struct SubscribeCommand: AsyncParsableCommand {
             A line is topic, offset and data. What else is told (gaps, lost connections) goes to \
             standard error; with --json all of it goes to standard output, as the broker's messages. \
             After a lost connection the subscription goes on exactly where it broke off.
+
+            A filter is a condition of SQL/JSON path on an event's data ('$.price > 100'), or on \
+            $key, $topic and $attributes; quote it in '…'. What it leaves out is no gap.
 
             Who reads too slowly gets everything from the log at its own pace (replay), the newest \
             event of each key (conflate), the newest ones (drop_oldest), or a new connection \
@@ -37,6 +41,9 @@ struct SubscribeCommand: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("Where to start.", valueName: "start"))
     var from = "latest"
+
+    @Option(help: ArgumentHelp("Print only the events that fulfil this.", valueName: "condition"))
+    var filter: String?
 
     @Option(
         help: ArgumentHelp(
@@ -72,8 +79,16 @@ struct SubscribeCommand: AsyncParsableCommand {
         if let count, count < 1 { throw ValidationError("--count must be at least 1.") }
         let patterns = try checkedPatterns(patterns)
         let limit = try timeout.map { text in try checkedDuration(text, option: "--timeout") }
-        let subscription = try connection.client().subscribe(
-            to: patterns, from: from, options: try options())
+        do {
+            let subscription = try connection.client().subscribe(
+                to: patterns, from: from, options: try options())
+            try await printItems(of: subscription, within: limit)
+        } catch {
+            throw showing(error, in: filter)
+        }
+    }
+
+    private func printItems(of subscription: Subscription, within limit: Duration?) async throws {
         guard let limit else { return try await printItems(of: subscription) }
         try await withThrowingTaskGroup { group in
             group.addTask { try await self.printItems(of: subscription) }
@@ -94,7 +109,7 @@ struct SubscribeCommand: AsyncParsableCommand {
     }
 
     func options() throws -> SubscribeOptions {
-        var options = SubscribeOptions(maxRate: maxRate, credit: credit)
+        var options = SubscribeOptions(maxRate: maxRate, credit: credit, filter: filter)
         if let overflow {
             guard let policy = SubscribeOptions.Overflow(rawValue: overflow) else {
                 let known = SubscribeOptions.Overflow.allCases.map(\.rawValue)

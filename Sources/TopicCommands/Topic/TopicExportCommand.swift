@@ -10,11 +10,13 @@ struct TopicExportCommand: AsyncParsableCommand {
             Examples:
               sluice topic export orders.eu > orders.ndjson
               sluice topic export orders.eu --from ago:1d | gzip > yesterday.ndjson.gz
+              sluice topic export orders.eu --filter '$.total > 1000' > large.ndjson
               sluice topic export orders.eu --from after:k3f9-1204 >> orders.ndjson
 
             It ends at the event that is the newest when it begins. Each line has the topic, offset, \
             cursor, time, key, event_id, attributes and, byte for byte, the data; 'sluice topic \
-            import' and 'sluice publish --ndjson' take the lines. Lost connections are waited for up \
+            import' and 'sluice publish --ndjson' take the lines. With --filter, as in 'sluice \
+            subscribe', only the events that fulfil it are printed. Lost connections are waited for up \
             to --timeout. When it breaks off, it says the cursor to go on from with --from; so does \
             the last line that was written.
             """)
@@ -27,6 +29,9 @@ struct TopicExportCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Where to start.", valueName: "start"))
     var from = "earliest"
 
+    @Option(help: ArgumentHelp("Print only the events that fulfil this.", valueName: "condition"))
+    var filter: String?
+
     @Option(help: ArgumentHelp("How long to try again.", valueName: "duration"))
     var timeout = "60s"
 
@@ -35,12 +40,13 @@ struct TopicExportCommand: AsyncParsableCommand {
         let topic = try checkedTopic(topic)
         let patience = try checkedDuration(timeout, option: "--timeout")
         let client = try connection.client()
-        var export = TopicExport(topic: topic)
+        var export = TopicExport(topic: topic, isFiltered: filter != nil)
         var progress = Progress()
         var start = from
         do {
             while !export.isDone {
-                let page = try await client.events(of: topic, from: start, retryingFor: patience)
+                let page = try await client.events(
+                    of: topic, from: start, filter: filter, retryingFor: patience)
                 let (lines, notes) = try export.take(page)
                 if !notes.isEmpty { progress.clear() }
                 for note in notes { Output.error.line(note) }
@@ -52,7 +58,7 @@ struct TopicExportCommand: AsyncParsableCommand {
             }
         } catch {
             progress.clear()
-            throw export.broken(by: error)
+            throw export.broken(by: showing(error, in: filter))
         }
         progress.clear()
         Output.error.line(export.summary)
@@ -62,6 +68,8 @@ struct TopicExportCommand: AsyncParsableCommand {
 /// Makes lines of pages, up to the event that was the newest in the first one.
 struct TopicExport {
     let topic: String
+    /// Pages leave events out.
+    let isFiltered: Bool
     /// Where a reader of the lines stands.
     private(set) var cursor: String?
     private(set) var isDone = false
@@ -69,7 +77,10 @@ struct TopicExport {
     private var written = Holdings(events: 0, bytes: 0)
     private var remaining: Int64 = 0
 
-    init(topic: String) { self.topic = topic }
+    init(topic: String, isFiltered: Bool = false) {
+        self.topic = topic
+        self.isFiltered = isFiltered
+    }
 
     /// - Returns: What to write, and what to tell about it.
     /// - Throws: When the page does not continue what was written before.
@@ -89,7 +100,9 @@ struct TopicExport {
         var messages = page.messages
         var end = Self.offset(page.cursor) ?? last
         if end > last {
-            messages.removeLast(min(messages.count, Int(end - last)))
+            while let offset = messages.last.flatMap(Self.cursor).flatMap(Self.offset),
+                offset > last
+            { messages.removeLast() }
             end = last
             cursor = messages.last.flatMap(Self.cursor) ?? cursor
         } else {
@@ -105,8 +118,11 @@ struct TopicExport {
     }
 
     var progressText: String {
-        "exported \(grouped(written.events)) of \(grouped(written.events + remaining)) events, "
-            + roundedSize(written.bytes)
+        isFiltered
+            ? "exported \(counted(written.events, "event")), \(roundedSize(written.bytes)); "
+                + "\(grouped(remaining)) to look at"
+            : "exported \(grouped(written.events)) of \(grouped(written.events + remaining)) events, "
+                + roundedSize(written.bytes)
     }
 
     var summary: String {
@@ -120,7 +136,8 @@ struct TopicExport {
         }
         return CommandFailure(
             failure.status, "\(failure.message) \(counted(written.events, "event")) were exported.",
-            remedy: "Go on behind them with: sluice topic export \(topic) --from after:\(cursor)")
+            remedy: "Go on behind them with\(isFiltered ? " the same --filter and" : ""): "
+                + "sluice topic export \(topic) --from after:\(cursor)")
     }
 
     private static func offset(_ cursor: String) -> Int64? {

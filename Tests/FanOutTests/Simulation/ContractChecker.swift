@@ -245,7 +245,8 @@ struct ContractChecker {
     ) {
         let keys = life.serials.map(SimulatedMessage.key(ofSerial:))
         for offset in span
-        where filter.wants(life.serials[Int(offset - 1)]) && !keys[Int(offset)...].contains(keys[Int(offset - 1)])
+        where filter.wants(life.serials[Int(offset - 1)])
+            && !keys[Int(offset)...].contains(keys[Int(offset - 1)])
         {
             violations.append("\(offset) is the newest of its key")
         }

@@ -87,7 +87,7 @@ final class Simulation: FanOutActor {
             stepNumber = number
             step()
             turn()
-            for session in sessions where session.subscriber.isOverflowed {
+            for session in sessions where session.subscriber.takeOverflow() {
                 counts["overflow", default: 0] += 1
                 reconnect(session)
             }
@@ -404,7 +404,7 @@ final class Simulation: FanOutActor {
             }
             turn()
             tick()
-            for session in sessions where session.subscriber.isOverflowed {
+            for session in sessions where session.subscriber.takeOverflow() {
                 close(session, isFinished: false)
             }
             rounds += 1
