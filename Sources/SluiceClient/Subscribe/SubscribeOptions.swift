@@ -24,12 +24,19 @@ public struct SubscribeOptions: Equatable, Sendable {
     /// `nil` is a number that costs no speed, from a broker that knows credit; another one is held
     /// back by the socket. With a number such a broker refuses the subscription.
     public var credit: Int?
+    /// Whether several events may come in one WebSocket message, which costs less where many come.
+    ///
+    /// What the iterator gives is the same.
+    public var isBatched: Bool
 
     /// Makes options; without arguments those that a subscription has anyway.
-    public init(overflow: Overflow? = nil, maxRate: Int? = nil, credit: Int? = nil) {
+    public init(
+        overflow: Overflow? = nil, maxRate: Int? = nil, credit: Int? = nil, isBatched: Bool = false
+    ) {
         self.overflow = overflow
         self.maxRate = maxRate
         self.credit = credit
+        self.isBatched = isBatched
     }
 }
 

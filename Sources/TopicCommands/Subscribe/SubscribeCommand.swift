@@ -15,6 +15,7 @@ struct SubscribeCommand: AsyncParsableCommand {
               sluice subscribe orders.eu --from earliest --count 100 --timeout 10s
               sluice subscribe 'ticks.*' --max-rate 10 --overflow conflate
               sluice subscribe 'orders.>' --credit 50 --json | slow-consumer
+              sluice subscribe 'orders.>' --json --resume orders.ndjson >> orders.ndjson
 
             A pattern is a topic's name in which '*' stands for one segment and a final '>' for the \
             rest; quote it, or the shell takes it. Start positions: latest, earliest, last:10, \
@@ -22,7 +23,9 @@ struct SubscribeCommand: AsyncParsableCommand {
 
             A line is topic, offset and data. What else is told (gaps, lost connections) goes to \
             standard error; with --json all of it goes to standard output, as the broker's messages. \
-            After a lost connection the subscription goes on exactly where it broke off.
+            After a lost connection the subscription goes on exactly where it broke off, and with \
+            --resume where a file of lines that --json printed breaks off; as long as that is empty, \
+            --from counts.
 
             Who reads too slowly gets everything from the log at its own pace (replay), the newest \
             event of each key (conflate), the newest ones (drop_oldest), or a new connection \
@@ -37,6 +40,10 @@ struct SubscribeCommand: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("Where to start.", valueName: "start"))
     var from = "latest"
+
+    @Option(
+        help: ArgumentHelp("Go on behind what --json printed to this file.", valueName: "file"))
+    var resume: String?
 
     @Option(
         help: ArgumentHelp(
@@ -73,7 +80,9 @@ struct SubscribeCommand: AsyncParsableCommand {
         let patterns = try checkedPatterns(patterns)
         let limit = try timeout.map { text in try checkedDuration(text, option: "--timeout") }
         let subscription = try connection.client().subscribe(
-            to: patterns, from: from, options: try options())
+            to: patterns, from: from,
+            resuming: try resume.map(printedPosition(path:)) ?? SubscriptionPosition(),
+            options: try options())
         guard let limit else { return try await printItems(of: subscription) }
         try await withThrowingTaskGroup { group in
             group.addTask { try await self.printItems(of: subscription) }
