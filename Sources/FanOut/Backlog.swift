@@ -86,7 +86,7 @@ package struct Backlog {
     /// A notice that belongs to no topic; never dropped.
     mutating func append(notice bytes: [UInt8]) { append(Item(bytes: bytes)) }
 
-    /// A reply or the like; never dropped, and outside the budget.
+    /// A reply or the like, as it is sent; never dropped, and outside the budget.
     mutating func append(control bytes: [UInt8]) {
         append(Item(bytes: bytes, kind: .control))
         controlByteCount += bytes.count
@@ -108,22 +108,73 @@ package struct Backlog {
 
     /// Copies as much as fits to `record` and takes it out of the backlog.
     ///
+    /// With `joining`, events and notices are bare messages, and control messages whole texts. As
+    /// many of the former as fit are one text, and one that is larger than a record is a text of
+    /// its own, over several of them.
+    ///
     /// - Returns: The number of bytes copied; 0 when nothing waits.
-    package mutating func fill(_ record: UnsafeMutableRawBufferPointer) -> Int {
+    package mutating func fill(
+        _ record: UnsafeMutableRawBufferPointer, joining: Joining? = nil
+    ) -> Int {
         // Unsafe: the record is the loop's scratch for TLS plaintext; a copy through an array would
         // double the cost.
         var filled = 0
-        while filled < record.count, let item = items.first {
-            let size = item.size
-            // What has begun is finished, so it is nothing that its subscription could drop.
-            if begun == 0 { item.subscription?.waitingBytes -= size }
-            let count = min(size - begun, record.count - filled)
-            let place = UnsafeMutableRawBufferPointer(rebasing: record[filled..<filled + count])
-            Self.copy(item, from: begun, to: place)
-            filled += count
-            begun += count
-            if begun == size { removeFirst() }
+        while filled < record.count, !items.isEmpty {
+            let rest = UnsafeMutableRawBufferPointer(rebasing: record[filled...])
+            if let joining, begun == 0, !items[0].isControl {
+                let count = join(into: rest, joining, isWholeRecord: filled == 0)
+                if count == 0 { break }
+                filled += count
+            } else {
+                filled += copyFirst(to: rest)
+            }
         }
+        return filled
+    }
+
+    /// Copies what fits of the first message, behind what is sealed of it already.
+    private mutating func copyFirst(to place: UnsafeMutableRawBufferPointer) -> Int {
+        let item = items[0]
+        let size = item.size
+        // What has begun is finished, so it is nothing that its subscription could drop.
+        if begun == 0 { item.subscription?.waitingBytes -= size }
+        let count = min(size - begun, place.count)
+        Self.copy(
+            item, from: begun, to: UnsafeMutableRawBufferPointer(rebasing: place[..<count]))
+        begun += count
+        if begun == size { removeFirst() }
+        return count
+    }
+
+    /// Makes one text of the bare messages that wait first and fit.
+    ///
+    /// - Returns: 0 if the first one does not fit into the rest of a record.
+    private mutating func join(
+        into place: UnsafeMutableRawBufferPointer, _ joining: Joining, isWholeRecord: Bool
+    ) -> Int {
+        let room = place.count - joining.headerBytesMax
+        precondition(room > 0 || !isWholeRecord, "bug: a record that holds no header")
+        var (count, bytes) = (0, 0)
+        while count < items.count, !items[count].isControl {
+            let more = bytes + items[count].size
+            guard joining.textBytes(messages: count + 1, bytes: more) <= room else { break }
+            (count, bytes) = (count + 1, more)
+        }
+        guard count > 0 || isWholeRecord else { return 0 }
+        let length =
+            count > 0 ? joining.textBytes(messages: count, bytes: bytes) : items[0].size
+        var filled = joining.writeHeader(length, place)
+        func put(_ byte: UInt8) {
+            place[filled] = byte
+            filled += 1
+        }
+        if count > 1 { put(joining.list.opening) }
+        // One that is too large begins here and goes on in the next records.
+        for index in 0..<max(count, 1) {
+            if index > 0 { put(joining.list.separator) }
+            filled += copyFirst(to: UnsafeMutableRawBufferPointer(rebasing: place[filled...]))
+        }
+        if count > 1 { put(joining.list.closing) }
         return filled
     }
 

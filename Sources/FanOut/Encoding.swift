@@ -9,13 +9,16 @@ internal import Filtering
 package final class Encoding: Sendable {
     package let event: @Sendable (TopicName, Epoch, Event) -> [UInt8]
     package let notice: @Sendable (Notice) -> [UInt8]
+    /// How those that wait together are joined; `nil`: each is sent as it is.
+    package let joining: Joining?
 
     package init(
         event: @escaping @Sendable (TopicName, Epoch, Event) -> [UInt8],
-        notice: @escaping @Sendable (Notice) -> [UInt8]
+        notice: @escaping @Sendable (Notice) -> [UInt8], joining: Joining? = nil
     ) {
         self.event = event
         self.notice = notice
+        self.joining = joining
     }
 }
 

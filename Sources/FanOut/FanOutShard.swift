@@ -366,10 +366,14 @@ package final class FanOutShard {
 
     /// A feed that a walk has passed is kept no longer than it is needed.
     private func dropPassed() {
-        let gone = passed.filter { feeds[$0.topic] === $0 && !isNeeded($0) }
+        var gone: [TopicName] = []
+        // Some are there twice.
+        for feed in passed where has(feed) && !isNeeded(feed) {
+            drop(feed)
+            gone.append(feed.topic)
+        }
         passed = []
-        for feed in gone { drop(feed) }
-        if !gone.isEmpty { actor.unfollow(gone.map(\.topic)) }
+        if !gone.isEmpty { actor.unfollow(gone) }
     }
 
     /// Whether somebody needs the feed whom nothing else would tell of the topic.

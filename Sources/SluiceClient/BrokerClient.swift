@@ -121,23 +121,28 @@ public final class BrokerClient: Sendable {
     /// - Parameters:
     ///   - patterns: Names and patterns; what several of them match comes once.
     ///   - start: `latest`, `earliest`, `last:10`, `ago:15m`, `time:…`, and for one name
-    ///     `offset:17`, `after:CURSOR`.
+    ///     `offset:17`, `after:CURSOR`; or a mark that a broker issued.
+    ///   - position: Where an earlier subscription stood. Its cursors win over the start, topic by
+    ///     topic, and have to be of the patterns' topics; its own start wins, too.
     ///   - options: How it is delivered, and which events.
     /// - Returns: Events and notices, in the order of each topic. A slow reader slows down nobody
     ///   but itself.
-    /// - Throws: When a pattern, the start or an option is not valid.
+    /// - Throws: When a pattern, the start, a cursor or an option is not valid.
     public func subscribe(
         to patterns: [String], from start: String = "latest",
+        resuming position: SubscriptionPosition = SubscriptionPosition(),
         options: SubscribeOptions = SubscribeOptions()
     ) throws(SluiceError) -> Subscription {
-        let filter = options.filter
-        let options = try options.checked()
+        let checked = try options.checked()
+        let cursors = try position.checkedCursors()
         do {
             var parsed: [TopicPattern] = []
             for pattern in patterns { parsed.append(try TopicPattern(pattern)) }
             return Subscription(
-                connector: connector, patterns: parsed, start: try StartPosition(start),
-                options: options, filter: filter, rate: RateControl(options.maxRate))
+                connector: connector, patterns: parsed,
+                start: try StartPosition(position.start ?? start), cursors: cursors,
+                options: checked, filter: options.filter, rate: RateControl(options.maxRate),
+                isBatched: options.isBatched)
         } catch {
             throw SluiceError(error)
         }

@@ -21,15 +21,31 @@ package enum WebSocketOpcode: UInt8, Sendable {
 package enum WebSocketFrame {
     /// The most bytes of a control frame's payload.
     package static let controlBytesMax = 125
+    /// The most bytes of a server's header.
+    package static let headerBytesMax = 10
 
     /// The header of a server's frame: 2, 4 or 10 bytes, the shortest that fits.
     package static func header(
         opcode: WebSocketOpcode, payloadLength: Int, fin: Bool = true
     ) -> [UInt8] {
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(10)
+        bytes.reserveCapacity(headerBytesMax)
         appendHeader(opcode, payloadLength, fin: fin, maskBit: 0, to: &bytes)
         return bytes
+    }
+
+    /// Writes the header of a server's frame to the beginning of `place`, of `headerBytesMax` bytes
+    /// at least, and returns its length.
+    package static func writeHeader(
+        opcode: WebSocketOpcode, payloadLength: Int, to place: UnsafeMutableRawBufferPointer
+    ) -> Int {
+        // Unsafe memory: on the hot path frames are made where they are sealed.
+        var count = 0
+        header(opcode, payloadLength, fin: true, maskBit: 0) { byte in
+            place[count] = byte
+            count += 1
+        }
+        return count
     }
 
     /// A server's text message in one frame, header and payload in one array.
@@ -42,7 +58,7 @@ package enum WebSocketFrame {
         opcode: WebSocketOpcode, payload: [UInt8], fin: Bool = true
     ) -> [UInt8] {
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(10 + payload.count)
+        bytes.reserveCapacity(headerBytesMax + payload.count)
         appendHeader(opcode, payload.count, fin: fin, maskBit: 0, to: &bytes)
         bytes.append(contentsOf: payload)
         return bytes
@@ -85,18 +101,26 @@ package enum WebSocketFrame {
         _ opcode: WebSocketOpcode, _ length: Int, fin: Bool, maskBit: UInt8,
         to bytes: inout [UInt8]
     ) {
-        bytes.append((fin ? 0x80 : 0) | opcode.rawValue)
+        header(opcode, length, fin: fin, maskBit: maskBit) { bytes.append($0) }
+    }
+
+    /// Puts the header's bytes, one by one.
+    private static func header(
+        _ opcode: WebSocketOpcode, _ length: Int, fin: Bool, maskBit: UInt8,
+        put: (UInt8) -> Void
+    ) {
+        put((fin ? 0x80 : 0) | opcode.rawValue)
         switch length {
         case 0..<126:
-            bytes.append(maskBit | UInt8(length))
+            put(maskBit | UInt8(length))
         case 126...0xFFFF:
-            bytes.append(maskBit | 126)
-            bytes.append(UInt8(length >> 8))
-            bytes.append(UInt8(length & 0xFF))
+            put(maskBit | 126)
+            put(UInt8(length >> 8))
+            put(UInt8(length & 0xFF))
         default:
-            bytes.append(maskBit | 127)
+            put(maskBit | 127)
             for shift in stride(from: 56, through: 0, by: -8) {
-                bytes.append(UInt8(truncatingIfNeeded: length >> shift))
+                put(UInt8(truncatingIfNeeded: length >> shift))
             }
         }
     }

@@ -1,4 +1,7 @@
+import EventModel
+import SessionProtocol
 import Testing
+import WebSocketCodec
 
 @Suite("A session with batches") struct MessageBatchTests {
     private func text(_ client: TestClient) async throws -> String {
@@ -31,6 +34,50 @@ import Testing
                 + #"{"type":"publish","id":2,"topic":"b","data":1}]"#)
         let told = try await client.told(4)
         #expect(told.filter { $0 != "published 2 1" } == ["subscribed 1 a@0", "a 1 1", "live 1"])
+    }
+
+    @Test func `takes what waits together in one text, and what is too large alone`() async throws {
+        let node = try TestNode()
+        let numbers = (1...100).map { "\($0)" }
+        for number in numbers { try await node.publish("a", number) }
+        let large = #""\#(String(repeating: "x", count: 40_000))""#
+        try await node.publish("a", large)
+        try await node.publish("a", "102")
+        let client = try await TestClient.open(node, "/v1/connect?batch=1")
+        #expect(try await client.told(1) == ["welcome"])
+        client.send(
+            #"[{"type":"subscribe","id":1,"topic":"a","from":"earliest"},{"type":"ping","id":2}]"#)
+        var texts: [String] = []
+        while texts.last?.contains(#""type":"live""#) != true {
+            texts.append(try await text(client))
+        }
+        let messages = texts.flatMap { MessageBatch.messages(of: Array($0.utf8)) }
+        let data = try messages.compactMap { message in
+            if case .event(let event) = try BrokerMessage.decode(message) {
+                String(decoding: event.event.content.data, as: UTF8.self)
+            } else {
+                nil
+            }
+        }
+        #expect(data == numbers + [large, "102"])
+        #expect(texts.count < 10)
+        #expect(texts.allSatisfy { $0.utf8.count < 16 << 10 || $0.hasPrefix(#"{"type":"event""#) })
+        #expect(texts.contains { $0.hasPrefix(#"[{"type":"event""#) && $0.hasSuffix("}]") })
+    }
+
+    @Test func `is pinged and closed as any other`() async throws {
+        let node = try TestNode()
+        let client = try await TestClient.open(node, "/v1/connect?batch=1")
+        #expect(try await client.told(1) == ["welcome"])
+        client.send(#"{"type":"subscribe","id":1,"topic":"a"}"#)
+        #expect(try await client.told(2) == ["subscribed 1 a@null", "live 1"])
+        client.send(frame: .ping, [7])
+        #expect(try await client.next() == .pong)
+        try await node.publish("a", "1")
+        #expect(try await client.told(1) == ["a 1 1"])
+        node.drain(within: .seconds(1))
+        #expect(try await client.told(1) == ["closing 4001"])
+        #expect(try await client.close() == 4001)
     }
 
     @Test(arguments: [

@@ -98,6 +98,15 @@ import Testing
         #expect(text(MessageBatch.text(of: [utf8("{}"), utf8(#"{"a":1}"#)])) == #"[{},{"a":1}]"#)
     }
 
+    @Test func `is taken apart by a client, however long it is`() {
+        let ping = #"{"type":"ping","id":1}"#
+        let many = Array(repeating: ping, count: MessageBatch.messagesMax + 1)
+        let messages = MessageBatch.messages(of: utf8("[\(many.joined(separator: ","))]"))
+        #expect(messages.map(text) == many)
+        #expect(MessageBatch.messages(of: utf8(ping)).map(text) == [ping])
+        #expect(MessageBatch.messages(of: utf8("[1,{}]")).map(text) == ["[1,{}]"])
+    }
+
     @Test(
         arguments: [
             ([("batch", "2")], ErrorCode.invalidRequest, "batch"),

@@ -85,6 +85,22 @@ import Testing
         }
     }
 
+    @Test func `begins behind the cursors of another one, in several messages`() throws {
+        let cursors = try ["a.b", "a.c"].map {
+            (try TopicName($0), try #require(Cursor("k3f91-7")))
+        }
+        var progress = SubscriptionProgress(
+            patterns: [try TopicPattern("a.>")], start: .earliest,
+            cursors: Dictionary(uniqueKeysWithValues: cursors))
+        let messages = try sent(try steps(&progress, welcome)).map {
+            try JSONFields(Array($0.utf8))
+        }
+        #expect(messages.map { $0.text("type") } == ["cursors", "cursors", "subscribe"])
+        #expect(messages[0].object("cursors")?.text("a.b") == "k3f91-7")
+        #expect(messages[1].object("cursors")?.text("a.c") == "k3f91-7")
+        #expect(messages[2].text("from") == "earliest")
+    }
+
     @Test func `goes on in several messages when one does not hold its cursors`() throws {
         var progress = try progress()
         _ = try steps(

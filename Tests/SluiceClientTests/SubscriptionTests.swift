@@ -75,6 +75,19 @@ extension SubscriptionItem {
         try await broker.received(.opened(connection: 2))
     }
 
+    @Test func `gives out the messages of an array one by one`() async throws {
+        let broker = try await broker("[\(subscribed),\(event(1))]", event(2), "[\(event(3))]")
+        var iterator = try broker.client().subscribe(
+            to: ["a.>"], options: SubscribeOptions(isBatched: true)
+        ).makeAsyncIterator()
+        var items: [SubscriptionItem] = []
+        while items.count < 4, let item = try await iterator.next() { items.append(item) }
+        #expect(items.map(\.offset) == [nil, 1, 2, 3])
+        guard case .event(let first) = items[1] else { return }
+        #expect(String(decoding: first.message, as: UTF8.self) == event(1))
+        #expect(RequestTarget.connect(isBatched: true).text == "/v1/connect?batch=1")
+    }
+
     @Test func `goes on after a cancelled wait, in another task`() async throws {
         let broker = try await broker(subscribed, event(1))
         var iterator = try iterator(broker)

@@ -9,6 +9,12 @@ import WebSocketCodec
         ] as [(Int, [UInt8])])
     func `has the shortest length that fits`(length: Int, header: [UInt8]) {
         #expect(WebSocketFrame.header(opcode: .text, payloadLength: length) == header)
+        let written = withUnsafeTemporaryAllocation(byteCount: 10, alignment: 1) { place in
+            let count = WebSocketFrame.writeHeader(
+                opcode: .text, payloadLength: length, to: place)
+            return Array(place[..<count])
+        }
+        #expect(written == header)
         let payload = [UInt8](repeating: 0x61, count: length)
         #expect(WebSocketFrame.encode(text: payload) == header + payload)
     }

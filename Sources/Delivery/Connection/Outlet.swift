@@ -14,6 +14,7 @@ package final class Outlet {
     /// Whose half it is; set by its owner.
     package weak var connection: (any DeliveryConnection)?
     private let stream: StreamConnection
+    private let joining: Joining?
     /// `nil` once the connection is over.
     private var subscriber: Subscriber?
     /// The client's input is not read while too many answers wait.
@@ -36,6 +37,7 @@ package final class Outlet {
     package init(_ stream: StreamConnection, loop: LoopDelivery, encoding: Encoding) {
         self.stream = stream
         self.loop = loop
+        joining = encoding.joining
         subscriber = Subscriber(
             output: self, shard: loop.shard, limits: loop.limits, encoding: encoding)
     }
@@ -92,7 +94,7 @@ package final class Outlet {
     /// Bytes that wait for the socket.
     package var backlogBytes: Int { subscriber?.backlog.byteCount ?? 0 }
 
-    /// Sends a whole message behind what waits already.
+    /// Sends a whole message, in the connection's frames or lines, behind what waits already.
     package func send(_ bytes: [UInt8]) {
         guard let subscriber else { return }
         subscriber.sendControl(bytes)
@@ -157,7 +159,7 @@ extension Outlet: SubscriberOutput {
         defer { flushed(subscriber) }
         var moved = 0
         while !stream.isBlocked, moved < Self.flushBytesMax {
-            let count = subscriber.backlog.fill(loop.record)
+            let count = subscriber.backlog.fill(loop.record, joining: joining)
             if count > 0 {
                 stream.send(UnsafeRawBufferPointer(rebasing: loop.record[..<count]))
                 if count > Self.pingBytes { hasSent = true }

@@ -68,6 +68,19 @@ package final class StartOperation {
             }
         }
 
+        /// The topic that does not exist has no offset but the next, 1.
+        ///
+        /// - Throws: `invalid_start`.
+        func checkFitsNewTopic() throws(BrokerError) {
+            guard case .offset(let offset) = from, offset > 1, cursors.isEmpty,
+                let topic = patterns.first?.exactName
+            else { return }
+            throw BrokerError(
+                .invalidStart,
+                "\(topic) does not exist yet, and \(offset) is beyond its first offset.",
+                remedy: "Start at offset 1, or at 'latest'.")
+        }
+
         /// Topics of which the client has consumed something, and that have no start: they do not
         /// exist any more.
         package func gone(beside starts: [ReaderStart]) -> [TopicName] {
@@ -143,6 +156,7 @@ package final class StartOperation {
         let feeds = topics.compactMap { loop.shard.feed(of: $0) }
         do throws(BrokerError) {
             try question.check(feeds.map(\.position))
+            if feeds.isEmpty { try question.checkFitsNewTopic() }
         } catch {
             return completion(.failure(error))
         }

@@ -30,6 +30,15 @@ package enum StartPosition: Hashable, Sendable {
         }
     }
 
+    /// The same of a request's field, which an error then names.
+    package init(_ text: some StringProtocol, field: String) throws(BrokerError) {
+        do throws(BrokerError) { self = try Self(text) } catch {
+            var error = error
+            error.at = InputPlace(field: field)
+            throw error
+        }
+    }
+
     private static func parse(
         word: some StringProtocol, argument: some StringProtocol, whole: String
     ) throws(BrokerError) -> StartPosition {

@@ -79,7 +79,9 @@ struct EventRoutes: Sendable {
                 at: InputPlace(field: "follow"))
         }
         let topic = try request.topic()
-        let from = try query["from"].map { text throws(BrokerError) in try StartPosition(text) }
+        let from = try query["from"].map { text throws(BrokerError) in
+            try StartPosition(text, field: "from")
+        }
         let count = try query.count(
             "limit", default: min(Self.pageEvents, limits.pageEventsMax),
             most: limits.pageEventsMax)

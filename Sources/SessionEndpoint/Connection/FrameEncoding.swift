@@ -11,4 +11,19 @@ extension Encoding {
                 text: EventMessage.encode(topic: topic, epoch: epoch, event: event))
         },
         notice: { WebSocketFrame.encode(text: BrokerMessage($0).encode()) })
+
+    /// Bare messages of a session with batches: those that wait together are one text (doc:Session).
+    static let batches = Encoding(
+        event: { EventMessage.encode(topic: $0, epoch: $1, event: $2) },
+        notice: { BrokerMessage($0).encode() }, joining: .arrays)
+}
+
+extension Joining {
+    /// A text message in one WebSocket frame, an array if the messages are several.
+    fileprivate static let arrays = Joining(
+        headerBytesMax: WebSocketFrame.headerBytesMax,
+        list: (UInt8(ascii: "["), UInt8(ascii: ","), UInt8(ascii: "]"))
+    ) { length, place in
+        WebSocketFrame.writeHeader(opcode: .text, payloadLength: length, to: place)
+    }
 }

@@ -16,9 +16,9 @@ package final class SubscriberConnection {
     private var webSocket: WebSocketConnection
     private var handler: (any MessageHandler)?
 
-    init(_ stream: StreamConnection, loop: LoopDelivery) {
+    init(_ stream: StreamConnection, loop: LoopDelivery, encoding: Encoding) {
         self.stream = stream
-        outlet = Outlet(stream, loop: loop, encoding: .frames)
+        outlet = Outlet(stream, loop: loop, encoding: encoding)
         let keepalive = Keepalive(
             pingInterval: loop.limits.heartbeatInterval,
             pongTimeout: loop.limits.heartbeatInterval,

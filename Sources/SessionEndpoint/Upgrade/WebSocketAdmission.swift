@@ -60,7 +60,8 @@ package struct WebSocketAdmission: Sendable {
     ) -> HTTPStream {
         webSocket(accepted) { stream in
             let connection = SubscriberConnection(
-                stream, loop: services.hub.loop(info.loopIndex))
+                stream, loop: services.hub.loop(info.loopIndex),
+                encoding: query.isBatched ? .batches : .frames)
             let handler = SessionHandler(
                 connection, services: services, admission: admission, query: query)
             connection.begin(handler)
@@ -116,7 +117,7 @@ package struct WebSocketAdmission: Sendable {
     ) -> HTTPStream {
         webSocket(accepted) { stream in
             let connection = SubscriberConnection(
-                stream, loop: services.hub.loop(info.loopIndex))
+                stream, loop: services.hub.loop(info.loopIndex), encoding: .frames)
             let handler = EventStreamHandler(
                 connection, query: query, terms: services.terms, identity: identity)
             connection.begin(handler)

@@ -28,12 +28,7 @@ package struct StreamQuery: Hashable, Sendable {
         let known = ["from", "overflow", "max_rate", "credit", "filter", "view"]
         try readQuery(items, known: known) { (name, value) throws(BrokerError) in
             switch name {
-            case "from":
-                do throws(BrokerError) { from = try StartPosition(value) } catch {
-                    var error = error
-                    error.at = InputPlace(field: name)
-                    throw error
-                }
+            case "from": from = try StartPosition(value, field: name)
             case "overflow":
                 guard let policy = OverflowPolicy(rawValue: value) else {
                     throw BrokerError(

@@ -11,7 +11,9 @@ package enum MessageBatch {
     ///
     /// - Throws: `invalid_json` or `invalid_utf8` for what is not an array of objects,
     ///   `invalid_request` for too many of them. Then nothing of it has been done.
-    package static func ranges(in bytes: [UInt8]) throws(BrokerError) -> [Range<Int>]? {
+    package static func ranges(
+        in bytes: [UInt8], messagesMax: Int = messagesMax
+    ) throws(BrokerError) -> [Range<Int>]? {
         var scanner = JSONScanner(bytes)
         scanner.skipSpace()
         guard scanner.take(UInt8(ascii: "[")) else { return nil }
@@ -39,6 +41,16 @@ package enum MessageBatch {
             throw scanner.wrong("expected the end of the text")
         }
         return ranges
+    }
+
+    /// The messages of a broker's text.
+    ///
+    /// - Returns: The text itself if it is no array of objects; what it is, its reader finds.
+    package static func messages(of text: [UInt8]) -> [[UInt8]] {
+        guard text.first == UInt8(ascii: "["),
+            let ranges = (try? ranges(in: text, messagesMax: .max)) ?? nil
+        else { return [text] }
+        return ranges.map { Array(text[$0]) }
     }
 
     /// The text that says these messages: an array, or the message itself if it is alone.

@@ -11,8 +11,10 @@ struct RequestTarget: Sendable {
 
     /// `/v1/events`.
     static let events = RequestTarget("/v1/events")
-    /// `/v1/connect`.
-    static let connect = RequestTarget("/v1/connect")
+    /// `/v1/connect`, with `?batch=1` for arrays of messages.
+    static func connect(isBatched: Bool) -> RequestTarget {
+        RequestTarget(isBatched ? "/v1/connect?batch=1" : "/v1/connect")
+    }
 
     /// `/v1/topics/{topic}/events`.
     static func events(of topic: TopicName) -> RequestTarget {

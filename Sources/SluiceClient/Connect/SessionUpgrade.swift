@@ -11,9 +11,11 @@ extension BrokerConnector {
     /// Makes a wss session of a connection; `begin` is called on its event loop when the broker has
     /// switched protocols.
     ///
+    /// With `isBatched` the broker may put several messages in one text.
+    ///
     /// - Throws: The broker's refusal, or `unreachable`.
     package func openSession(
-        on connection: HTTPClientConnection,
+        on connection: HTTPClientConnection, isBatched: Bool = false,
         begin: @escaping @Sendable (StreamConnection) -> SessionSocket
     ) async throws(SluiceError) {
         let address = configuration.address
@@ -21,7 +23,7 @@ extension BrokerConnector {
             nonce: randomBytes(16), subprotocols: [Self.subprotocol])
         // The connection adds Host itself.
         let fields = request.headers(host: address.authority).filter { $0.name != "Host" }
-        let head = head(.GET, .connect, fields.map { ($0.name, $0.value) })
+        let head = head(.GET, .connect(isBatched: isBatched), fields.map { ($0.name, $0.value) })
         let outcome: HTTPClientUpgrade
         do {
             outcome = try await connection.upgrade(head) { stream, _ in begin(stream) }.get()

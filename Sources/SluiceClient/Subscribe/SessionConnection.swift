@@ -16,13 +16,17 @@ final class SessionConnection: Sendable {
         eventLoop.execute { socket.value.leave() }
     }
 
-    /// Connects and upgrades.
+    /// Connects and upgrades; with `isBatched` the broker may put several messages in one text.
     ///
     /// - Throws: The broker's refusal, or `unreachable`.
-    static func open(_ connector: BrokerConnector) async throws(SluiceError) -> SessionConnection {
+    static func open(
+        _ connector: BrokerConnector, isBatched: Bool
+    ) async throws(SluiceError) -> SessionConnection {
         let connection = try await connector.connect()
         let session = SessionConnection(connection.eventLoop)
-        try await connector.openSession(on: connection) { [session] in session.begin($0) }
+        try await connector.openSession(on: connection, isBatched: isBatched) { [session] in
+            session.begin($0)
+        }
         return session
     }
 

@@ -1,4 +1,5 @@
 internal import NIOCore
+internal import SessionProtocol
 package import Transport
 internal import WebSocketCodec
 
@@ -116,7 +117,7 @@ package final class SessionSocket: StreamHandler {
         var messages: [[UInt8]] = []
         for action in actions {
             switch action {
-            case .text(let message): messages.append(message)
+            case .text(let text): messages += MessageBatch.messages(of: text)
             case .binary: break  // It does not belong to the protocol, and is allowed.
             // Unsafe memory: the stream reads the frame during the call and keeps a copy of what it
             // can't write.

@@ -30,15 +30,21 @@ public struct SubscribeOptions: Equatable, Sendable {
     /// What is left out is no gap. The subscription goes on behind it after a lost connection, and
     /// tells how far it is by `SubscriptionNotice.progress`.
     public var filter: String?
+    /// Whether several events may come in one WebSocket message, which costs less where many come.
+    ///
+    /// What the iterator gives is the same.
+    public var isBatched: Bool
 
     /// Makes options; without arguments those that a subscription has anyway.
     public init(
-        overflow: Overflow? = nil, maxRate: Int? = nil, credit: Int? = nil, filter: String? = nil
+        overflow: Overflow? = nil, maxRate: Int? = nil, credit: Int? = nil, filter: String? = nil,
+        isBatched: Bool = false
     ) {
         self.overflow = overflow
         self.maxRate = maxRate
         self.credit = credit
         self.filter = filter
+        self.isBatched = isBatched
     }
 }
 

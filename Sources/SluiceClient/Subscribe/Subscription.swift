@@ -13,9 +13,11 @@ public struct Subscription: AsyncSequence, Sendable {
     let connector: BrokerConnector
     let patterns: [TopicPattern]
     let start: StartPosition
+    let cursors: [TopicName: Cursor]
     let options: SubscriptionOptions
     let filter: String?
     let rate: RateControl
+    let isBatched: Bool
 
     /// Changes how many events a second of each topic come at most, in all of its iterators, also
     /// while they wait; `nil`: no bound.
@@ -31,7 +33,9 @@ public struct Subscription: AsyncSequence, Sendable {
         Iterator(
             connector, rate,
             SubscriptionProgress(
-                patterns: patterns, start: start, options: options, filter: filter))
+                patterns: patterns, start: start, cursors: cursors, options: options,
+                filter: filter),
+            isBatched: isBatched)
     }
 
     /// Takes items; ends by being let go, or by throwing a `SluiceError`, which it then throws
@@ -41,6 +45,7 @@ public struct Subscription: AsyncSequence, Sendable {
     public struct Iterator: AsyncIteratorProtocol, Sendable {
         private let connector: BrokerConnector
         private let rate: RateControl
+        private let isBatched: Bool
         private var progress: SubscriptionProgress
         private var session: SessionConnection?
         /// When the session that is open, or was just lost, began.
@@ -54,11 +59,13 @@ public struct Subscription: AsyncSequence, Sendable {
         private var failure: SluiceError?
 
         init(
-            _ connector: BrokerConnector, _ rate: RateControl, _ progress: SubscriptionProgress
+            _ connector: BrokerConnector, _ rate: RateControl, _ progress: SubscriptionProgress,
+            isBatched: Bool
         ) {
             self.connector = connector
             self.rate = rate
             self.progress = progress
+            self.isBatched = isBatched
         }
 
         /// The next item.
@@ -122,7 +129,7 @@ public struct Subscription: AsyncSequence, Sendable {
 
         private mutating func connectedSession() async throws(SluiceError) -> SessionConnection {
             if let session { return session }
-            let session = try await SessionConnection.open(connector)
+            let session = try await SessionConnection.open(connector, isBatched: isBatched)
             self.session = session
             began = .now
             hasConnected = true

@@ -32,11 +32,12 @@ struct SubscriptionProgress {
     private(set) var reconnectAfter: Duration?
 
     init(
-        patterns: [TopicPattern], start: StartPosition,
+        patterns: [TopicPattern], start: StartPosition, cursors: [TopicName: Cursor] = [:],
         options: SubscriptionOptions = SubscriptionOptions(), filter: String? = nil
     ) {
         request = SubscribeRequest(
-            id: Self.id, patterns: patterns, from: start, options: options, filter: filter)
+            id: Self.id, patterns: patterns, from: start, cursors: cursors, options: options,
+            filter: filter)
         maxRate = options.maxRate
         window = CreditWindow(size: options.credit)
     }
@@ -133,7 +134,9 @@ struct SubscriptionProgress {
         // Before the first answer there is nothing to continue: the first start still holds.
         let messages =
             hasSubscribed
-            ? position.resumption(in: welcome, options: first.options) : [.subscribe(first)]
+            ? position.resumption(in: welcome, options: first.options)
+            : first.messages(
+                cursorsMax: welcome.topicsPerSubscribe, bytesMax: welcome.messageBytes)
         for message in messages { steps.append(.send(message.encode())) }
     }
 

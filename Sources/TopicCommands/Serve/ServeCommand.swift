@@ -64,6 +64,22 @@ struct ServeCommand: AsyncParsableCommand {
                     "variable": "\(variable.name)", "nearest": "\(variable.nearest ?? "none")",
                 ])
         }
+        allowOpenFiles(logger)
         try await Broker(configuration: configuration, logger: logger).runUntilSignal()
+    }
+
+    /// Under this many, a broker is soon full of connections.
+    private static let openFilesMin = 65_536
+
+    /// Shells and systemd start with 1,024 open files, and leave it to the program to take more.
+    private func allowOpenFiles(_ logger: Logger) {
+        guard let allowed = OpenFiles.allowAll(), allowed < Self.openFilesMin else { return }
+        logger.warning(
+            "few files may be open, and every connection is one",
+            metadata: [
+                "allowed": "\(allowed)",
+                "remedy":
+                    "Start it with a higher hard limit: 'ulimit -Hn', LimitNOFILE in systemd.",
+            ])
     }
 }

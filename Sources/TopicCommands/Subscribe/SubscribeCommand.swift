@@ -16,6 +16,7 @@ struct SubscribeCommand: AsyncParsableCommand {
               sluice subscribe 'ticks.*' --filter '$.price > 100 && $.symbol == "ACME"'
               sluice subscribe 'ticks.*' --max-rate 10 --overflow conflate
               sluice subscribe 'orders.>' --credit 50 --json | slow-consumer
+              sluice subscribe 'orders.>' --json --resume orders.ndjson >> orders.ndjson
 
             A pattern is a topic's name in which '*' stands for one segment and a final '>' for the \
             rest; quote it, or the shell takes it. Start positions: latest, earliest, last:10, \
@@ -23,7 +24,9 @@ struct SubscribeCommand: AsyncParsableCommand {
 
             A line is topic, offset and data. What else is told (gaps, lost connections) goes to \
             standard error; with --json all of it goes to standard output, as the broker's messages. \
-            After a lost connection the subscription goes on exactly where it broke off.
+            After a lost connection the subscription goes on exactly where it broke off, and with \
+            --resume where a file of lines that --json printed breaks off; as long as that is empty, \
+            --from counts.
 
             A filter is a condition of SQL/JSON path on an event's data ('$.price > 100'), or on \
             $key, $topic and $attributes; quote it in '…'. What it leaves out is no gap.
@@ -44,6 +47,10 @@ struct SubscribeCommand: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("Print only the events that fulfil this.", valueName: "condition"))
     var filter: String?
+
+    @Option(
+        help: ArgumentHelp("Go on behind what --json printed to this file.", valueName: "file"))
+    var resume: String?
 
     @Option(
         help: ArgumentHelp(
@@ -81,7 +88,9 @@ struct SubscribeCommand: AsyncParsableCommand {
         let limit = try timeout.map { text in try checkedDuration(text, option: "--timeout") }
         do {
             let subscription = try connection.client().subscribe(
-                to: patterns, from: from, options: try options())
+                to: patterns, from: from,
+                resuming: try resume.map(printedPosition(path:)) ?? SubscriptionPosition(),
+                options: try options())
             try await printItems(of: subscription, within: limit)
         } catch {
             throw showing(error, in: filter)

@@ -46,11 +46,11 @@ final class SluiceRun: Sendable {
 
     init(
         _ program: SluiceProgram, _ arguments: [String], input: [UInt8],
-        environment: [String: String]
+        environment: [String: String], executable: URL = SluiceRun.executable
     ) throws {
         files = "\(program.home)/\(UInt32.random(in: 0 ... .max))"
         process = Process()
-        process.executableURL = Self.executable
+        process.executableURL = executable
         process.arguments = arguments
         process.environment = [
             "HOME": program.home, "SLUICE_CONNECTION_FILE": program.connectionFile,
@@ -77,7 +77,7 @@ final class SluiceRun: Sendable {
     }
 
     /// Beside the test bundle, where the build puts both.
-    private static let executable: URL = {
+    static let executable: URL = {
         let link = "/proc/self/exe"
         let path = (try? FileManager.default.destinationOfSymbolicLink(atPath: link)) ?? ""
         return URL(filePath: path).deletingLastPathComponent().appending(path: "sluice")
@@ -104,6 +104,10 @@ final class SluiceRun: Sendable {
         }
         throw TimedOut(what: "the command's end")
     }
+
+    var isRunning: Bool { process.isRunning }
+
+    var pid: Int32 { process.processIdentifier }
 
     func interrupt() { process.interrupt() }
 

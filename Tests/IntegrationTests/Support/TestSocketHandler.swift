@@ -71,15 +71,7 @@ final class TestSocketHandler: StreamHandler {
 
     private func received(_ event: WebSocketEvent) {
         switch event {
-        case .text(let bytes):
-            do {
-                guard let message = try BrokerMessage.decode(bytes) else {
-                    return put(.closed(code: nil, reason: "unknown message \(bytes.text)"))
-                }
-                put(.message(message, bytes: bytes))
-            } catch {
-                put(.closed(code: nil, reason: "\(error) in \(bytes.text.prefix(300))"))
-            }
+        case .text(let text): for message in MessageBatch.messages(of: text) { received(message) }
         case .binary: put(.closed(code: nil, reason: "a binary message"))
         case .ping(let payload):
             send(
@@ -94,6 +86,17 @@ final class TestSocketHandler: StreamHandler {
                     maskingKey: .random(in: .min ... .max)))
             put(.closed(code: code, reason: reason))
         case .failed(let fault): put(.closed(code: nil, reason: "broken: \(fault.reason)"))
+        }
+    }
+
+    private func received(_ bytes: [UInt8]) {
+        do {
+            guard let message = try BrokerMessage.decode(bytes) else {
+                return put(.closed(code: nil, reason: "unknown message \(bytes.text)"))
+            }
+            put(.message(message, bytes: bytes))
+        } catch {
+            put(.closed(code: nil, reason: "\(error) in \(bytes.text.prefix(300))"))
         }
     }
 

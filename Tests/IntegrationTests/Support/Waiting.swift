@@ -7,6 +7,7 @@ struct TimedOut: Error, CustomStringConvertible {
 /// Asks again and again until the answer is yes; for what tells nobody that it has come about.
 func eventually(
     _ what: String, within patience: Duration = .seconds(30),
+    isolation: isolated (any Actor)? = #isolation,
     _ condition: () async throws -> Bool
 ) async throws {
     let deadline = ContinuousClock.now + patience

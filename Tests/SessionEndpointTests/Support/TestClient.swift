@@ -20,6 +20,8 @@ enum Incoming: Equatable, Sendable {
 /// A WebSocket client that answers nothing by itself.
 final class TestClient: Sendable {
     private let handler: NIOLoopBound<TestClientHandler>
+    /// Of an array, those that were not waited for yet.
+    private let waiting = Mutex<[[UInt8]]>([])
 
     struct Refused: Error {
         let status: UInt
@@ -107,13 +109,17 @@ final class TestClient: Sendable {
     /// The next message; pings and heartbeats are passed over.
     func message() async throws -> BrokerMessage {
         while true {
-            switch try await next() {
-            case .message(let text):
-                guard let message = try BrokerMessage.decode(Array(text.utf8)) else {
-                    throw TimedOut(what: "a message that is known, not \(text)")
+            let first = waiting.withLock { $0.isEmpty ? nil : $0.removeFirst() }
+            if let first {
+                guard let message = try BrokerMessage.decode(first) else {
+                    throw TimedOut(what: "a message that is known, not \(first)")
                 }
                 if case .heartbeat = message { continue }
                 return message
+            }
+            switch try await next() {
+            case .message(let text):
+                waiting.withLock { $0 = MessageBatch.messages(of: Array(text.utf8)) }
             case .ping, .pong: continue
             case let other: throw TimedOut(what: "a message, not \(other)")
             }
