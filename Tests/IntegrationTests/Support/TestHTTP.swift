@@ -119,6 +119,12 @@ final class TestHTTP: Sendable {
         try #require(answer.status == 201, "\(answer.body.text)")
     }
 
+    /// Publishes `{"n":7}` for each number, as the topic's next events.
+    func publish(_ topic: String, objects numbers: ClosedRange<Int>) async throws {
+        let answer = try await publish(topic, lines: numbers.map { #"{"n":\#($0)}"# })
+        try #require(answer.status == 201, "\(answer.body.text)")
+    }
+
     /// `POST /v1/events`.
     func publishMany(_ lines: [String], _ headers: HTTPHeaders = [:]) async throws -> TestAnswer {
         var all: HTTPHeaders = ["content-type": "application/x-ndjson"]

@@ -40,10 +40,12 @@ final class TestSocket: Sendable {
         eventLoop.execute { handler.value.stream.abort() }
     }
 
-    /// Upgrades a new connection, with the token in its Authorization header.
+    /// Upgrades a new connection, with the token in its Authorization header; with `isFiltered`, a
+    /// filter may leave offsets out.
     static func open(
         _ broker: TestBroker, _ path: String = "/v1/connect",
-        subprotocols: [String] = ["sluice.v1"], token: String?, headers: [(String, String)] = []
+        subprotocols: [String] = ["sluice.v1"], token: String?, headers: [(String, String)] = [],
+        isFiltered: Bool = false
     ) async throws -> TestSocket {
         let connection = try await TestHTTP.connect(broker)
         let request = WebSocketUpgradeRequest(nonce: randomBytes(16), subprotocols: subprotocols)
@@ -68,14 +70,16 @@ final class TestSocket: Sendable {
                 throw TimedOut(what: "the upgrade's handler")
             }
             return TestSocket(
-                handler, check: DeliveryCheck(),
+                handler, check: DeliveryCheck(isFiltered: isFiltered),
                 subprotocol: chosen)
         }
     }
 
     /// The broker's own token in the header; reads `welcome`.
-    static func session(_ broker: TestBroker) async throws -> TestSocket {
-        let socket = try await open(broker, token: broker.token)
+    static func session(
+        _ broker: TestBroker, isFiltered: Bool = false
+    ) async throws -> TestSocket {
+        let socket = try await open(broker, token: broker.token, isFiltered: isFiltered)
         guard case .welcome = try await socket.message() else { throw TimedOut(what: "welcome") }
         return socket
     }
