@@ -336,7 +336,8 @@ package final class Subscriber {
     }
 
     private var hasRoomForPage: Bool {
-        backlog.byteCount < min(limits.pageBytesMax, limits.backlogBytesMax)
+        backlog.byteCount
+            < min(Self.refillBytesMax, limits.pageBytesMax, limits.backlogBytesMax)
     }
 
     /// The read for the reader is over.
