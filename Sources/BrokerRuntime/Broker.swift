@@ -40,7 +40,8 @@ package struct Broker: Service {
         // A peer that is gone is an error of `send`, never a signal.
         signal(SIGPIPE, SIG_IGN)
         guard let database = try await openDatabase() else { return }
-        let loops = MultiThreadedEventLoopGroup(numberOfThreads: configuration.loops)
+        let loops = MultiThreadedEventLoopGroup(
+            numberOfThreads: configuration.loops, metricsDelegate: LoopPolls.shared)
         do {
             var broker = self
             try broker.configuration.take(database.settings)

@@ -17,6 +17,7 @@ package struct Backlog {
         var kind = Kind.notice
 
         var size: Int { own.count + bytes.count }
+        var isControl: Bool { kind == .control }
     }
 
     private enum Kind {
@@ -199,7 +200,7 @@ package struct Backlog {
     private mutating func removeFirst() {
         let item = items.removeFirst()
         byteCount -= begun
-        if case .control = item.kind { controlByteCount -= begun }
+        if item.isControl { controlByteCount -= begun }
         item.feed?.waitingCount -= 1
         begun = 0
         guard items.isEmpty else { return }

@@ -1,13 +1,13 @@
 internal import DequeModule
 
-/// Whose turn it is on a loop to move what waits to the socket: first who is live, then who replays,
-/// each in turn.
+/// Whose turn it is on a loop to move what waits to the socket: first who is live, then who catches
+/// up, each in turn.
 ///
 /// Confined to its loop.
 final class FlushTurns {
     /// For whom something came since they were flushed last, in turn.
     private var dirty = Deque<Subscriber>()
-    /// Those of them that were found to be replaying: live delivery goes first.
+    /// Those of them that were found to be catching up: live delivery goes first.
     private var catchingUp = Deque<Subscriber>()
     private var isScheduled = false
     private let turn: Duration
@@ -31,7 +31,7 @@ final class FlushTurns {
 
     /// Flushes for one turn and one subscriber at the most.
     ///
-    /// Of those who replay, one is flushed in any case, so that they are not starved.
+    /// Of those who catch up, one is flushed in any case, so that they are not starved.
     ///
     /// - Returns: `true` if some are left, for whom another flush has to be scheduled.
     func flush(clock: () -> ContinuousClock.Instant) -> Bool {
@@ -41,7 +41,7 @@ final class FlushTurns {
         var left = dirty.count
         while left > 0, !isOver, let subscriber = dirty.popFirst() {
             left -= 1
-            if subscriber.isReplaying {
+            if subscriber.isCatchingUp {
                 catchingUp.append(subscriber)
             } else {
                 flush(subscriber)
@@ -63,4 +63,14 @@ final class FlushTurns {
         subscriber.isDirty = false
         subscriber.output?.flush()
     }
+}
+
+extension Subscriber {
+    /// Bytes that are put into the backlog, or moved out of it, for one who catches up before the
+    /// others have their turn.
+    package static let refillBytesMax = 64 << 10
+
+    /// It has more to get than live delivery brings at once: its way to the head, or what is left of
+    /// that.
+    package var isCatchingUp: Bool { isReplaying || backlog.byteCount > Self.refillBytesMax }
 }

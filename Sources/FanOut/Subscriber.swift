@@ -28,7 +28,7 @@ package final class Subscriber {
     let limits: Limits
     /// Bytes that its readers hold.
     private var heldBytes = 0 { didSet { shard.budget.count += heldBytes - oldValue } }
-    var turns = TurnQueue()
+    var turns = RefillQueue()
     /// Subscriptions that have something to tell for which the budget had no room, in turn.
     var owing = Deque<Subscription>()
     /// Subscriptions that have not reached all their topics.
@@ -208,10 +208,11 @@ package final class Subscriber {
             || waiting + size <= limits.backlogBytesMax && shard.budget.hasRoom(for: size)
     }
 
+    private var pageBytesMax: Int { min(limits.pageBytesMax, limits.backlogBytesMax) }
     /// Bytes in the backlog up to which it is refilled.
-    var pageBytesMax: Int { min(limits.pageBytesMax, limits.backlogBytesMax) }
+    var refillBytesMax: Int { min(Self.refillBytesMax, pageBytesMax) }
     /// Whether the backlog is short enough to be refilled.
-    var hasRoomForPage: Bool { backlog.byteCount < pageBytesMax }
+    var hasRoomForPage: Bool { backlog.byteCount < refillBytesMax }
     /// Whether the backlog is so short that what is put there goes out as soon as the socket takes
     /// it.
     var isSending: Bool {
@@ -329,7 +330,7 @@ package final class Subscriber {
     /// The session is over: nothing waits any more, and nothing holds anything alive.
     func close() {
         backlog.removeAll()
-        turns = TurnQueue()
+        turns = RefillQueue()
         output = nil
     }
 }

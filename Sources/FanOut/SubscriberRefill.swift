@@ -120,7 +120,7 @@ extension Subscriber {
         if reader.cursor >= feed.head { return .live }
         guard subscription.hasCredit else { return parked(for: subscription, reader) }
         if let events = feed.recentEvents(after: reader.cursor) {
-            if accept(events, for: reader, bytesMax: pageBytesMax) { return .live }
+            if accept(events, for: reader, bytesMax: refillBytesMax) { return .live }
             return subscription.hasCredit ? .full : parked(for: subscription, reader)
         }
         if turns.beginRead(for: reader) { shard.read(for: reader) }

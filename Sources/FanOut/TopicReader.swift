@@ -19,7 +19,7 @@ package final class TopicReader {
         case holding
     }
 
-    /// Its session's `TurnQueue` has it while it replays or holds.
+    /// Its session's `RefillQueue` has it while it replays or holds.
     enum Turn {
         case none
         /// It waits for its turn to be refilled.

@@ -13,19 +13,21 @@ struct LoadGroup: Sendable {
 
     private let members: [Member]
     private let latencies: [NIOLoopBound<LoopLatencies>]
-    /// Handshakes under way at a time.
-    private static let opensMax = 64
+    /// Handshakes under way at a time, if nothing else is said.
+    static let opensMax = 64
 
     /// How many there are.
     var count: Int { members.count }
 
-    /// Opens the sessions of `count` subscribers, which will subscribe behind an offset or at the
-    /// head; tells `progress` how many are open.
+    /// Opens the sessions of `count` subscribers, `atOnce` of them at a time; tells `progress` how
+    /// many are open.
     ///
-    /// Throws the `SluiceError` of the first that could not be opened.
+    /// They will subscribe behind an offset or at the head; with `resuming` each does it there as
+    /// soon as it is open. Throws the `SluiceError` of the first that could not be opened.
     static func open(
-        _ count: Int, of event: BenchEvent, behind: Offset = 0, _ connector: BrokerConnector,
-        on group: any EventLoopGroup, progress: @Sendable (Int) -> Void
+        _ count: Int, of event: BenchEvent, behind: Offset = 0, resuming cursor: Cursor? = nil,
+        _ connector: BrokerConnector, on group: any EventLoopGroup, atOnce: Int = opensMax,
+        progress: @Sendable (Int) -> Void
     ) async throws -> LoadGroup {
         var latencies: [NIOLoopBound<LoopLatencies>] = []
         for loop in group.makeIterator() {
@@ -36,12 +38,18 @@ struct LoadGroup: Sendable {
         let members = try await withThrowingTaskGroup(of: Member.self) { tasks in
             var members: [Member] = []
             for index in 0..<count {
-                if index >= opensMax, let member = try await tasks.next() {
+                if index >= atOnce, let member = try await tasks.next() {
                     members.append(member)
                     progress(members.count)
                 }
                 tasks.addTask {
-                    try await open(event, behind, connector, on: group, ofLoops)
+                    let member = try await open(event, behind, connector, on: group, ofLoops)
+                    if let cursor {
+                        member.loop.execute {
+                            _ = member.subscriber.value.subscribe(behind: cursor, on: member.loop)
+                        }
+                    }
+                    return member
                 }
             }
             for try await member in tasks { members.append(member) }
@@ -76,9 +84,10 @@ struct LoadGroup: Sendable {
 
     /// Waits until all have everything up to the offset, at most so long.
     ///
-    /// - Returns: For each that has it, how long that took, in ns.
-    func wait(for offset: Offset, atMost patience: Duration) async throws -> LatencyHistogram {
-        let start = ContinuousClock.now
+    /// - Returns: For each that has it, how long that took since `start`, in ns.
+    func wait(
+        for offset: Offset, since start: ContinuousClock.Instant = .now, atMost patience: Duration
+    ) async throws -> LatencyHistogram {
         return await withTaskGroup(of: Duration?.self) { tasks in
             for member in members {
                 tasks.addTask {

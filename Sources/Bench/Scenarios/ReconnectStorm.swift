@@ -13,6 +13,9 @@ package struct ReconnectStorm: Equatable, Sendable {
     package var live = 100
     /// Events a second in the other topic.
     package var rate = 100.0
+    /// The clients connect in the storm, too, all at once; nobody counts as caught up before all
+    /// have connected.
+    package var connectsInStorm = false
     /// How long the others are measured before the storm.
     package var calm = Duration.seconds(10)
     /// How long the storm may take.
@@ -61,9 +64,14 @@ package struct ReconnectStorm: Equatable, Sendable {
             live, of: quiet, broker.connector, on: broker.probe
         ) { _ in }
         try await others.subscribe()
-        let group = try await LoadGroup.open(
-            clients, of: hot, behind: start.offset, broker.connector, on: broker.group
-        ) { progress("\($0) of \(clients) connected") }
+        let connect: @Sendable (Bool) async throws -> LoadGroup = { isStorm in
+            try await LoadGroup.open(
+                clients, of: hot, behind: start.offset, resuming: isStorm ? start : nil,
+                broker.connector, on: broker.group,
+                atOnce: isStorm ? clients : LoadGroup.opensMax
+            ) { progress("\($0) of \(clients) connected") }
+        }
+        let connected = connectsInStorm ? nil : try await connect(false)
         publisher.start()
         try await Task.sleep(for: .seconds(1))
         _ = try await others.takeLatencies()
@@ -73,8 +81,11 @@ package struct ReconnectStorm: Equatable, Sendable {
         progress("storm")
         let before = broker.usage
         let memory = MemoryWatch(broker)
-        async let caughtUp = group.wait(for: head, atMost: patience)
-        try await group.subscribe(behind: start)
+        let begin = ContinuousClock.now
+        let group: LoadGroup
+        if let connected { group = connected } else { group = try await connect(true) }
+        async let caughtUp = group.wait(for: head, since: begin, atMost: patience)
+        if connected != nil { try await group.subscribe(behind: start) }
         let times = try await caughtUp
         let storm = LatencySummary(try await others.takeLatencies())
         let most = await memory.end()

@@ -31,7 +31,7 @@ package final class Outlet {
     private static let pingBytes = 10
     /// Bytes that may be moved in one flush; the rest waits for the next turn, so that one
     /// subscriber does not hold up a loop.
-    private static let flushBytesMax = 1 << 20
+    private static let flushBytesMax = Subscriber.refillBytesMax
 
     /// Begins delivery to a connection in one encoding.
     package init(_ stream: StreamConnection, loop: LoopDelivery, encoding: Encoding) {
@@ -134,7 +134,7 @@ package final class Outlet {
     /// The socket takes bytes again.
     package func writable() {
         // Many who catch up may be writable at once: they have their turns with the others.
-        if let subscriber, subscriber.isReplaying {
+        if let subscriber, subscriber.isCatchingUp {
             loop.shard.markDirty(subscriber)
         } else {
             flush()

@@ -2,6 +2,7 @@ package import EventModel
 package import FanOut
 package import NIOCore
 internal import SessionProtocol
+internal import Transport
 
 /// Delivery on one event loop: its shard of the fan-out, its connections, and one clock for all of
 /// them.
@@ -19,11 +20,6 @@ package final class LoopDelivery {
     private var drainTime: Duration?
     /// How exactly heartbeats, pings and timeouts are kept.
     private static let tickInterval = TimeAmount.seconds(1)
-    /// How long the sockets may be polled before what could not be flushed in one turn goes on.
-    ///
-    /// NIO polls its sockets only when no task is left, so a task that queues itself again would
-    /// starve them.
-    private static let pollPause = TimeAmount.microseconds(50)
     /// The most plaintext of one TLS record (RFC 8446 5.1), less what is put around a chunk of a
     /// body.
     private static let recordBytesMax = 16 * 1024 - 16
@@ -153,9 +149,7 @@ extension LoopDelivery: FanOutActor {
     }
 
     package func scheduleFlushLater() {
-        eventLoop.assumeIsolated().scheduleTask(in: Self.pollPause) {
-            self.shard.flush(clock: { .now })
-        }
+        LoopPolls.shared.afterPoll(on: eventLoop) { self.shard.flush(clock: { .now }) }
     }
 
     package func scheduleWake(at time: ContinuousClock.Instant) {

@@ -9,11 +9,12 @@ struct BenchStormCommand: AsyncParsableCommand {
         abstract: "Many clients resume one topic at once, while others follow another live.",
         discussion: """
             The clients connect first and then subscribe all at once, behind the same cursor; \
-            the ratio is that of the p99 of those who follow the other topic.
+            with --reconnect they connect all at once, too. The ratio is that of the p99 of those \
+            who follow the other topic.
 
             Examples:
               sluice bench storm
-              sluice bench storm --clients 500 --missed 10000
+              sluice bench storm --clients 500 --missed 10000 --reconnect
             """)
 
     @OptionGroup var bench: BenchOptions
@@ -35,6 +36,9 @@ struct BenchStormCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Events a second in the other topic.", valueName: "number"))
     var rate = 100.0
 
+    @Flag(help: "The clients connect all at once, too.")
+    var reconnect = false
+
     @Option(
         help: ArgumentHelp(
             "How long the others are measured before (default: 10s).", valueName: "duration"),
@@ -54,6 +58,7 @@ struct BenchStormCommand: AsyncParsableCommand {
         scenario.bytes = size
         scenario.live = live
         scenario.rate = rate
+        scenario.connectsInStorm = reconnect
         scenario.calm = calm
         let outcome = try await bench.run(connections: clients + live + 1) {
             [scenario] broker, progress in

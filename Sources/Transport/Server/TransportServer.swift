@@ -19,6 +19,8 @@ package final class TransportServer: Sendable {
     private let listeners = Mutex<[any Channel]>([])
     private let count = ConnectionCount()
     private let bodies: BodyBudget
+    /// Connections that are accepted in one turn of the loop.
+    private static let acceptsInTurn: UInt = 16
 
     /// Makes a server that does not listen yet; `tls` is needed if any listener is `https`.
     package init(
@@ -73,6 +75,7 @@ package final class TransportServer: Sendable {
                     try channel.pipeline.syncOperations.addHandler(AcceptPause(logger: logger))
                 }
             }
+            .serverChannelOption(.maxMessagesPerRead, value: Self.acceptsInTurn)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.maxMessagesPerRead, value: 1)

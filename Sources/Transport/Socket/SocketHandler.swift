@@ -152,6 +152,29 @@ final class SocketHandler: ChannelDuplexHandler {
             countLingering(buffer.readableBytes)
             return
         }
+        if input.isNewcomer, loop.putsOff(.bytes(buffer), of: self) {
+            input.waits()
+        } else {
+            take(buffer)
+        }
+    }
+
+    /// Input that was put off has its turn.
+    func turnCame(_ piece: SocketInput.Piece) {
+        let isToRead = input.turnCame()
+        switch piece {
+        case .bytes(let buffer) where isOpen:
+            // It was we who were late.
+            if phase != .open { setDeadline(.now() + loop.limits.handshakeTimeout) }
+            take(buffer)
+        case .bytes(let buffer): countLingering(buffer.readableBytes)
+        case .end: inputClosed()
+        }
+        if isToRead { context?.read() }
+    }
+
+    private func take(_ buffer: ByteBuffer) {
+        input.took()
         isReceiving = true
         defer { isReceiving = false }
         buffer.withUnsafeReadableBytes { take($0) }
@@ -199,11 +222,20 @@ final class SocketHandler: ChannelDuplexHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case .inputClosed? = event as? ChannelEvent {
-            // The owner may still hold input back, so the decoder hears of the end from it.
-            if case .lingering = phase { hardClose() } else { endInput() }
+            if input.isWaiting {
+                _ = loop.putsOff(.end, of: self)
+                input.waits()
+            } else {
+                inputClosed()
+            }
         } else {
             context.fireUserInboundEventTriggered(event)
         }
+    }
+
+    private func inputClosed() {
+        // The owner may still hold input back, so the decoder hears of the end from it.
+        if case .lingering = phase { hardClose() } else { endInput() }
     }
 
     private func endInput() {
@@ -364,6 +396,7 @@ final class SocketHandler: ChannelDuplexHandler {
     }
 
     func deadlineReached() {
+        if input.isWaiting { return }
         switch phase {
         case .open: owner?.deadlineReached()
         case .new, .greeting, .handshaking, .flushing, .lingering: abort()

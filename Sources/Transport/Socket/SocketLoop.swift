@@ -14,6 +14,8 @@ final class SocketLoop {
     private var scratch: [UnsafeMutableRawBufferPointer] = []
     private let scratchMax: Int
     private var date = HTTPDate()
+    /// What newcomers have sent.
+    private var newcomers: TurnQueue<(SocketHandler, SocketInput.Piece)>
 
     /// Two records' worth, and as much ciphertext as one read takes beside NIO's own.
     static let scratchBytes = 64 * 1024
@@ -23,6 +25,7 @@ final class SocketLoop {
         self.eventLoop = eventLoop
         self.limits = limits
         self.scratchMax = scratchMax
+        newcomers = TurnQueue(limits.newcomerTurn)
     }
 
     deinit {
@@ -111,6 +114,30 @@ final class SocketLoop {
         swap(&turn, &ending)
         for socket in ending { socket.turnEnded() }
         ending.removeAll(keepingCapacity: true)
+    }
+
+    // MARK: Newcomers
+
+    /// Whether the input of a newcomer waits, because others of its kind have had this turn.
+    ///
+    /// When thousands come at once, each has a handshake, an upgrade and a subscribe, and one poll
+    /// gives all of them. Whoever is here already must not wait for that.
+    func putsOff(_ piece: SocketInput.Piece, of socket: SocketHandler) -> Bool {
+        let isFirst = !newcomers.isUnderWay
+        let mayBegin = newcomers.mayBegin(now: .now())
+        if !mayBegin { newcomers.append((socket, piece)) }
+        if isFirst { scheduleNewcomers() }
+        return !mayBegin
+    }
+
+    private func scheduleNewcomers() {
+        LoopPolls.shared.afterPoll(on: eventLoop) { self.takeNewcomers() }
+    }
+
+    private func takeNewcomers() {
+        newcomers.beginTurn()
+        while let (socket, piece) = newcomers.next(now: .now()) { socket.turnCame(piece) }
+        if newcomers.isUnderWay { scheduleNewcomers() }
     }
 
     // MARK: The date

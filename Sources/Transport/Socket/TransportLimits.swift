@@ -46,6 +46,8 @@ package struct TransportLimits: Sendable {
     package var lingerTimeout = TimeAmount.seconds(5)
     /// How exactly the timeouts are kept: one look at an event loop's connections in this time.
     package var tick = TimeAmount.milliseconds(500)
+    /// How long what newcomers sent is taken before a loop's other work has its turn.
+    package var newcomerTurn = TimeAmount.milliseconds(2)
     /// The listening sockets' backlog; the kernel's `somaxconn` caps it.
     package var listenBacklog = 4096
 

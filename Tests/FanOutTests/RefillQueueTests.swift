@@ -3,7 +3,7 @@ internal import Testing
 
 @testable internal import FanOut
 
-@Suite("The readers that are behind") struct TurnQueueTests {
+@Suite("The readers that are behind") struct RefillQueueTests {
     private let loop = TestLoop()
     private let subscription: Subscription
     private let feed: TopicFeed
@@ -22,7 +22,7 @@ internal import Testing
     }
 
     @Test func `have their turns in the order in which they came`() {
-        var queue = TurnQueue()
+        var queue = RefillQueue()
         let (first, second) = (reader(), reader())
         queue.began(first)
         queue.began(second)
@@ -40,7 +40,7 @@ internal import Testing
     }
 
     @Test func `have no turn while a page is read for them`() {
-        var queue = TurnQueue()
+        var queue = RefillQueue()
         let readers = [reader(), reader(), reader()]
         for reader in readers { queue.began(reader) }
         for reader in readers[..<2] {
@@ -63,7 +63,7 @@ internal import Testing
     }
 
     @Test func `have none while they are parked, and keep nobody busy`() {
-        var queue = TurnQueue()
+        var queue = RefillQueue()
         let (first, second) = (reader(), reader())
         for reader in [first, second] {
             queue.began(reader)
@@ -83,13 +83,13 @@ internal import Testing
         #expect(queue.readerCount == 1)
     }
 
-    private func end(_ reader: TopicReader, in queue: inout TurnQueue) {
+    private func end(_ reader: TopicReader, in queue: inout RefillQueue) {
         reader.standing = .none
         queue.ended(reader)
     }
 
     @Test func `have none when they have left, also while they are read for`() {
-        var queue = TurnQueue()
+        var queue = RefillQueue()
         let (first, second, third) = (reader(), reader(), reader())
         for reader in [first, second, third] { queue.began(reader) }
         queue.nextServed()
@@ -106,7 +106,7 @@ internal import Testing
     }
 
     @Test func `have one again when they fall back before it came`() {
-        var queue = TurnQueue()
+        var queue = RefillQueue()
         let (first, second, third) = (reader(), reader(), reader())
         for reader in [first, second, third] { queue.began(reader) }
         end(first, in: &queue)
@@ -120,7 +120,7 @@ internal import Testing
     }
 
     @Test func `are let go when they leave, though nobody has a turn`() {
-        var queue = TurnQueue()
+        var queue = RefillQueue()
         let stays = reader()
         queue.began(stays)
         var left: [() -> Bool] = []

@@ -7,7 +7,7 @@ internal import EventModel
 /// A topic that grows faster than the socket takes it must not starve the others, so they have
 /// turns. Who is being read for waits for the page instead, and who has no credit or must wait for
 /// his rate is parked.
-struct TurnQueue {
+struct RefillQueue {
     /// Readers that are behind, over all subscriptions, new topics' included.
     private(set) var readerCount = 0
     private var parkedCount = 0
