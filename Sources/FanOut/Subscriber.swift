@@ -165,7 +165,8 @@ package final class Subscriber {
         for event in events where event.offset > reader.cursor {
             guard reader.standing == .holding else { return }
             guard subscription.wants(event) else {
-                if reader.held.isEmpty { reader.cursor = event.offset }
+                // A reset that is owed tells where it begins.
+                if reader.held.isEmpty, reader.owedReset == nil { reader.cursor = event.offset }
                 skip(in: reader.feed, subscription)
                 continue
             }

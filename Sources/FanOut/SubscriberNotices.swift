@@ -108,7 +108,8 @@ extension Subscriber {
     /// Of a topic for which the budget has no room it is told another time.
     func tellProgress(of subscription: Subscription) {
         for feed in subscription.progress.feeds {
-            guard shard.has(feed), let offset = subscription.cursor(in: feed) else {
+            // Of what another incarnation has not, there is nothing to tell.
+            guard shard.has(feed), let offset = subscription.cursor(in: feed), offset > 0 else {
                 subscription.progress.told(of: feed)
                 continue
             }

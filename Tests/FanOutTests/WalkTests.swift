@@ -170,4 +170,19 @@ internal import Testing
         #expect(Set(loop.unfollowed) == Set(topics))
         #expect(client.received() == ["t.b 1", "live 1"])
     }
+
+    @Test func `lets a feed go once, though two have left it`() throws {
+        loop.shard.followed(
+            [TopicPosition(topic: topics[0], epoch: .one, earliest: 1, latest: 1)],
+            isPassing: true)
+        let feed = try #require(loop.shard.feed(of: topics[0]))
+        for _ in 0..<2 {
+            let (client, source) = (TestClient(on: loop), Source())
+            let subscription = try walking(client, source)
+            walked(subscription, [(feed, 0)], through: nil)
+        }
+        loop.answer(topics[0], after: 0, 1...1, latest: 1)
+        _ = loop.shard.tick(now: loop.start + .seconds(1))
+        #expect(loop.unfollowed == [topics[0]])
+    }
 }

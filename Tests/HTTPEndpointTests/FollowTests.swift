@@ -128,7 +128,7 @@ import Testing
     @Test(arguments: [
         ("follow=maybe", "invalid_request"), ("follow&limit=3", "invalid_request"),
         ("follow&follow", "unknown_field"), ("follow&batch=1", "unknown_field"),
-        ("follow&from=never", "invalid_start"), ("follow&overflow=conflate", "invalid_request"),
+        ("follow&from=never", "invalid_start"), ("follow&overflow=explode", "invalid_request"),
     ]) func `is refused with what is wrong`(query: String, code: String) async throws {
         let answer = try await BrokerFixture().ask(.GET, "/v1/topics/a/events?\(query)")
         #expect(answer.code == code)

@@ -24,7 +24,7 @@ import Testing
 
     @Test(arguments: [
         ("/a?from=offset:9", UInt(400), "invalid_start"), ("/a?from=soon", 400, "invalid_start"),
-        ("/a?filter=x", 400, "invalid_request"), ("/a?x=y", 400, "unknown_field"),
+        ("/a?filter=x", 400, "invalid_filter"), ("/a?x=y", 400, "unknown_field"),
     ]) func `refuses before the upgrade`(path: String, status: UInt, code: String) async throws {
         let node = try TestNode()
         try await node.publish("a", "1")

@@ -77,13 +77,6 @@ private let everything =
         #expect(CloseCode.overflow.rawValue == 4008)
     }
 
-    @Test mutating func `is not changed by a broker that does not offer it`() {
-        session = Session()
-        _ = session.begin()
-        session.stands(#"{"type":"subscribe","id":1,"topic":"a"}"#, id: 1)
-        let error = session.isRefused(#"{"type":"update","id":1,"max_rate":50}"#)
-        #expect(error?.code == "invalid_request" && error?.at?.field == "max_rate")
-    }
 }
 
 @Suite("A stream's query") struct StreamOptionsTests {

@@ -97,7 +97,7 @@ import Testing
         #expect(session.conversation.isOpen)
     }
 
-    @Test mutating func `refuses credit, which this version does not offer`() {
+    @Test mutating func `refuses credit for what is not subscribed`() {
         let error = session.isRefused(#"{"type":"credit","id":1,"events":5}"#)
         #expect(error?.code == "invalid_request")
         #expect(error?.to == "credit")
