@@ -99,12 +99,17 @@ package struct Backlog {
         count(item, 1)
     }
 
+    /// Counts a message that comes into the backlog, or, with `sign` -1, is dropped from it.
     private mutating func count(_ item: Item, _ sign: Int) {
-        let size = sign * item.size
-        byteCount += size
-        item.subscription?.waitingBytes += size
+        byteCount += sign * item.size
+        Self.countPlace(of: item, sign)
+    }
+
+    private static func countPlace(of item: Item, _ sign: Int) {
+        guard let subscription = item.subscription else { return }
+        subscription.waitingBytes += sign * item.size
         item.feed?.waitingCount += sign
-        if case .event = item.kind { item.subscription?.credit? -= Int64(sign) }
+        if item.kind == .event { subscription.credit? -= Int64(sign) }
     }
 
     /// Copies as much as fits to `record` and takes it out of the backlog.
@@ -219,6 +224,7 @@ package struct Backlog {
     ) {
         var kept = Deque<Item>()
         var told: Set<Place> = []
+        var dropped = 0
         for (index, item) in items.enumerated() {
             guard let subscription = item.subscription, let feed = item.feed,
                 isDropped(subscription, feed), index > 0 || begun == 0
@@ -226,12 +232,14 @@ package struct Backlog {
                 kept.append(item)
                 continue
             }
-            count(item, -1)
+            dropped += item.size
+            Self.countPlace(of: item, -1)
             if told.insert(Place(subscription, feed)).inserted {
                 fallBack(subscription, feed, item.before)
             }
         }
         items = kept
+        byteCount -= dropped
     }
 
     /// Takes out everything: there is no socket any more.

@@ -193,10 +193,7 @@ import Testing
             ([("from", "x")], ErrorCode.invalidStart, "from"),
             ([("from", "latest"), ("from", "latest")], .unknownField, "from"),
             ([("overflow", "x")], .invalidRequest, "overflow"),
-            ([("overflow", "conflate")], .invalidRequest, "overflow"),
-            ([("credit", "5")], .invalidRequest, "credit"),
-            ([("max_rate", "5")], .invalidRequest, "max_rate"),
-            ([("filter", "x")], .invalidRequest, "filter"),
+            ([("filter", "x")], .invalidFilter, "filter"),
             ([("view", "data")], .invalidRequest, "view"),
             ([("access_token", "slc_secret")], .unknownField, "access_token"),
         ] as [([(String, String)], ErrorCode, String)])
