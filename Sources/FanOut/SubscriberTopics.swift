@@ -94,7 +94,10 @@ extension Subscriber {
         let dropped = dropBacklog(of: subscription, in: feed)
         let reader = place(of: subscription, in: feed, at: head)
         reader.cursor = dropped ?? reader.cursor
-        if reader.cursor > fork {
+        // Of an ephemeral topic something may be lost that this node has never heard of: who knows
+        // where it stood before is told, also at its begin.
+        let isUnsure = feed.isEphemeral && subscription.toldEmpty.contains(feed.topic)
+        if reader.cursor > fork || isUnsure {
             reader.cursor = fork
             // One that is owed already says where the client stands, and why.
             if reader.owedReset == nil { reader.owedReset = .restored }

@@ -143,6 +143,18 @@ internal import Testing
         #expect(client.received() == ["live 1", "gap ticks 1-2 ephemeral", "ticks 3"])
     }
 
+    @Test func `tells another incarnation also to who has got nothing yet`() throws {
+        let client = try client()
+        loop.restart(ticks, fork: 0)
+        loop.restart(ticks, fork: 0, epoch: .three)
+        loop.append(1...1, to: ticks, epoch: .three)
+        #expect(
+            client.received() == [
+                "live 1", "reset ticks bbbbbbbbbb1-0 restored",
+                "reset ticks cccccccccc1-0 restored", "ticks 1",
+            ])
+    }
+
     @Test func `begins anew in another incarnation, which is told`() throws {
         let client = try client()
         loop.append(1...2, to: ticks)

@@ -275,7 +275,13 @@ struct ContractChecker {
             delivered[topic] = nil
         case .restored:
             // It may have passed over more than the client was told.
-            let isLost = old.map { cursor.map(\.offset) ?? 0 < $0.offset } ?? false
+            let isEphemeral = cursor.flatMap { SimulatedEpoch($0.epoch) }
+                .flatMap { log.lives[$0.topicID]?.isEphemeral }
+            let isLost =
+                old.map { old in
+                    cursor.map(\.offset) ?? 0 < old.offset
+                        || isEphemeral == true && cursor?.epoch != old.epoch
+                } ?? false
             guard let cursor, isLost || filter(of: topic) != .none else {
                 violations.append("nothing was consumed that is lost")
                 break
