@@ -16,13 +16,18 @@ check_format() {
 }
 
 run_tests() {
-    local code=0
+    local code log
+    log=$(mktemp)
     # One after the other: tests that wait for a database or a socket would hold the few threads of a small machine, and
     # the time limits of others would pass meanwhile.
-    timeout -k 10 "$((minutes * 60))" swift test --skip-build --no-parallel || code=$?
-    [ $code -ne 124 ] || fail "The tests did not end within $minutes minutes." \
+    timeout -k 10 "$((minutes * 60))" swift test --skip-build --no-parallel 2>&1 | tee "$log"
+    code=${PIPESTATUS[0]}
+    # Once more at the end, where they are found.
+    if [ "$code" -ne 0 ]; then grep -F '✘' "$log" || true; fi
+    rm -f "$log"
+    [ "$code" -ne 124 ] || fail "The tests did not end within $minutes minutes." \
         "See the last test that began above; TEST_MINUTES allows more."
-    return $code
+    return "$code"
 }
 
 # Debian's interpreter: python3-psycopg is a package of it.

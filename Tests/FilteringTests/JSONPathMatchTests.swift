@@ -35,6 +35,16 @@ import Testing
         return expected
     }
 
+    /// Few that are drawn have a pattern that PostgreSQL takes and a filter does not.
+    private func hasTooManyStates(_ filter: String) -> Bool {
+        do throws(BrokerError) {
+            _ = try EventFilter(filter, bytesMax: 4096)
+            return false
+        } catch {
+            return error.message.contains("too many states")
+        }
+    }
+
     @Test func `agree on whatever documents and conditions`() throws {
         let chance = SeededGenerator()
         print("JSONPathMatchTests seed \(chance.seed)")
@@ -42,6 +52,7 @@ import Testing
         var matchCount = 0
         for _ in 0..<2000 {
             let filter = generator.filter()
+            guard !hasTooManyStates(filter) else { continue }
             for _ in 0..<2 {
                 let data = generator.document(depth: 4, repeatsNames: !generator.hasAnyMember)
                 if try check(filter, data) { matchCount += 1 }
@@ -59,6 +70,7 @@ import Testing
             let pattern = generator.pattern(depth: 2)
             let flags = generator.flags()
             let filter = "$ like_regex \"\(pattern)\"" + (flags.isEmpty ? "" : " flag \"\(flags)\"")
+            guard !hasTooManyStates(filter) else { continue }
             for _ in 0..<4 {
                 if try check(filter, "\"\(generator.subject())\"") { matchCount += 1 }
             }
