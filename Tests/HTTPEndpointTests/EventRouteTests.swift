@@ -85,7 +85,8 @@ import Testing
 
     @Test(arguments: [
         ("?filter=$>4", "5", "5", "true"), ("?filter=$%20!=%204", "3,5", "5", "true"),
-        ("?filter=$==9", "", "5", "true"), ("?filter=$key==\"k\"", "3", "5", "true"),
+        ("?filter=$+%3E+4+||+$+==+\"%2B\"", "5", "5", "true"), ("?filter=$==9", "", "5", "true"),
+        ("?filter=$key==\"k\"", "3", "5", "true"),
         ("?filter=$topic==\"b\"", "", "5", "true"),
         ("?filter=$<9&limit=2", "3,4", "4", "false"),
         ("?filter=$<5&from=last:2", "4", "5", "true"),

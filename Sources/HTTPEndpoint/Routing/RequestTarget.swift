@@ -26,11 +26,7 @@ struct Query {
     /// - Throws: `unknown_field` for others, `invalid_request` for repeats and broken escapes.
     init(_ text: Substring?, known: Set<String>) throws(BrokerError) {
         for member in (text ?? "").split(separator: "&") {
-            let parts = member.split(
-                separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            guard let name = percentDecoded(parts[0]),
-                let value = percentDecoded(parts.count > 1 ? parts[1] : "")
-            else {
+            guard let (name, value) = decodedMember(member) else {
                 throw BrokerError(
                     .invalidRequest,
                     "In the query, \(quoted(member)) is not percent-encoded UTF-8.")
@@ -70,7 +66,7 @@ struct Query {
 
 /// Resolves `%XX` (RFC 3986 2.1); `nil` for a broken escape or bytes that are not UTF-8.
 ///
-/// `+` stays `+`: start positions hold times with offsets, and no client of ours sends forms.
+/// `+` stays `+`.
 func percentDecoded(_ text: Substring) -> String? {
     guard text.utf8.contains(UInt8(ascii: "%")) else { return String(text) }
     var bytes: [UInt8] = []
