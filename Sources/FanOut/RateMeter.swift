@@ -23,8 +23,6 @@ struct RateMeter {
     /// When nothing is left to remember of what came.
     var rest: ContinuousClock.Instant { even }
 
-    func isRested(_ now: ContinuousClock.Instant) -> Bool { now >= even }
-
     func allows(_ now: ContinuousClock.Instant) -> Bool { now >= next }
 
     /// The same with another rate, from now on; `nil`: none.

@@ -72,12 +72,13 @@ package final class Subscriber {
         var cursor = cursor
         for (index, event) in zip(events.indices, events) where event.offset > cursor {
             if subscription.wants(event) {
-                let room = room(for: event, of: feed, behind: cursor, for: subscription)
+                let message = message(of: event, for: subscription)
+                let room = room(for: message.size, of: feed, behind: cursor, for: subscription)
                 guard room == .backlog else {
                     if room == .held { hold(events[index...], of: feed, subscription, cursor) }
                     return nil
                 }
-                put(event, of: feed, behind: cursor, for: subscription)
+                put(message, of: feed, behind: cursor, for: subscription)
             } else {
                 skip(in: feed, subscription)
             }
@@ -96,10 +97,8 @@ package final class Subscriber {
     }
 
     private func room(
-        for event: SharedEvent, of feed: TopicFeed, behind cursor: Offset,
-        for subscription: Subscription
+        for size: Int, of feed: TopicFeed, behind cursor: Offset, for subscription: Subscription
     ) -> Room {
-        let size = size(of: event, for: subscription)
         if subscription.hasCredit, subscription.maxRate == nil, isSending, hasRoom(for: size) {
             return .backlog
         }
@@ -116,22 +115,34 @@ package final class Subscriber {
         return .log
     }
 
+    /// An event as it goes into the backlog.
+    struct EventMessage {
+        let offset: Offset
+        let bytes: [UInt8]
+        /// That only this subscription gets, before the shared ones.
+        let own: [UInt8]
+
+        var size: Int { own.count + bytes.count }
+    }
+
+    func message(of event: SharedEvent, for subscription: Subscription) -> EventMessage {
+        EventMessage(
+            offset: event.offset, bytes: event.bytes(in: encoding),
+            own: ownBytes?(event, subscription) ?? [])
+    }
+
     /// Puts an event into the backlog, whatever waits.
     func put(
-        _ event: SharedEvent, of feed: TopicFeed, behind cursor: Offset,
+        _ message: EventMessage, of feed: TopicFeed, behind cursor: Offset,
         for subscription: Subscription
     ) {
         precondition(
-            event.offset > cursor, "bug: \(feed.topic) \(event.offset) delivered after \(cursor)")
+            message.offset > cursor,
+            "bug: \(feed.topic) \(message.offset) delivered after \(cursor)")
         backlog.append(
-            event: event.bytes(in: encoding), own: ownBytes?(event, subscription) ?? [],
-            of: subscription, in: feed, before: cursor)
+            event: message.bytes, own: message.own, of: subscription, in: feed, before: cursor)
         subscription.progress.told(of: feed)
         shard.markDirty(self)
-    }
-
-    func size(of event: SharedEvent, for subscription: Subscription) -> Int {
-        (ownBytes?(event, subscription).count ?? 0) + event.bytes(in: encoding).count
     }
 
     /// Events that the loop fans out now, for a reader that may take them.
@@ -170,8 +181,7 @@ package final class Subscriber {
                 skip(in: reader.feed, subscription)
                 continue
             }
-            let size = HeldEvents.size(of: event)
-            makeRoom(for: size)
+            makeRoom(for: HeldEvents.size(of: event))
             // Its policy is another now, and it reads the rest.
             guard reader.standing == .holding else { return }
             changeHeld(of: reader) {
@@ -232,8 +242,8 @@ package final class Subscriber {
 
     /// Lets subscriptions give way, the one with the most bytes waiting first, until it is enough.
     func giveWay(until isEnough: () -> Bool) {
-        let hungry = subscriptions.filter { $0.waitingBytes + $0.heldBytes > 0 }
-            .sorted { $0.waitingBytes + $0.heldBytes > $1.waitingBytes + $1.heldBytes }
+        let hungry = subscriptions.filter { $0.queuedBytes > 0 }
+            .sorted { $0.queuedBytes > $1.queuedBytes }
         for subscription in hungry {
             giveWay(subscription, until: isEnough)
             if isEnough() { return }

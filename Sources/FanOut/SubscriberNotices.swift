@@ -61,11 +61,7 @@ extension Subscriber {
     ///
     /// - Returns: `false` if the budget has no room.
     func tellGap(_ reader: TopicReader, upTo last: Offset, _ reason: GapReason) -> Bool {
-        let feed = reader.feed
-        let notice = encoding.notice(
-            .gap(
-                topic: feed.topic, epoch: feed.epoch, from: reader.cursor + 1, to: last,
-                reason: reason))
+        let notice = gap(behind: reader, upTo: last, reason)
         guard hasRoom(for: notice.count) else { return false }
         append(notice, of: reader, upTo: last)
         return true
@@ -77,14 +73,20 @@ extension Subscriber {
     /// They are few, and come whatever waits.
     func tellGaps(_ reader: TopicReader, upTo last: Offset, purgedBelow: Offset) {
         let split = min(max(purgedBelow - 1, reader.cursor), last)
-        let feed = reader.feed
         for (end, reason) in [(split, GapReason.purged), (last, .retention)]
         where end > reader.cursor {
-            let notice = Notice.gap(
-                topic: feed.topic, epoch: feed.epoch, from: reader.cursor + 1, to: end,
-                reason: reason)
-            append(encoding.notice(notice), of: reader, upTo: end)
+            append(gap(behind: reader, upTo: end, reason), of: reader, upTo: end)
         }
+    }
+
+    private func gap(
+        behind reader: TopicReader, upTo last: Offset, _ reason: GapReason
+    ) -> [UInt8] {
+        let feed = reader.feed
+        return encoding.notice(
+            .gap(
+                topic: feed.topic, epoch: feed.epoch, from: reader.cursor + 1, to: last,
+                reason: reason))
     }
 
     private func append(_ notice: [UInt8], of reader: TopicReader, upTo last: Offset) {

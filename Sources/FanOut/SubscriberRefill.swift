@@ -142,10 +142,11 @@ extension Subscriber {
         let (feed, subscription) = (reader.feed, reader.subscription)
         for event in events {
             if subscription.wants(event) {
+                let message = message(of: event, for: subscription)
                 guard subscription.hasCredit, backlog.byteCount < bytesMax,
-                    hasRoom(for: size(of: event, for: subscription))
+                    hasRoom(for: message.size)
                 else { return false }
-                put(event, of: feed, behind: reader.cursor, for: subscription)
+                put(message, of: feed, behind: reader.cursor, for: subscription)
             } else {
                 skip(in: feed, subscription)
             }
@@ -166,10 +167,9 @@ extension Subscriber {
             case .lost(let span, let reason):
                 guard tellGap(reader, upTo: span.upperBound, reason) else { return .full }
             case .event(let event):
-                guard isSending, hasRoom(for: size(of: event, for: subscription)) else {
-                    return .full
-                }
-                put(event, of: feed, behind: reader.cursor, for: subscription)
+                let message = message(of: event, for: subscription)
+                guard isSending, hasRoom(for: message.size) else { return .full }
+                put(message, of: feed, behind: reader.cursor, for: subscription)
                 reader.cursor = event.offset
                 reader.meter?.spend(shard.clock())
             }
@@ -178,7 +178,7 @@ extension Subscriber {
         // What is behind was filtered.
         reader.cursor = max(reader.cursor, feed.head)
         // Its place is kept while its rate remembers what came.
-        guard let meter = reader.meter, !meter.isRested(shard.clock()) else { return .live }
+        guard let meter = reader.meter, shard.clock() < meter.rest else { return .live }
         shard.wake(reader, at: meter.rest)
         return .parked
     }
@@ -232,7 +232,7 @@ extension Subscriber {
 
     /// Walks reach more topics when few are left to replay, so that they are as fast as the socket.
     private func walkOn() {
-        guard hasRoomForPage, turns.readerCount < walkReadersMax,
+        guard hasRoomForPage, turns.readerCount < Self.walkReadersMax,
             let subscription = walking.first(where: {
                 $0.walk?.isAsking == false && $0.hasCredit
             })
@@ -242,7 +242,7 @@ extension Subscriber {
     }
 
     /// How many topics may replay while a walk goes on.
-    private var walkReadersMax: Int { 32 }
+    private static let walkReadersMax = 32
 
     // MARK: Pages
 

@@ -114,6 +114,9 @@ package final class Subscription {
         }
     }
 
+    /// Bytes that wait, in the backlog and held.
+    var queuedBytes: Int { waitingBytes + heldBytes }
+
     /// Readers that hold something, by name.
     var holders: [TopicReader] {
         readers.values.filter { !$0.held.isEmpty }.sorted {

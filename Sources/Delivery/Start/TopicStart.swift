@@ -31,7 +31,8 @@ package struct TopicStart {
         operation.run(now: .now)
     }
 
-    /// Begins delivery from here, as the query says; `failed` is called if that turns out to be impossible.
+    /// Begins delivery from here, as the query says; `failed` is called if that turns out to be
+    /// impossible.
     package func join(
         _ outlet: Outlet, _ query: StreamQuery, log: any EventLog, failed: @escaping () -> Void
     ) {
