@@ -47,10 +47,12 @@ final class FailingCalls: Sendable {
     /// Whether there was such a call.
     var hasFailed: Bool { state.withLock { $0.hasFailed } }
 
-    /// The database by way of a proxy that does it; lasts as long as the test process.
+    /// The database by way of a proxy that does it; lasts as long as these calls are held.
     func conninfo(before conninfo: String) throws -> String {
         let server = ServerAddress(conninfo)
-        let proxy = try SwitchProxy(to: .socket(server.socket)) { CallWatch(calls: self) }
+        let proxy = try SwitchProxy(to: .socket(server.socket)) { [weak self] in
+            self.map(CallWatch.init)
+        }
         self.proxy.withLock { $0 = proxy }
         return "host=127.0.0.1 port=\(proxy.port) sslmode=disable gssencmode=disable \(server.rest)"
     }

@@ -49,7 +49,9 @@ private final class JournalReads: Sendable {
 
     func conninfo(before conninfo: String) throws -> String {
         let server = ServerAddress(conninfo)
-        let proxy = try SwitchProxy(to: .socket(server.socket)) { JournalWatch(reads: self) }
+        let proxy = try SwitchProxy(to: .socket(server.socket)) { [weak self] in
+            self.map(JournalWatch.init)
+        }
         self.proxy.withLock { $0 = proxy }
         return "host=127.0.0.1 port=\(proxy.port) sslmode=disable gssencmode=disable \(server.rest)"
     }

@@ -40,6 +40,21 @@ final class Socket: Sendable {
         return Int(UInt16(bigEndian: address.sin_port))
     }
 
+    /// Waits for a connection; `nil` once the socket was shut down.
+    func accept() -> Socket? {
+        while true {
+            let client = Glibc.accept(descriptor, nil, nil)
+            if client >= 0 {
+                _ = fcntl(client, F_SETFD, FD_CLOEXEC)
+                return Socket(client)
+            }
+            guard errno == EINTR || errno == ECONNABORTED else { return nil }
+        }
+    }
+
+    /// Ends the connection, or the waiting for new ones (accept(2) fails with EINVAL).
+    func shutDown() { _ = shutdown(descriptor, CInt(SHUT_RDWR)) }
+
     func send(_ bytes: ArraySlice<UInt8>) -> Bool {
         var rest = bytes
         while !rest.isEmpty {

@@ -5,7 +5,8 @@ internal import Synchronization
 /// Stands between two parties on TCP or a unix socket, and does what networks do: it passes bytes
 /// on, holds them, loses them silently, or ends connections.
 ///
-/// Two threads a connection, which end with it.
+/// Two threads a connection, which end with it, and one for new connections, which ends when the
+/// proxy is let go.
 package final class SwitchProxy: Sendable {
     package enum Upstream: Sendable {
         case port(Int)
@@ -22,24 +23,28 @@ package final class SwitchProxy: Sendable {
 
     private let state: Mutex<State>
     private let listener: Socket
-    private let makeWatch: (@Sendable () -> any LinkWatch)?
+    private let makeWatch: (@Sendable () -> (any LinkWatch)?)?
     package let port: Int
 
     /// Listens on a loopback port that the kernel chooses.
     ///
     /// - Parameters:
     ///   - upstream: Where connections go.
-    ///   - watch: Makes what looks at a new connection.
+    ///   - watch: Makes what looks at a new connection. The proxy holds what this holds.
     /// - Throws: When no port can be had.
     package init(
-        to upstream: Upstream? = nil, watch: (@Sendable () -> any LinkWatch)? = nil
+        to upstream: Upstream? = nil, watch: (@Sendable () -> (any LinkWatch)?)? = nil
     ) throws {
         makeWatch = watch
         state = Mutex(State(upstream: upstream))
         listener = Socket(socket(AF_INET, Socket.kind, 0))
         port = try listener.listenOnLoopback()
-        _ = PostgresThread(name: "proxy-accept") { [self] in accept() }
+        _ = PostgresThread(name: "proxy-accept") { [listener, weak self] in
+            while let client = listener.accept() { self?.take(client) }
+        }
     }
+
+    deinit { listener.shutDown() }
 
     /// Where new connections go; without it they are ended at once.
     package func lead(to upstream: Upstream?) { state.withLock { $0.upstream = upstream } }
@@ -68,23 +73,14 @@ package final class SwitchProxy: Sendable {
 
     // MARK: Connections
 
-    private func accept() {
-        while true {
-            let descriptor = Glibc.accept(listener.descriptor, nil, nil)
-            guard descriptor >= 0 else {
-                if errno == EINTR || errno == ECONNABORTED { continue }
-                return
-            }
-            _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-            let client = Socket(descriptor)
-            let (upstream, isDeaf) = state.withLock { ($0.upstream, $0.isDeaf) }
-            let server = isDeaf ? nil : upstream.flatMap { Socket(connectedTo: $0) }
-            guard isDeaf || server != nil else { continue }
-            let link = Link(client, server, makeWatch?())
-            state.withLock { $0.links[ObjectIdentifier(link)] = link }
-            pump(link, from: client, to: server, isUp: true)
-            if let server { pump(link, from: server, to: client, isUp: false) }
-        }
+    private func take(_ client: Socket) {
+        let (upstream, isDeaf) = state.withLock { ($0.upstream, $0.isDeaf) }
+        let server = isDeaf ? nil : upstream.flatMap { Socket(connectedTo: $0) }
+        guard isDeaf || server != nil else { return }
+        let link = Link(client, server, makeWatch?())
+        state.withLock { $0.links[ObjectIdentifier(link)] = link }
+        pump(link, from: client, to: server, isUp: true)
+        if let server { pump(link, from: server, to: client, isUp: false) }
     }
 
     private func pump(_ link: Link, from source: Socket, to target: Socket?, isUp: Bool) {
@@ -158,8 +154,7 @@ private final class Link: Sendable {
 
     func end() {
         state.withLock { $0.isOver = true }
-        for socket in [client, server].compactMap({ $0 }) {
-            shutdown(socket.descriptor, CInt(SHUT_RDWR))
-        }
+        client.shutDown()
+        server?.shutDown()
     }
 }
