@@ -96,6 +96,21 @@ internal import Testing
         #expect(live.count + replaying.count == 52)
     }
 
+    @Test func `begins with those for whom little waits`() throws {
+        let loop = TestLoop(backlogBytesMax: 1 << 20)
+        let feed = loop.follows(orders, latest: 9)
+        let outputs = ["much", "little"].map { SlowOutput($0, turn, on: loop) }
+        for output in outputs {
+            let subscription = Subscription(
+                id: 1, patterns: [TopicPattern(orders)], subscriber: output.subscriber)
+            loop.shard.register(subscription)
+            loop.shard.join(subscription, [ReaderStart(feed: feed, cursor: 9)])
+        }
+        outputs[0].subscriber.sendControl([UInt8](repeating: 0, count: 65_536))
+        loop.flush { turn.now }
+        #expect(turn.take() == ["little", "much"])
+    }
+
     @Test func `does not ask for another while one is asked for`() throws {
         let output = try join("a", at: 9)
         _ = flush()

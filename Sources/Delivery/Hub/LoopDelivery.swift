@@ -14,6 +14,8 @@ package final class LoopDelivery {
     package private(set) lazy var shard = FanOutShard(
         limits: limits, actor: self, clock: { .now })
     private var connections: [any DeliveryConnection] = []
+    /// Subscriptions whose questions were answered together, and that go on in turn.
+    private var beginning: TurnQueue<() -> Void>
     private var hub: DeliveryHub?
     private var number = 0
     /// Set when the broker goes down.
@@ -34,6 +36,7 @@ package final class LoopDelivery {
     init(eventLoop: any EventLoop, limits: Limits) {
         self.eventLoop = eventLoop
         self.limits = limits
+        beginning = TurnQueue(TimeAmount(limits.flushTurn))
     }
 
     deinit { record.deallocate() }
@@ -117,6 +120,25 @@ package final class LoopDelivery {
     package func flushLater(_ subscriber: Subscriber) { shard.flushNextTurn(subscriber) }
 
     // MARK: Subscribing
+
+    /// Goes on with a subscription that begins; in a later turn if many do at once.
+    func begin(_ subscription: @escaping () -> Void) {
+        let isFirst = !beginning.isUnderWay
+        if beginning.mayBegin(now: .now()) {
+            subscription()
+        } else {
+            beginning.append(subscription)
+        }
+        if isFirst { scheduleBeginning() }
+    }
+
+    private func scheduleBeginning() {
+        LoopPolls.shared.afterPoll(on: eventLoop) { [self] in
+            beginning.beginTurn()
+            while let subscription = beginning.next(now: .now()) { subscription() }
+            if beginning.isUnderWay { scheduleBeginning() }
+        }
+    }
 
     /// Follows topics; the shard has their feeds when `completion` runs, but for those that do not
     /// exist.

@@ -24,7 +24,8 @@ package final class ResumePoint {
         completion: @escaping (StartPosition?) -> Void
     ) {
         if case .mark = start { return completion(start) }
-        let point = ResumePoint(completion)
+        // The answer comes for all who wait, which may be thousands.
+        let point = ResumePoint { start in loop.begin { completion(start) } }
         point.timer = loop.eventLoop.assumeIsolated().scheduleTask(in: patience) {
             point.found(nil)
         }

@@ -1,32 +1,32 @@
-internal import NIOCore
+package import NIOCore
 
 /// Work of which a turn of an event loop does only so much; the rest waits, in the order in which
 /// it came.
-struct TurnQueue<Element> {
+package struct TurnQueue<Element> {
     private let turn: TimeAmount
     /// When the turn that is under way is over.
     private var end: NIODeadline?
     private var waiting = CircularBuffer<Element>()
 
     /// `turn`: For how long others may be kept waiting.
-    init(_ turn: TimeAmount) { self.turn = turn }
+    package init(_ turn: TimeAmount) { self.turn = turn }
 
     /// Whether something was done in this turn, or waits for the next.
-    var isUnderWay: Bool { end != nil }
+    package var isUnderWay: Bool { end != nil }
 
     /// Whether work that has come now is to be done at once; else it is to be put behind the rest.
-    mutating func mayBegin(now: NIODeadline) -> Bool {
+    package mutating func mayBegin(now: NIODeadline) -> Bool {
         guard waiting.isEmpty else { return false }
         return hasTime(now)
     }
 
-    mutating func append(_ element: Element) { waiting.append(element) }
+    package mutating func append(_ element: Element) { waiting.append(element) }
 
     /// The others had their turn.
-    mutating func beginTurn() { end = nil }
+    package mutating func beginTurn() { end = nil }
 
     /// What is to be done next in this turn: at least one, if any waits.
-    mutating func next(now: NIODeadline) -> Element? {
+    package mutating func next(now: NIODeadline) -> Element? {
         guard !waiting.isEmpty, hasTime(now) else { return nil }
         return waiting.removeFirst()
     }
