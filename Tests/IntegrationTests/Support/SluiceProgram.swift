@@ -60,9 +60,14 @@ final class SluiceRun: Sendable {
         for suffix in ["in", "out", "err"] {
             try writeFile(suffix == "in" ? input : [], to: "\(files).\(suffix)")
         }
-        process.standardInput = FileHandle(forReadingAtPath: files + ".in")
-        process.standardOutput = FileHandle(forWritingAtPath: files + ".out")
-        process.standardError = FileHandle(forWritingAtPath: files + ".err")
+        let handles = [
+            try FileHandle(forReadingFrom: URL(filePath: files + ".in")),
+            try FileHandle(forWritingTo: URL(filePath: files + ".out")),
+            try FileHandle(forWritingTo: URL(filePath: files + ".err")),
+        ]
+        process.standardInput = handles[0]
+        process.standardOutput = handles[1]
+        process.standardError = handles[2]
         let (ended, end) = AsyncStream.makeStream(of: Int32.self)
         self.ended = ended
         process.terminationHandler = { process in
@@ -70,6 +75,8 @@ final class SluiceRun: Sendable {
             end.finish()
         }
         try process.run()
+        // Foundation keeps processes that have ended, and what they hold.
+        for handle in handles { try handle.close() }
     }
 
     deinit {
