@@ -34,8 +34,8 @@ extension EndToEnd {
 
         @Test func `of a storm finds everything delivered, and cleans up`() async throws {
             let run = try await program.run(
-                "bench", "storm", "--clients", "20", "--missed", "700", "--live", "3", "--rate",
-                "100", "--calm", "300ms", "--json")
+                "bench", "storm", "--clients", "20", "--topics", "2", "--missed", "700",
+                "--live", "3", "--rate", "100", "--calm", "300ms", "--json")
             #expect(run.status == 0, "\(run.errors)")
             let fields = try JSONFields(run.output)
             #expect(fields.integer("behind") == 0)

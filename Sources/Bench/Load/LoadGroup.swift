@@ -2,7 +2,13 @@ internal import EventModel
 internal import NIOCore
 internal import SluiceClient
 
-/// Subscribers of one topic, over the load's event loops.
+/// What a subscriber of a benchmark gets: a topic's events, from the head on or behind a cursor.
+struct LoadStart: Sendable {
+    let event: BenchEvent
+    var cursor: Cursor?
+}
+
+/// Subscribers of a topic, or of some in turn, over the load's event loops.
 struct LoadGroup: Sendable {
     private struct Member: Sendable {
         let subscriber: NIOLoopBound<LoadSubscriber>
@@ -22,10 +28,10 @@ struct LoadGroup: Sendable {
     /// Opens the sessions of `count` subscribers, `atOnce` of them at a time; tells `progress` how
     /// many are open.
     ///
-    /// They will subscribe behind an offset or at the head; with `resuming` each does it there as
-    /// soon as it is open. Throws the `SluiceError` of the first that could not be opened.
+    /// They begin where `starts` says, in turn; `isSubscribing`: as soon as each is open. Throws the
+    /// `SluiceError` of the first that could not be opened.
     static func open(
-        _ count: Int, of event: BenchEvent, behind: Offset = 0, resuming cursor: Cursor? = nil,
+        _ count: Int, at starts: [LoadStart], isSubscribing: Bool = false,
         _ connector: BrokerConnector, on group: any EventLoopGroup, atOnce: Int = opensMax,
         progress: @Sendable (Int) -> Void
     ) async throws -> LoadGroup {
@@ -42,11 +48,12 @@ struct LoadGroup: Sendable {
                     members.append(member)
                     progress(members.count)
                 }
+                let start = starts[index % starts.count]
                 tasks.addTask {
-                    let member = try await open(event, behind, connector, on: group, ofLoops)
-                    if let cursor {
+                    let member = try await open(start, connector, on: group, ofLoops)
+                    if isSubscribing {
                         member.loop.execute {
-                            _ = member.subscriber.value.subscribe(behind: cursor, on: member.loop)
+                            _ = member.subscriber.value.subscribe(on: member.loop)
                         }
                     }
                     return member
@@ -59,8 +66,8 @@ struct LoadGroup: Sendable {
     }
 
     private static func open(
-        _ event: BenchEvent, _ behind: Offset, _ connector: BrokerConnector,
-        on group: any EventLoopGroup, _ latencies: [NIOLoopBound<LoopLatencies>]
+        _ start: LoadStart, _ connector: BrokerConnector, on group: any EventLoopGroup,
+        _ latencies: [NIOLoopBound<LoopLatencies>]
     ) async throws -> Member {
         let session = try await LoadSession.open(connector, on: group)
         let loop = session.eventLoop
@@ -68,7 +75,7 @@ struct LoadGroup: Sendable {
             preconditionFailure("bug: a session on a loop of another group")
         }
         return try await loop.submit {
-            let subscriber = LoadSubscriber(session.value, event: event, behind: behind)
+            let subscriber = LoadSubscriber(session.value, at: start)
             subscriber.latencies = ofLoop.value
             return Member(
                 subscriber: NIOLoopBound(subscriber, eventLoop: loop), latencies: ofLoop)
@@ -77,10 +84,8 @@ struct LoadGroup: Sendable {
 
     // MARK: All of them
 
-    /// All subscribe at once, at the head or behind a cursor; returns when all have.
-    func subscribe(behind cursor: Cursor? = nil) async throws {
-        try await all { $0.subscribe(behind: cursor, on: $1) }
-    }
+    /// All subscribe at once; returns when all have.
+    func subscribe() async throws { try await all { $0.subscribe(on: $1) } }
 
     /// Waits until all have everything up to the offset, at most so long.
     ///

@@ -8,7 +8,7 @@ internal import SluiceClient
 /// Confined to its event loop.
 final class LoadSubscriber {
     private let session: LoadSession
-    private let event: BenchEvent
+    private let start: LoadStart
     private(set) var check: DeliveryCheck
     /// Why the session is over, if it is.
     private(set) var end: String?
@@ -18,27 +18,24 @@ final class LoadSubscriber {
     /// Waits for an offset.
     private var awaited: (offset: Offset, promise: EventLoopPromise<Void>)?
 
-    init(_ session: LoadSession, event: BenchEvent, behind position: Offset = 0) {
+    init(_ session: LoadSession, at start: LoadStart) {
         self.session = session
-        self.event = event
-        check = DeliveryCheck(behind: position)
+        self.start = start
+        check = DeliveryCheck(behind: start.cursor?.offset ?? 0)
         session.received = { [unowned self] in received($0) }
         session.ended = { [unowned self] in ended($0) }
     }
 
-    /// Subscribes at the head, or behind a cursor.
-    ///
     /// - Returns: Succeeds at `subscribed`.
-    func subscribe(
-        behind cursor: Cursor? = nil, on loop: any EventLoop
-    ) -> EventLoopFuture<Void> {
+    func subscribe(on loop: any EventLoop) -> EventLoopFuture<Void> {
+        let topic = start.event.topic
         let promise = loop.makePromise(of: Void.self)
         subscribed = promise
         session.send(
             .subscribe(
                 SubscribeRequest(
-                    id: 1, patterns: [TopicPattern(event.topic)],
-                    cursors: cursor.map { [event.topic: $0] } ?? [:])))
+                    id: 1, patterns: [TopicPattern(topic)],
+                    cursors: start.cursor.map { [topic: $0] } ?? [:])))
         return promise.futureResult
     }
 
@@ -58,7 +55,7 @@ final class LoadSubscriber {
     }
 
     private func received(_ message: [UInt8]) {
-        if let (offset, time) = event.read(message) {
+        if let (offset, time) = start.event.read(message) {
             check.event(offset)
             latencies?.record(since: time)
         } else if let message = try? BrokerMessage.decode(message) {

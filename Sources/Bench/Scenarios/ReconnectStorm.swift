@@ -1,10 +1,12 @@
 internal import EventModel
 internal import SluiceClient
 
-/// What it costs when many clients resume the same topic at once, some way back, while others
-/// follow another topic live.
+/// What it costs when many clients resume the same topic at once, or one of some, a way back, while
+/// others follow another topic live.
 package struct ReconnectStorm: Equatable, Sendable {
     package var clients = 5000
+    /// Topics that the clients resume, in turn.
+    package var topics = 1
     /// Events that each client has missed.
     package var missed = 1000
     /// Bytes of an event's data.
@@ -54,20 +56,25 @@ package struct ReconnectStorm: Equatable, Sendable {
     package func run(
         _ broker: BenchBroker, progress: @escaping @Sendable (String) -> Void
     ) async throws -> Outcome {
-        let hot = BenchEvent(topic: try BenchBroker.topic("storm"), bytes: bytes)
         let quiet = BenchEvent(topic: try BenchBroker.topic("live"), bytes: bytes)
-        progress("publishing \(missed) events")
-        let (start, head) = try await publishMissed(hot, broker.client)
+        var starts: [LoadStart] = []
+        var head: Offset = 0
+        for number in 1...topics {
+            progress("publishing \(missed) events" + (topics > 1 ? ", topic \(number)" : ""))
+            let event = BenchEvent(topic: try BenchBroker.topic("storm"), bytes: bytes)
+            let published = try await publishMissed(event, broker.client)
+            starts.append(LoadStart(event: event, cursor: published.start))
+            head = published.head
+        }
         let publisher = try await LoadPublisher.open(
             quiet, rate: rate, broker.connector, on: broker.probe)
         let others = try await LoadGroup.open(
-            live, of: quiet, broker.connector, on: broker.probe
+            live, at: [LoadStart(event: quiet)], broker.connector, on: broker.probe
         ) { _ in }
         try await others.subscribe()
-        let connect: @Sendable (Bool) async throws -> LoadGroup = { isStorm in
+        let connect: @Sendable (Bool) async throws -> LoadGroup = { [starts] isStorm in
             try await LoadGroup.open(
-                clients, of: hot, behind: start.offset, resuming: isStorm ? start : nil,
-                broker.connector, on: broker.group,
+                clients, at: starts, isSubscribing: isStorm, broker.connector, on: broker.group,
                 atOnce: isStorm ? clients : LoadGroup.opensMax
             ) { progress("\($0) of \(clients) connected") }
         }
@@ -85,7 +92,7 @@ package struct ReconnectStorm: Equatable, Sendable {
         let group: LoadGroup
         if let connected { group = connected } else { group = try await connect(true) }
         async let caughtUp = group.wait(for: head, since: begin, atMost: patience)
-        if connected != nil { try await group.subscribe(behind: start) }
+        if connected != nil { try await group.subscribe() }
         let times = try await caughtUp
         let storm = LatencySummary(try await others.takeLatencies())
         let most = await memory.end()
@@ -97,7 +104,9 @@ package struct ReconnectStorm: Equatable, Sendable {
         try await group.leave()
         try await others.leave()
         publisher.leave()
-        for event in [hot, quiet] { _ = try await broker.client.deleteTopic(event.topic.text) }
+        for event in starts.map(\.event) + [quiet] {
+            _ = try await broker.client.deleteTopic(event.topic.text)
+        }
         return Outcome(
             calm: calm, storm: storm, caughtUpHalf: times.quantile(0.5), caughtUpLast: times.max,
             behind: clients - Int(times.count), tally: tally, liveTally: liveTally,

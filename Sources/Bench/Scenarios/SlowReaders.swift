@@ -64,7 +64,7 @@ package struct SlowReaders: Equatable, Sendable {
         let publisher = try await LoadPublisher.open(
             event, rate: rate, broker.connector, on: broker.probe)
         let group = try await LoadGroup.open(
-            subscribers, of: event, broker.connector, on: broker.group
+            subscribers, at: [LoadStart(event: event)], broker.connector, on: broker.group
         ) { progress("\($0) of \(subscribers) connected") }
         try await group.subscribe()
         progress("warming up")

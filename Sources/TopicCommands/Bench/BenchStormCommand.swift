@@ -9,18 +9,23 @@ struct BenchStormCommand: AsyncParsableCommand {
         abstract: "Many clients resume one topic at once, while others follow another live.",
         discussion: """
             The clients connect first and then subscribe all at once, behind the same cursor; \
-            with --reconnect they connect all at once, too. The ratio is that of the p99 of those \
-            who follow the other topic.
+            with --reconnect they connect all at once, too. With --topics each of them resumes one \
+            of several: it is fair if the last has its events not much later than half of them. The \
+            ratio is that of the p99 of those who follow the other topic.
 
             Examples:
               sluice bench storm
               sluice bench storm --clients 500 --missed 10000 --reconnect
+              sluice bench storm --clients 200 --topics 200
             """)
 
     @OptionGroup var bench: BenchOptions
 
     @Option(help: ArgumentHelp("Clients that resume.", valueName: "number"))
     var clients = 5000
+
+    @Option(help: ArgumentHelp("Topics that they resume, in turn.", valueName: "number"))
+    var topics = 1
 
     @Option(help: ArgumentHelp("Events that each of them has missed.", valueName: "number"))
     var missed = 1000
@@ -46,14 +51,16 @@ struct BenchStormCommand: AsyncParsableCommand {
     var calm = Duration.seconds(10)
 
     func validate() throws {
-        guard clients > 0, missed > 0, live > 0, rate > 0 else {
-            throw ValidationError("--clients, --missed, --live and --rate must be above 0.")
+        guard clients > 0, topics > 0, missed > 0, live > 0, rate > 0 else {
+            throw ValidationError(
+                "--clients, --topics, --missed, --live and --rate must be above 0.")
         }
     }
 
     func run() async throws {
         var scenario = ReconnectStorm()
         scenario.clients = clients
+        scenario.topics = topics
         scenario.missed = missed
         scenario.bytes = size
         scenario.live = live
