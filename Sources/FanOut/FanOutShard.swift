@@ -18,10 +18,8 @@ package final class FanOutShard {
     private var passed: [TopicFeed] = []
     /// Walks whose next topics could not be looked up: asked again at the next tick.
     private var stalledWalks: [Subscription] = []
-    private var reads: [ReadKey: [TopicReader]] = [:]
+    private var reads = PageReads()
     private let turns: FlushTurns
-    /// Readers whose read failed: asked again at the next tick.
-    private var stalled: [TopicReader] = []
     /// The feed of each event in memory, oldest first; for eviction.
     private var cacheOrder = EvictionOrder()
     private let limits: Limits
@@ -37,11 +35,6 @@ package final class FanOutShard {
     private(set) var now: ContinuousClock.Instant
     /// So that a subscriber that comes back at once finds the topic, or the pattern, followed.
     private static let idleKept = Duration.seconds(60)
-
-    private struct ReadKey: Hashable {
-        let topic: TopicName
-        let after: Offset
-    }
 
     package init(
         limits: Limits, actor: any FanOutActor, clock: @escaping () -> ContinuousClock.Instant
@@ -392,32 +385,36 @@ package final class FanOutShard {
 
     // MARK: Reads
 
-    /// Asks for the page behind the reader's cursor; all who ask for the same at the same time
-    /// share it.
-    func read(for reader: TopicReader) {
-        let key = ReadKey(topic: reader.feed.topic, after: reader.cursor)
-        if reads[key] != nil {
-            reads[key]?.append(reader)
-        } else {
-            reads[key] = [reader]
-            actor.read(
-                key.topic, after: key.after, in: reader.subscription.subscriber.encoding)
-        }
+    /// The page that goes on behind the reader's cursor; `nil`: it is asked for, and comes to
+    /// `Subscriber.readEnded`.
+    func page(for reader: TopicReader) -> ArrivedPage? {
+        if let page = reads.page(behind: reader.cursor, in: reader.feed) { return page }
+        if reads.wait(reader) { read(behind: reader.cursor, for: reader) }
+        return nil
+    }
+
+    /// Asks for what follows the page, if the reader takes it so fast that it would soon wait.
+    func readAhead(behind page: ArrivedPage, for reader: TopicReader) {
+        guard page.tick == now, reads.readAhead(behind: page, in: reader.feed) else { return }
+        read(behind: page.last, for: reader)
+    }
+
+    private func read(behind offset: Offset, for reader: TopicReader) {
+        actor.read(
+            reader.feed.topic, after: offset, in: reader.subscription.subscriber.encoding)
     }
 
     /// The answer to `FanOutActor.read`; `nil` if the log could not be read.
     package func pageArrived(_ page: ReplayPage?, of topic: TopicName, after: Offset) {
-        let readers = reads.removeValue(forKey: ReadKey(topic: topic, after: after)) ?? []
-        let events = page?.sharedEvents() ?? []
-        for reader in readers {
-            let subscriber = reader.subscription.subscriber
-            if let page, page.position.epoch == reader.feed.epoch {
-                subscriber.readEnded(for: reader)
-                subscriber.pageArrived(page, events, after: after, for: reader)
+        let page = page.map { ArrivedPage($0, after: after, tick: now, countedIn: budget) }
+        if !budget.hasRoom(for: 0) { budget.dropPages() }
+        for reader in reads.ended(with: page, of: topic, after: after) {
+            if let page, page.page.position.epoch == reader.feed.epoch {
+                reader.subscription.subscriber.readEnded(with: page, for: reader)
             } else {
                 // Also a page of an incarnation that this loop was not told of yet: it will be,
                 // until the next tick.
-                stalled.append(reader)
+                reads.fail(reader)
             }
         }
     }
@@ -494,8 +491,9 @@ package final class FanOutShard {
         self.now = now
         budget.tick()
         tellProgress()
-        for reader in stalled { reader.subscription.subscriber.readEnded(for: reader) }
-        stalled = []
+        for reader in reads.tick(now: now) {
+            reader.subscription.subscriber.readEnded(with: nil, for: reader)
+        }
         for subscription in stalledWalks {
             subscription.walk?.isAsking = false
             markDirty(subscription.subscriber)

@@ -1,5 +1,5 @@
-/// What waits for the sockets of all sessions of a loop together, in the backlogs and held, and the
-/// bound on it (`limits.backlogs_bytes`).
+/// What waits for the sockets of all sessions of a loop together, in the backlogs, held and in pages
+/// of the log, and the bound on it (`limits.backlogs_bytes`).
 ///
 /// Confined to its loop.
 final class LoopBudget {
@@ -30,16 +30,27 @@ final class LoopBudget {
         last.slot = slot
     }
 
-    /// Lets those give way for whom most waits, until an eighth of the budget is free.
+    /// Lets pages go, which can be read again, and then those give way for whom most waits, until an
+    /// eighth of the budget is free.
     func relieve() {
         guard !isStuck else { return }
-        let enough = bytesMax / 8 * 7
+        dropPages()
         for subscriber in subscribers.sorted(by: { $0.waitingBytes > $1.waitingBytes }) {
             guard count > enough else { return }
             subscriber.giveWay { false }
         }
         isStuck = count > enough
     }
+
+    /// Lets pages go until an eighth of the budget is free, or there are none.
+    func dropPages() {
+        for subscriber in subscribers {
+            guard count > enough else { return }
+            subscriber.dropPages()
+        }
+    }
+
+    private var enough: Int { bytesMax / 8 * 7 }
 
     /// It is worth trying again.
     func tick() { isStuck = false }

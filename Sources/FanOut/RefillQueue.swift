@@ -11,8 +11,10 @@ struct RefillQueue {
     /// Readers that are behind, over all subscriptions, new topics' included.
     private(set) var readerCount = 0
     private var parkedCount = 0
-    /// Pages under way; bounded, so that what arrives fits the budget.
+    /// Pages under way, or held; bounded, so that they fit the budget.
     private var readCount = 0
+    /// Who holds a page.
+    private(set) var holders: [TopicReader] = []
     private var queue = Deque<TopicReader>()
     /// Those in the queue that are not behind any more; fewer than the others, or taken out.
     private var staleCount = 0
@@ -35,6 +37,7 @@ struct RefillQueue {
     /// The reader, which was behind, is live, or has left.
     mutating func ended(_ reader: TopicReader) {
         readerCount -= 1
+        drop(reader)
         switch reader.turn {
         case .none, .reading: break
         case .waitingForRead:
@@ -95,7 +98,7 @@ struct RefillQueue {
 
     // MARK: Reads
 
-    /// A page is to be read for the reader, which has had its turn.
+    /// The reader, which has had its turn, is to have a page.
     ///
     /// - Returns: `false` if there are too many already; it has another turn when one is over.
     mutating func beginRead(for reader: TopicReader) -> Bool {
@@ -109,14 +112,36 @@ struct RefillQueue {
         return true
     }
 
-    /// The read for the reader is over; it has another turn, if it is still behind.
-    mutating func readEnded(for reader: TopicReader) {
-        readCount -= 1
-        if let next = waitingForRead.popFirst() {
-            next.turn = .none
-            enqueue(next)
-        }
+    /// The page need not be read.
+    mutating func hold(_ page: ArrivedPage, for reader: TopicReader) {
         reader.turn = .none
+        reader.page = page
+        holders.append(reader)
+    }
+
+    /// The read for the reader is over; it has another turn, if it is still behind.
+    mutating func readEnded(with page: ArrivedPage?, for reader: TopicReader) {
+        reader.turn = .none
+        if let page, reader.standing == .replaying {
+            hold(page, for: reader)
+        } else {
+            release()
+        }
         if reader.isBehind { enqueue(reader) }
+    }
+
+    /// The reader needs its page no more.
+    mutating func drop(_ reader: TopicReader) {
+        guard reader.page != nil else { return }
+        reader.page = nil
+        holders.removeAll { $0 === reader }
+        release()
+    }
+
+    private mutating func release() {
+        readCount -= 1
+        guard let next = waitingForRead.popFirst() else { return }
+        next.turn = .none
+        enqueue(next)
     }
 }

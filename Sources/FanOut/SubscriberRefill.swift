@@ -95,6 +95,7 @@ extension Subscriber {
                 tellOwed(by: reader.subscription)
             case .parked: turns.park(reader)
             case .reading: break
+            case .more: turns.enqueue(reader)
             case .full:
                 turns.enqueue(reader)
                 return
@@ -110,6 +111,8 @@ extension Subscriber {
         case parked
         /// It waits for a page, or until one may be read.
         case reading
+        /// It has taken all of a page, and has another turn.
+        case more
         /// There is no room for more; it has another turn.
         case full
     }
@@ -123,11 +126,13 @@ extension Subscriber {
             if accept(events, for: reader, bytesMax: refillBytesMax) { return .live }
             return subscription.hasCredit ? .full : parked(for: subscription, reader)
         }
-        if turns.beginRead(for: reader) { shard.read(for: reader) }
-        return .reading
+        guard let page = page(for: reader) else { return .reading }
+        return take(page, for: reader)
     }
 
     private func parked(for subscription: Subscription, _ reader: TopicReader) -> Outcome {
+        // Others may need to read.
+        turns.drop(reader)
         subscription.parked.append(reader)
         return .parked
     }
@@ -246,26 +251,46 @@ extension Subscriber {
 
     // MARK: Pages
 
-    /// The read for the reader is over.
-    func readEnded(for reader: TopicReader) {
-        turns.readEnded(for: reader)
+    /// The page that goes on behind the reader's cursor; `nil` if it is yet to be read.
+    private func page(for reader: TopicReader) -> ArrivedPage? {
+        if let page = reader.page, page.goesOn(behind: reader.cursor, in: reader.feed) {
+            return page
+        }
+        turns.drop(reader)
+        guard turns.beginRead(for: reader), let page = shard.page(for: reader) else { return nil }
+        turns.hold(page, for: reader)
+        return page
+    }
+
+    /// A page has come for the reader, which takes it when it has a turn; `nil`: it could not be
+    /// read.
+    func readEnded(with page: ArrivedPage?, for reader: TopicReader) {
+        turns.readEnded(with: page, for: reader)
         shard.markDirty(self)
     }
 
-    /// A page behind `after` that was read for the reader.
-    func pageArrived(
-        _ page: ReplayPage, _ events: [SharedEvent], after: Offset, for reader: TopicReader
-    ) {
-        // It may have fallen back meanwhile, below what the page is about.
-        guard reader.standing == .replaying, reader.cursor == after, reader.owedReset == nil else {
-            return
+    /// What is left of pages is read again.
+    func dropPages() {
+        guard !turns.holders.isEmpty else { return }
+        for reader in turns.holders { turns.drop(reader) }
+        shard.markDirty(self)
+    }
+
+    /// As far as there is credit and room; when half of it is taken, the next is asked for.
+    private func take(_ page: ArrivedPage, for reader: TopicReader) -> Outcome {
+        let (feed, subscription) = (reader.feed, reader.subscription)
+        if page.first > reader.cursor + 1 {
+            tellGaps(reader, upTo: page.first - 1, purgedBelow: page.page.purgedBelow)
         }
-        let first = events.first?.offset ?? page.position.latest + 1
-        if first > after + 1 { tellGaps(reader, upTo: first - 1, purgedBelow: page.purgedBelow) }
-        _ = accept(events, for: reader, bytesMax: .max)
-        if reader.cursor >= reader.feed.head {
-            becomeLive(reader)
-            tellOwed(by: reader.subscription)
+        let isAll = accept(
+            page.events(behind: reader.cursor), for: reader, bytesMax: refillBytesMax)
+        if page.last - reader.cursor <= Int64(page.events.count / 2) {
+            shard.readAhead(behind: page, for: reader)
         }
+        if isAll {
+            turns.drop(reader)
+            return reader.cursor >= feed.head ? .live : .more
+        }
+        return subscription.hasCredit ? .full : parked(for: subscription, reader)
     }
 }

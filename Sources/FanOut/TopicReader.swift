@@ -43,6 +43,8 @@ package final class TopicReader {
     var isNew: Bool
     /// To be told before anything else of the topic; what is consumed then is what `cursor` says.
     var owedReset: ResetReason?
+    /// What it takes next from the log, while it is replaying.
+    var page: ArrivedPage?
     /// Everything between the cursor and the head, while it is holding.
     var held = HeldEvents()
     /// When the next may come, if its subscription has a rate.

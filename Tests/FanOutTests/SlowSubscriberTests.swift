@@ -130,6 +130,7 @@ internal import Testing
         #expect(loop.takeReads() == [.init(topic: orders, after: 1)])
         loop.append(1...1, to: invoices, bytes: 250)
         loop.answer(orders, after: 1, 2...3, latest: 9)
+        loop.tick()
         client.unblock()
         #expect(client.received() == ["live 2", "invoices 1"])
         #expect(loop.takeReads() == [.init(topic: orders, after: 0)])

@@ -52,6 +52,12 @@ final class TestLoop: FanOutActor {
         now = end
     }
 
+    /// A second passes.
+    func tick() {
+        pass(.seconds(1))
+        _ = shard.tick(now: now)
+    }
+
     func scheduleFlush() { flushesScheduled += 1 }
     func scheduleFlushLater() { flushesPutOff += 1 }
     func follow(_ topics: [TopicName]) { followsAsked.append(topics) }
