@@ -22,6 +22,9 @@ package final class LoopDelivery {
     private var drainTime: Duration?
     /// How exactly heartbeats, pings and timeouts are kept.
     private static let tickInterval = TimeAmount.seconds(1)
+    /// Connections whose timeouts are looked at together; of more, each part has its own time within
+    /// the interval, so that they do not hold up the loop.
+    private static let tickedTogether = 200
     /// The most plaintext of one TLS record (RFC 8446 5.1), less what is put around a chunk of a
     /// body.
     private static let recordBytesMax = 16 * 1024 - 16
@@ -44,17 +47,17 @@ package final class LoopDelivery {
     func start(hub: DeliveryHub, number: Int) {
         self.hub = hub
         self.number = number
-        scheduleTick()
+        scheduleTick { [unowned self] in tick() }
     }
 
     /// Ends the clock and lets the hub go.
     func stop() { hub = nil }
 
-    private func scheduleTick() {
-        eventLoop.assumeIsolated().scheduleTask(in: Self.tickInterval) { [weak self] in
-            guard let self, hub != nil else { return }
-            tick()
-            scheduleTick()
+    private func scheduleTick(
+        in time: TimeAmount = tickInterval, _ body: @escaping () -> Void
+    ) {
+        eventLoop.assumeIsolated().scheduleTask(in: time) { [weak self] in
+            if self?.hub != nil { body() }
         }
     }
 
@@ -110,9 +113,21 @@ package final class LoopDelivery {
         if !abandoned.isEmpty { unfollow(abandoned) }
         let awaited = shard.topicsAwaited
         if !awaited.isEmpty { follow(awaited) }
+        let parts = 1 + connections.count / Self.tickedTogether
+        let interval = TimeAmount.nanoseconds(Self.tickInterval.nanoseconds / Int64(parts))
+        tick(below: connections.count, parts: parts, every: interval)
+    }
+
+    /// Looks at the last part of the connections below a place, and later at the others.
+    private func tick(below end: Int, parts: Int, every interval: TimeAmount) {
+        let now = ContinuousClock.now
+        let begin = end - end / parts
         // Backwards, because whoever leaves is replaced by the last.
-        for place in connections.indices.reversed() where place < connections.count {
+        for place in (begin..<end).reversed() where place < connections.count {
             connections[place].tick(now: now)
+        }
+        scheduleTick(in: interval) { [unowned self] in
+            if parts > 1 { tick(below: begin, parts: parts - 1, every: interval) } else { tick() }
         }
     }
 
