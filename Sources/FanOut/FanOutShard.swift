@@ -11,13 +11,7 @@ package final class FanOutShard {
     /// Topics that came into being and are to be followed by name, and the subscriptions that join
     /// them when they have a feed.
     private var awaited: [TopicName: [Subscription]] = [:]
-    /// The numbers of the walks that are under way, ascending, and the last that was given.
-    private var walks: [Int] = []
-    private var lastWalk = 0
-    /// Feeds that walks have passed and that somebody has left.
-    private var passed: [TopicFeed] = []
-    /// Walks whose next topics could not be looked up: asked again at the next tick.
-    private var stalledWalks: [Subscription] = []
+    private var walks = LoopWalks()
     private var reads = PageReads()
     private let turns: FlushTurns
     /// The feed of each event in memory, oldest first; for eviction.
@@ -150,7 +144,7 @@ package final class FanOutShard {
 
     /// More is about to be told of the topic: walks that are under way want to know from where on.
     private func noteHead(of feed: TopicFeed) {
-        if !walks.isEmpty { feed.noteHead(for: walks) }
+        if !walks.isEmpty { feed.noteHead(for: walks.numbers) }
     }
 
     /// Topics that are still to be followed because an earlier try failed.
@@ -279,9 +273,7 @@ package final class FanOutShard {
             precondition(feeds[topic] === start.feed, "bug: joined \(topic), which is not followed")
         }
         if let walk {
-            lastWalk += 1
-            walks.append(lastWalk)
-            subscription.walk = TopicWalk(walk, number: lastWalk, begun: begun)
+            subscription.walk = TopicWalk(walk, number: walks.begin(), begun: begun)
             subscription.subscriber.beginWalk(of: subscription)
         }
         subscription.subscriber.join(subscription, starts, gone: gone)
@@ -338,34 +330,32 @@ package final class FanOutShard {
     package func walked(
         _ subscription: Subscription, _ starts: [ReaderStart], through reached: TopicName?
     ) {
-        guard subscription.walk != nil else { return }
-        if reached == nil { walks.removeAll { $0 == subscription.walk?.number } }
+        guard let walk = subscription.walk else { return }
+        if reached == nil { walks.end(walk) }
         subscription.subscriber.walked(subscription, starts, through: reached)
-        passed += starts.map(\.feed).filter(\.isPassing)
+        for start in starts { walks.left(start.feed) }
         dropPassed()
     }
 
     private func endWalk(of subscription: Subscription) {
         guard let walk = subscription.walk else { return }
-        walks.removeAll { $0 == walk.number }
+        walks.end(walk)
         subscription.subscriber.endWalk(of: subscription)
     }
 
     /// The next topics of a walk could not be looked up.
-    package func walkStalled(_ subscription: Subscription) { stalledWalks.append(subscription) }
+    package func walkStalled(_ subscription: Subscription) { walks.stall(subscription) }
 
     /// Nobody may be behind in the topic any more.
-    func readerLeft(_ feed: TopicFeed) { if feed.isPassing { passed.append(feed) } }
+    func readerLeft(_ feed: TopicFeed) { walks.left(feed) }
 
     /// A feed that a walk has passed is kept no longer than it is needed.
     private func dropPassed() {
         var gone: [TopicName] = []
-        // Some are there twice.
-        for feed in passed where has(feed) && !isNeeded(feed) {
+        for feed in walks.takePassed() where has(feed) && !isNeeded(feed) {
             drop(feed)
             gone.append(feed.topic)
         }
-        passed = []
         if !gone.isEmpty { actor.unfollow(gone) }
     }
 
@@ -494,11 +484,10 @@ package final class FanOutShard {
         for reader in reads.tick(now: now) {
             reader.subscription.subscriber.readEnded(with: nil, for: reader)
         }
-        for subscription in stalledWalks {
+        for subscription in walks.takeStalled() {
             subscription.walk?.isAsking = false
             markDirty(subscription.subscriber)
         }
-        stalledWalks = []
         // A pattern is not let go while a topic that is to be followed by name has it to thank.
         let gone = awaited.isEmpty ? groups.removeIdle(for: Self.idleKept, now: now) : []
         for change in gone {
@@ -531,26 +520,4 @@ package final class FanOutShard {
         guard let feed = feeds[topic] else { return 0 }
         return groups(of: feed).flatMap(\.subscriptions).count { $0.hasBegun(feed) }
     }
-}
-
-/// What a shard needs done.
-package protocol FanOutActor: AnyObject {
-    /// Calls `FanOutShard.flush` at the end of this loop turn.
-    func scheduleFlush()
-    /// Calls `FanOutShard.flush` when the loop's sockets had their turn.
-    func scheduleFlushLater()
-    /// Answers with `FanOutShard.followed`, in the FIFO of events.
-    func follow(_ topics: [TopicName])
-    /// Topics need not be followed by name any more.
-    func unfollow(_ topics: [TopicName])
-    /// Patterns with wildcards have subscriptions on this loop, which wants what they match.
-    func patternsCame(_ patterns: [TopicPattern])
-    /// Nobody is left of them.
-    func patternsWent(_ patterns: [TopicPattern])
-    /// Calls `FanOutShard.wake` at this time, or soon after.
-    func scheduleWake(at time: ContinuousClock.Instant)
-    /// The topic's own policy, as far as it is known here.
-    func overflow(of topic: TopicName) -> OverflowPolicy?
-    /// Answers with `FanOutShard.pageArrived`, in the encoding of who asked first.
-    func read(_ topic: TopicName, after: Offset, in encoding: Encoding)
 }
