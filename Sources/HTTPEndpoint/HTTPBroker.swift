@@ -86,7 +86,7 @@ package final class HTTPBroker: HTTPService {
         var collection = HTTPCollection(bodyBytesMax: Route.smallBodyBytesMax)
         if case .route(let route, _) = found {
             collection.bodyBytesMax = route.bodyBytesMax
-            collection.mayStream = route.isFollowed && FollowEndpoint.isAsked(by: head.uri)
+            collection.mayStream = route.isFollowed && FollowEndpoint.isAsked(by: head)
         }
         let refuse = { [problems] (error: BrokerError) in
             problems.answer(to: found.worded(error), head: head)
@@ -146,7 +146,7 @@ package final class HTTPBroker: HTTPService {
                 request.identity != nil || access.authenticate == nil
                     || route.access == .everybody,
                 "bug: a request was admitted without its sender")
-            if route.isFollowed, FollowEndpoint.isAsked(by: request.head.uri) {
+            if route.isFollowed, FollowEndpoint.isAsked(by: request.head) {
                 return follows.follow(parameters[0], request)
             }
             switch route.action {

@@ -137,11 +137,12 @@ import Testing
         #expect(answer.code == code)
     }
 
-    @Test func `is offered as lines only, and 'false' is a page`() async throws {
+    @Test func `is offered as lines or server-sent events, and 'false' is a page`() async throws {
         let fixture = BrokerFixture()
         let json: HTTPHeaders = ["accept": "application/json"]
         let refused = try await fixture.ask(.GET, "/v1/topics/a/events?follow", json)
         #expect(refused.status == 406)
+        #expect(refused.body.contains("application/x-ndjson or text/event-stream"))
         let page = try await fixture.ask(.GET, "/v1/topics/a/events?follow=false", json)
         #expect(page.code == "topic_not_found")
     }

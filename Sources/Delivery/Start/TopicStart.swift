@@ -31,6 +31,13 @@ package struct TopicStart {
         operation.run(now: .now)
     }
 
+    /// Where it is, for a stream that begins there again.
+    package var position: StartPosition {
+        if let start { return .after(Cursor(epoch: start.feed.epoch, offset: start.cursor)) }
+        if case .after = question.from { return question.from }
+        return .offset(1)
+    }
+
     /// Begins delivery from here, as the query says; `failed` is called if that turns out to be
     /// impossible.
     package func join(

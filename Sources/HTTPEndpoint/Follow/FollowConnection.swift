@@ -1,12 +1,11 @@
 internal import AccessControl
 internal import Delivery
 internal import EventModel
-internal import FanOut
 internal import SessionProtocol
 internal import Transport
 
-/// A topic's stream as the endless body of an answer: the messages of the single-topic stream, one
-/// a line (doc:HTTP).
+/// A topic's stream as the endless body of an answer: the messages of the single-topic stream, as
+/// lines or server-sent events (doc:HTTP).
 ///
 /// Confined to its loop.
 final class FollowConnection {
@@ -14,19 +13,21 @@ final class FollowConnection {
     let tokenID: String?
     private let stream: StreamConnection
     private let outlet: Outlet
+    private let format: StreamFormat
     private let query: StreamQuery
     private var conversation: StreamConversation
     private var stuck: StuckWatch
 
     /// `identity` is who asked for it, and when that ends; `nil` without access control.
     init(
-        _ stream: StreamConnection, loop: LoopDelivery, query: StreamQuery, terms: SessionTerms,
-        identity: Identity?
+        _ stream: StreamConnection, loop: LoopDelivery, format: StreamFormat, query: StreamQuery,
+        terms: SessionTerms, identity: Identity?
     ) {
         self.stream = stream
+        self.format = format
         self.query = query
         tokenID = identity?.tokenID
-        outlet = Outlet(stream, loop: loop, encoding: .lines)
+        outlet = Outlet(stream, loop: loop, encoding: format.encoding)
         conversation = StreamConversation(
             terms: terms, credit: query.options.credit, expires: identity?.expires, now: .now)
         stuck = StuckWatch(
@@ -38,6 +39,7 @@ final class FollowConnection {
 
     /// Begins delivery.
     func begin(_ start: TopicStart, log: any EventLog) {
+        outlet.send(format.opening(at: start.position))
         start.join(outlet, query, log: log) { [weak self] in self?.end(.internal) }
     }
 
@@ -48,7 +50,7 @@ final class FollowConnection {
         input(&conversation, .now, &actions)
         for action in actions {
             switch action {
-            case .send(let message): outlet.send(message.encode() + [Encoding.lineFeed])
+            case .send(let message): outlet.send(format.encode(message))
             case .credit(let events): outlet.grant(events, to: nil)
             case .close:
                 outlet.endSubscriptions()

@@ -5,34 +5,40 @@ internal import NIOHTTP1
 internal import SessionProtocol
 internal import Transport
 
-/// `GET /v1/topics/{topic}/events?follow`: the topic's stream as NDJSON, without a WebSocket.
+/// `GET /v1/topics/{topic}/events?follow`: the topic's stream as NDJSON or server-sent events,
+/// without a WebSocket.
 struct FollowEndpoint: Sendable {
     let log: any EventLog
     let hub: DeliveryHub
     let terms: SessionTerms
     let problems: Problems
 
-    /// Whether a request target asks for a stream.
-    static func isAsked(by uri: String) -> Bool {
-        guard let value = try? queryItems(of: uri).first(where: { $0.name == "follow" })?.value
-        else { return false }
-        return value.isEmpty || value == "true"
+    /// Whether a request asks for a stream: with `follow`, or as it takes server-sent events best.
+    static func isAsked(by head: HTTPRequestHead) -> Bool {
+        guard let items = try? queryItems(of: head.uri) else { return false }
+        if let value = items.first(where: { $0.name == "follow" })?.value {
+            return value.isEmpty || value == "true"
+        }
+        let accept = head.headers[canonicalForm: "accept"]
+        let type = try? MediaType.preferred(by: accept, among: [.json, .eventStream])
+        return type == .eventStream
     }
 
     /// Answers with the stream, or with a problem; called on the connection's event loop.
     func follow(_ topicText: Substring, _ request: IncomingRequest) {
         do throws(BrokerError) {
             let topic = try topicName(inPath: topicText)
-            let query = try query(of: request.head.uri)
-            _ = try MediaType.preferred(
-                by: request.head.headers[canonicalForm: "accept"], among: [.ndjson])
+            let format = StreamFormat(
+                try .preferred(
+                    by: request.head.headers[canonicalForm: "accept"], among: StreamFormat.types))
+            let query = try query(of: request.head, format)
             let loop = hub.loop(request.connection.loopIndex)
             TopicStart.fix(
                 topic, query.from, by: Permission(of: request.identity), on: loop, log: log
             ) { result in
                 switch result {
                 case .success(let start):
-                    request.stream(stream(from: start, query, loop, request))
+                    request.stream(stream(from: start, query, format, loop, request))
                 case .failure(let error): refuse(request, error)
                 }
             }
@@ -41,8 +47,10 @@ struct FollowEndpoint: Sendable {
         }
     }
 
-    private func query(of uri: String) throws(BrokerError) -> StreamQuery {
-        let items = try queryItems(of: uri)
+    private func query(
+        of head: HTTPRequestHead, _ format: StreamFormat
+    ) throws(BrokerError) -> StreamQuery {
+        let items = try queryItems(of: head.uri)
         guard !items.contains(where: { $0.name == "limit" }) else {
             throw BrokerError(
                 .invalidRequest, "'limit' does not fit 'follow': a stream has no end.",
@@ -50,22 +58,29 @@ struct FollowEndpoint: Sendable {
         }
         // One `follow` was found; a second one is told as twice there.
         let first = items.firstIndex { $0.name == "follow" }
-        return try StreamQuery(
+        var query = try StreamQuery(
             items: items.indices.filter { $0 != first }.map { items[$0] }, terms: terms)
+        if format == .serverSentEvents, let id = head.headers.first(name: "last-event-id"),
+            !id.isEmpty
+        {
+            query.from = try ServerSentEvent.start(id)
+        }
+        return query
     }
 
     private func stream(
-        from start: TopicStart, _ query: StreamQuery, _ loop: LoopDelivery,
-        _ request: IncomingRequest
+        from start: TopicStart, _ query: StreamQuery, _ format: StreamFormat,
+        _ loop: LoopDelivery, _ request: IncomingRequest
     ) -> HTTPStream {
         let headers: HTTPHeaders = [
-            "content-type": MediaType.ndjson.rawValue, "cache-control": "no-store",
-            // nginx would hold lines back until its buffers are full.
+            "content-type": format.type.rawValue, "cache-control": "no-store",
+            // nginx would hold events back until its buffers are full.
             "x-accel-buffering": "no",
         ]
         return HTTPStream(headers: headers) { stream in
             let connection = FollowConnection(
-                stream, loop: loop, query: query, terms: terms, identity: request.identity)
+                stream, loop: loop, format: format, query: query, terms: terms,
+                identity: request.identity)
             connection.begin(start, log: log)
             return connection
         }

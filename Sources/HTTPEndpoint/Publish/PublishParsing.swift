@@ -12,7 +12,7 @@ extension PublishRequest {
         let condition = try fields.condition()
         var events: [NewEvent]
         switch type {
-        case .json, .mergePatch:
+        case .json, .mergePatch, .eventStream:
             var event = try PublishBody.single(body, limits: limits)
             event.eventID = fields.eventID
             event.key = fields.key

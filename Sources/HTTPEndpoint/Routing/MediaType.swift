@@ -5,6 +5,8 @@ enum MediaType: String, Sendable {
     case json = "application/json"
     /// One bare JSON value per line.
     case ndjson = "application/x-ndjson"
+    /// Server-sent events (WHATWG HTML 9.2); an answer only.
+    case eventStream = "text/event-stream"
     /// RFC 7396.
     case mergePatch = "application/merge-patch+json"
 
@@ -48,6 +50,7 @@ enum MediaType: String, Sendable {
             switch $0 {
             case .json: "application/json (one JSON text)"
             case .ndjson: "application/x-ndjson (one JSON text per line)"
+            case .eventStream: Self.eventStream.rawValue
             case .mergePatch: "application/merge-patch+json (what changes; null for the default)"
             }
         }
@@ -100,6 +103,6 @@ private struct AcceptRange {
         let name = name.lowercased()
         if name == type.rawValue { return 3 }
         if name == "*/*" { return 1 }
-        return name == "application/*" ? 2 : 0
+        return name.hasSuffix("/*") && type.rawValue.hasPrefix(name.dropLast()) ? 2 : 0
     }
 }

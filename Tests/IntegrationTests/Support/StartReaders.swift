@@ -7,7 +7,7 @@ import Synchronization
 /// A way to read a topic from a start position on: every interface, by name and by pattern.
 enum ReadingWay: String, CaseIterable, Sendable {
     case session, batchSession, sessionPattern, cursors, cursorsOfPattern, cursorsAhead
-    case stream, lines, pages
+    case stream, lines, serverSentEvents, pages
     case client, clientPattern, command, commandPattern
 
     /// Whether the topic is not named.
@@ -15,7 +15,9 @@ enum ReadingWay: String, CaseIterable, Sendable {
         switch self {
         case .sessionPattern, .cursorsOfPattern, .cursorsAhead, .clientPattern, .commandPattern:
             true
-        case .session, .batchSession, .cursors, .stream, .lines, .pages, .client, .command: false
+        case .session, .batchSession, .cursors, .stream, .lines, .serverSentEvents, .pages, .client,
+            .command:
+            false
         }
     }
 
@@ -23,8 +25,8 @@ enum ReadingWay: String, CaseIterable, Sendable {
     var takesCursorsOnly: Bool {
         switch self {
         case .cursors, .cursorsOfPattern, .cursorsAhead: true
-        case .session, .batchSession, .sessionPattern, .stream, .lines, .pages, .client,
-            .clientPattern, .command, .commandPattern:
+        case .session, .batchSession, .sessionPattern, .stream, .lines, .serverSentEvents, .pages,
+            .client, .clientPattern, .command, .commandPattern:
             false
         }
     }
@@ -55,6 +57,9 @@ enum ReadingWay: String, CaseIterable, Sendable {
         case .stream:
             return SocketReader(broker, "/v1/topics/\(topic)/events?from=\(start)", says: [])
         case .lines: return try ProgramReader(broker, follows: topic, from: start)
+        case .serverSentEvents:
+            return try ProgramReader(
+                broker, follows: topic, from: start, accepting: "text/event-stream")
         case .pages: return PagesReader(broker, topic, from: start)
         case .client, .clientPattern: return try ClientReader(broker, what, from: start)
         case .command, .commandPattern:
@@ -248,18 +253,25 @@ actor ClientReader: StartReader {
 /// A program that prints messages as lines.
 actor ProgramReader: StartReader {
     private let run: SluiceRun
+    /// What lines with messages begin with.
+    private let mark: [UInt8]
     private var taken = 0
 
     init(_ broker: TestBroker, _ arguments: String...) throws {
+        mark = []
         run = try SluiceRun(SluiceProgram(broker), arguments, input: [], environment: [:])
     }
 
-    /// NDJSON over HTTP.
-    init(_ broker: TestBroker, follows topic: String, from start: String) throws {
+    /// Over HTTP, as NDJSON or as server-sent events.
+    init(
+        _ broker: TestBroker, follows topic: String, from start: String,
+        accepting type: String = "application/x-ndjson"
+    ) throws {
+        mark = type == "text/event-stream" ? Array("data: ".utf8) : []
         run = try SluiceRun(
             SluiceProgram(broker),
             [
-                "-sN", "--cacert", broker.caFile, "-H",
+                "-sN", "--cacert", broker.caFile, "-H", "Accept: \(type)", "-H",
                 "Authorization: Bearer \(broker.token ?? "")",
                 "https://127.0.0.1:\(broker.port)/v1/topics/\(topic)/events?follow&from=\(start)",
             ], input: [], environment: [:], executable: URL(filePath: "/usr/bin/curl"))
@@ -279,8 +291,10 @@ actor ProgramReader: StartReader {
                 separator: 0x0A, omittingEmptySubsequences: false
             ).dropLast()
             while taken < lines.count, told == nil {
-                told = try BrokerMessage.decode(Array(lines[taken]))?.told
+                let line = lines[taken]
                 taken += 1
+                guard line.starts(with: mark) else { continue }
+                told = try BrokerMessage.decode(Array(line.dropFirst(mark.count)))?.told
             }
             if told == nil, isOver {
                 // A problem document has no line end; a command says in words why it is refused.
