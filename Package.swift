@@ -41,10 +41,12 @@ let package = Package(
         // System libraries.
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         // Bridges: the only Swift that calls C libraries.
         .target(name: "PostgresBridge", dependencies: ["CLibPQ"], swiftSettings: settings),
         .target(name: "OpenSSLBridge", dependencies: ["COpenSSL"], swiftSettings: settings),
+        .target(name: "ZlibBridge", dependencies: ["CZlib"], swiftSettings: settings),
 
         // Pure: nouns, protocols and policies without I/O.
         .target(name: "EventModel", swiftSettings: settings),
@@ -202,6 +204,9 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "OpenSSLBridgeTests", dependencies: ["OpenSSLBridge"], swiftSettings: settings),
+        .testTarget(
+            name: "ZlibBridgeTests", dependencies: ["ZlibBridge", "RepeatableChance"],
+            swiftSettings: settings),
         .testTarget(
             name: "TransportTests",
             dependencies: [

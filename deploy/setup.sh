@@ -3,7 +3,7 @@
 # Nothing is done when it is there already. The Swift toolchain is not a Debian package: it is only checked.
 
 swift_wanted=6.2
-packages_wanted="libpq-dev libssl-dev pkg-config"
+packages_wanted="libpq-dev libssl-dev zlib1g-dev pkg-config"
 
 say() { printf '==> %s\n' "$*"; }
 
@@ -64,7 +64,7 @@ install_missing() {
     [ -n "$missing" ] || return 0
     command -v apt-get >/dev/null || fail "These packages are missing:$missing" \
         "Install them (or what your system calls them), then run this again."
-    say "installing$missing (libpq and OpenSSL to build, PostgreSQL for the broker's own server)"
+    say "installing$missing (libpq, OpenSSL and zlib to build, PostgreSQL for the broker's own server)"
     # The broker runs a server of its own: Debian's is neither needed nor started.
     if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
         as_root mkdir -p /etc/postgresql-common
