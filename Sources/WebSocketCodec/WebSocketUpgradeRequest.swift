@@ -5,14 +5,17 @@ package struct WebSocketUpgradeRequest: Sendable {
     /// Sent as `Sec-WebSocket-Key`.
     package let key: String
     private let subprotocols: [String]
+    private let deflate: DeflateParameters?
 
     /// - Parameters:
     ///   - nonce: 16 random bytes.
     ///   - subprotocols: Offered, the preferred one first.
-    package init(nonce: [UInt8], subprotocols: [String]) {
+    ///   - deflate: Offered; without it, no extension is.
+    package init(nonce: [UInt8], subprotocols: [String], deflate: DeflateParameters? = nil) {
         precondition(nonce.count == 16, "bug: a nonce of \(nonce.count) bytes")
         key = Base64.encode(nonce)
         self.subprotocols = subprotocols
+        self.deflate = deflate
     }
 
     /// The fields that make a GET an upgrade.
@@ -27,6 +30,9 @@ package struct WebSocketUpgradeRequest: Sendable {
         if !subprotocols.isEmpty {
             fields.append(
                 (name: "Sec-WebSocket-Protocol", value: subprotocols.joined(separator: ", ")))
+        }
+        if let deflate {
+            fields.append((name: "Sec-WebSocket-Extensions", value: deflate.text(of: .offer)))
         }
         return fields
     }
@@ -51,14 +57,35 @@ package struct WebSocketUpgradeRequest: Sendable {
         guard accepts == [AcceptKey.text(for: key, sha1: sha1)] else {
             throw wrong("'Sec-WebSocket-Accept' does not fit the key")
         }
-        guard fields.list("sec-websocket-extensions").isEmpty else {
-            throw wrong("an extension that was not offered")
-        }
+        _ = try deflateTerms(headers: headers)
         let chosen = fields.list("sec-websocket-protocol")
         guard chosen.count <= 1, chosen.allSatisfy(subprotocols.contains) else {
             throw wrong("a subprotocol that was not offered")
         }
         return chosen.first
+    }
+
+    /// How messages are deflated by the server's answer, which is valid otherwise; `nil` if they
+    /// are not.
+    ///
+    /// - Throws: `invalid_request` if the answer is none to what was offered; then the connection
+    ///   must be closed (RFC 6455 4.1, RFC 7692 7.1).
+    package func deflateTerms(
+        headers: [(name: String, value: String)]
+    ) throws(BrokerError) -> DeflateTerms? {
+        let values = HandshakeHeaders(headers).values("sec-websocket-extensions")
+        guard let extensions = ExtensionList.parse(values) else {
+            throw wrong("a 'Sec-WebSocket-Extensions' that is no list of extensions")
+        }
+        guard let first = extensions.first else { return nil }
+        guard let deflate, extensions.count == 1, first.name == DeflateParameters.name else {
+            throw wrong("an extension that was not offered")
+        }
+        let answer = DeflateParameters(first.parameters, of: .answer)
+        guard let terms = answer.flatMap(deflate.terms) else {
+            throw wrong("other terms of permessage-deflate than were offered")
+        }
+        return terms
     }
 
     private func wrong(_ what: String) -> BrokerError {
