@@ -50,7 +50,9 @@ let package = Package(
 
         // Pure: nouns, protocols and policies without I/O.
         .target(name: "EventModel", swiftSettings: settings),
-        .target(name: "WebSocketCodec", dependencies: ["EventModel"], swiftSettings: settings),
+        .target(
+            name: "WebSocketCodec", dependencies: ["EventModel", "ZlibBridge"],
+            swiftSettings: settings),
         .target(name: "Filtering", dependencies: ["EventModel"], swiftSettings: settings),
         .target(
             name: "SessionProtocol", dependencies: ["EventModel", "Filtering"],
@@ -168,7 +170,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "WebSocketCodecTests",
-            dependencies: ["WebSocketCodec", "EventModel", "RepeatableChance"],
+            dependencies: ["WebSocketCodec", "ZlibBridge", "EventModel", "RepeatableChance"],
             swiftSettings: settings),
         .testTarget(
             name: "SessionProtocolTests",

@@ -43,22 +43,33 @@ package struct WebSocketConnection {
     private var silence: SilenceWatch?
     /// A client's; `nil` in a server, whose frames are not masked (RFC 6455 5.1).
     private var maskingKeys: (any RandomNumberGenerator)?
+    /// `nil` if messages go as they are.
+    private let compression: MessageCompression?
     /// What was read, and how many of it `next` has decided.
     private var arrived: [WebSocketEvent] = []
     private var decidedCount = 0
 
-    private init(_ role: WebSocketRole, messageBytesMax: Int, closeTimeout: Duration) {
-        receiver = WebSocketReceiver(role: role, messageBytesMax: messageBytesMax)
+    private init(
+        _ role: WebSocketRole, messageBytesMax: Int, closeTimeout: Duration,
+        compression: MessageCompression?
+    ) {
+        receiver = WebSocketReceiver(
+            role: role, messageBytesMax: messageBytesMax, inflater: compression?.inflater)
         handshake = CloseHandshake(role: role, timeout: closeTimeout)
+        self.compression = compression
     }
 
     /// A server's side, which takes messages of up to `messageBytesMax` bytes; the client has
     /// `closeTimeout` to answer a close frame.
+    ///
+    /// `compression` is what was agreed on in the handshake.
     package static func server(
-        messageBytesMax: Int, keepalive: Keepalive, closeTimeout: Duration
+        messageBytesMax: Int, keepalive: Keepalive, closeTimeout: Duration,
+        compression: MessageCompression? = nil
     ) -> WebSocketConnection {
         var connection = WebSocketConnection(
-            .server, messageBytesMax: messageBytesMax, closeTimeout: closeTimeout)
+            .server, messageBytesMax: messageBytesMax, closeTimeout: closeTimeout,
+            compression: compression)
         connection.keepalive = keepalive
         return connection
     }
@@ -68,10 +79,12 @@ package struct WebSocketConnection {
     ///
     /// `maskingKeys` can't be foreseen by whoever chooses what is sent (RFC 6455 5.3, 10.3).
     package static func client(
-        messageBytesMax: Int, silence: SilenceWatch, maskingKeys: any RandomNumberGenerator
+        messageBytesMax: Int, silence: SilenceWatch, maskingKeys: any RandomNumberGenerator,
+        compression: MessageCompression? = nil
     ) -> WebSocketConnection {
         var connection = WebSocketConnection(
-            .client, messageBytesMax: messageBytesMax, closeTimeout: .seconds(5))
+            .client, messageBytesMax: messageBytesMax, closeTimeout: .seconds(5),
+            compression: compression)
         connection.silence = silence
         connection.maskingKeys = maskingKeys
         return connection
@@ -146,7 +159,12 @@ package struct WebSocketConnection {
 
     /// Sends a text message; without effect once the conversation has ended.
     package mutating func send(text: [UInt8], into actions: inout [Action]) {
-        if isOpen { send(.text, text, into: &actions) }
+        send(message: .text, text, into: &actions)
+    }
+
+    /// Sends a binary message; without effect once the conversation has ended.
+    package mutating func send(binary: [UInt8], into actions: inout [Action]) {
+        send(message: .binary, binary, into: &actions)
     }
 
     /// Ends the conversation and waits for the peer's close frame, for the close timeout.
@@ -159,13 +177,26 @@ package struct WebSocketConnection {
     }
 
     private mutating func send(
-        _ opcode: WebSocketOpcode, _ payload: [UInt8], into actions: inout [Action]
+        message opcode: WebSocketOpcode, _ message: [UInt8], into actions: inout [Action]
+    ) {
+        guard isOpen else { return }
+        guard let compression else { return send(opcode, message, into: &actions) }
+        let (payload, isCompressed) = compression.payload(of: message)
+        send(opcode, payload, isCompressed: isCompressed, into: &actions)
+    }
+
+    private mutating func send(
+        _ opcode: WebSocketOpcode, _ payload: [UInt8], isCompressed: Bool = false,
+        into actions: inout [Action]
     ) {
         guard let key = maskingKeys?.next() else {
-            return actions.append(.send(WebSocketFrame.encode(opcode: opcode, payload: payload)))
+            let frame = WebSocketFrame.encode(
+                opcode: opcode, payload: payload, isCompressed: isCompressed)
+            return actions.append(.send(frame))
         }
         let frame = WebSocketFrame.encodeMasked(
-            opcode: opcode, payload: payload, maskingKey: UInt32(truncatingIfNeeded: key))
+            opcode: opcode, payload: payload, maskingKey: UInt32(truncatingIfNeeded: key),
+            isCompressed: isCompressed)
         actions.append(.send(frame))
     }
 

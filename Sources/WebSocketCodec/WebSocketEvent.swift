@@ -31,6 +31,10 @@ package struct WebSocketFault: Error, Equatable, Sendable {
         WebSocketFault(closeCode: 1007, reason: "\(what) is not UTF-8")
     }
 
+    static var notDeflate: WebSocketFault {
+        WebSocketFault(closeCode: 1007, reason: "a message can't be inflated")
+    }
+
     static func tooBig(limit: Int) -> WebSocketFault {
         WebSocketFault(closeCode: 1009, reason: "the message is over \(limit) bytes")
     }

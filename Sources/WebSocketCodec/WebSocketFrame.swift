@@ -25,23 +25,28 @@ package enum WebSocketFrame {
     package static let headerBytesMax = 10
 
     /// The header of a server's frame: 2, 4 or 10 bytes, the shortest that fits.
+    ///
+    /// `isCompressed` is for the first frame of a message whose payload is deflated (RFC 7692 6).
     package static func header(
-        opcode: WebSocketOpcode, payloadLength: Int, fin: Bool = true
+        opcode: WebSocketOpcode, payloadLength: Int, fin: Bool = true, isCompressed: Bool = false
     ) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(headerBytesMax)
-        appendHeader(opcode, payloadLength, fin: fin, maskBit: 0, to: &bytes)
+        let first = firstByte(opcode, fin: fin, isCompressed: isCompressed)
+        appendHeader(first, payloadLength, maskBit: 0, to: &bytes)
         return bytes
     }
 
     /// Writes the header of a server's frame to the beginning of `place`, of `headerBytesMax` bytes
     /// at least, and returns its length.
     package static func writeHeader(
-        opcode: WebSocketOpcode, payloadLength: Int, to place: UnsafeMutableRawBufferPointer
+        opcode: WebSocketOpcode, payloadLength: Int, isCompressed: Bool = false,
+        to place: UnsafeMutableRawBufferPointer
     ) -> Int {
         // Unsafe memory: on the hot path frames are made where they are sealed.
         var count = 0
-        header(opcode, payloadLength, fin: true, maskBit: 0) { byte in
+        let first = firstByte(opcode, fin: true, isCompressed: isCompressed)
+        header(first, payloadLength, maskBit: 0) { byte in
             place[count] = byte
             count += 1
         }
@@ -49,28 +54,31 @@ package enum WebSocketFrame {
     }
 
     /// A server's text message in one frame, header and payload in one array.
-    package static func encode(text payload: [UInt8]) -> [UInt8] {
-        encode(opcode: .text, payload: payload)
+    package static func encode(text payload: [UInt8], isCompressed: Bool = false) -> [UInt8] {
+        encode(opcode: .text, payload: payload, isCompressed: isCompressed)
     }
 
     /// A server's frame, header and payload in one array.
     package static func encode(
-        opcode: WebSocketOpcode, payload: [UInt8], fin: Bool = true
+        opcode: WebSocketOpcode, payload: [UInt8], fin: Bool = true, isCompressed: Bool = false
     ) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(headerBytesMax + payload.count)
-        appendHeader(opcode, payload.count, fin: fin, maskBit: 0, to: &bytes)
+        let first = firstByte(opcode, fin: fin, isCompressed: isCompressed)
+        appendHeader(first, payload.count, maskBit: 0, to: &bytes)
         bytes.append(contentsOf: payload)
         return bytes
     }
 
     /// A client's frame; the key is fresh and unpredictable for every frame (RFC 6455 5.3, 10.3).
     package static func encodeMasked(
-        opcode: WebSocketOpcode, payload: [UInt8], maskingKey: UInt32, fin: Bool = true
+        opcode: WebSocketOpcode, payload: [UInt8], maskingKey: UInt32, fin: Bool = true,
+        isCompressed: Bool = false
     ) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(14 + payload.count)
-        appendHeader(opcode, payload.count, fin: fin, maskBit: 0x80, to: &bytes)
+        let first = firstByte(opcode, fin: fin, isCompressed: isCompressed)
+        appendHeader(first, payload.count, maskBit: 0x80, to: &bytes)
         for shift in [24, 16, 8, 0] as [UInt32] {
             bytes.append(UInt8(truncatingIfNeeded: maskingKey >> shift))
         }
@@ -97,19 +105,24 @@ package enum WebSocketFrame {
         encode(opcode: .close, payload: closePayload(code: code, reason: reason))
     }
 
+    /// FIN, RSV1 and the opcode (RFC 6455 5.2).
+    private static func firstByte(
+        _ opcode: WebSocketOpcode, fin: Bool, isCompressed: Bool
+    ) -> UInt8 {
+        (fin ? 0x80 : 0) | (isCompressed ? 0x40 : 0) | opcode.rawValue
+    }
+
     private static func appendHeader(
-        _ opcode: WebSocketOpcode, _ length: Int, fin: Bool, maskBit: UInt8,
-        to bytes: inout [UInt8]
+        _ first: UInt8, _ length: Int, maskBit: UInt8, to bytes: inout [UInt8]
     ) {
-        header(opcode, length, fin: fin, maskBit: maskBit) { bytes.append($0) }
+        header(first, length, maskBit: maskBit) { bytes.append($0) }
     }
 
     /// Puts the header's bytes, one by one.
     private static func header(
-        _ opcode: WebSocketOpcode, _ length: Int, fin: Bool, maskBit: UInt8,
-        put: (UInt8) -> Void
+        _ first: UInt8, _ length: Int, maskBit: UInt8, put: (UInt8) -> Void
     ) {
-        put((fin ? 0x80 : 0) | opcode.rawValue)
+        put(first)
         switch length {
         case 0..<126:
             put(maskBit | UInt8(length))

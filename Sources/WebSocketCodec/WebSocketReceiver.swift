@@ -1,10 +1,15 @@
-/// Turns the peer's bytes into messages and enforces RFC 6455 on them.
+package import ZlibBridge
+
+/// Turns the peer's bytes into messages and enforces RFC 6455 and 7692 on them.
 ///
 /// Frames may be split anywhere. A message is bounded by `messageBytesMax`, and a frame that
 /// announces more is refused before anything of it is kept. Between messages the receiver holds no
-/// memory of its own.
-package struct WebSocketReceiver: Sendable {
+/// memory of its own. A message that is deflated is collected as it is, and inflated when it is
+/// whole, so that an inflater without context is free between any two reads, for other connections.
+package struct WebSocketReceiver {
     private var messageBytesMax: Int
+    /// Inflates messages; `nil` if that was not agreed on.
+    private let inflater: Inflater?
     /// Of a data message, possibly in several frames.
     private var message: [UInt8] = []
     /// Of a control frame, which may come between the frames of a message.
@@ -20,6 +25,8 @@ package struct WebSocketReceiver: Sendable {
     private var needed: UInt8 = 0
     private var opcode = WebSocketOpcode.continuation
     private var isFinal = false
+    /// The message that is open is deflated.
+    private var isCompressed = false
     /// Which kind of message is open between its first and its last frame.
     private var open: WebSocketOpcode?
     private var utf8 = UTF8Check()
@@ -36,9 +43,12 @@ package struct WebSocketReceiver: Sendable {
     }
 
     /// A receiver of messages of up to `messageBytesMax` bytes, over all their frames.
-    package init(role: WebSocketRole, messageBytesMax: Int = 2 << 20) {
+    package init(
+        role: WebSocketRole, messageBytesMax: Int = 2 << 20, inflater: Inflater? = nil
+    ) {
         self.role = role
         self.messageBytesMax = messageBytesMax
+        self.inflater = inflater
     }
 
     /// Takes messages of up to so many bytes from now on, unless longer ones were taken already.
@@ -97,13 +107,18 @@ package struct WebSocketReceiver: Sendable {
     }
 
     private mutating func readFirst(_ byte: UInt8) throws(WebSocketFault) {
-        guard byte & 0x70 == 0 else {
+        let isFirstOfCompressed = byte & 0x40 != 0
+        guard byte & 0x30 == 0, !isFirstOfCompressed || inflater != nil else {
             throw .protocolError("reserved bits are set; no extension was agreed on")
         }
         guard let opcode = WebSocketOpcode(rawValue: byte & 0x0F) else {
             throw .protocolError("opcode \(byte & 0x0F) is reserved")
         }
         isFinal = byte & 0x80 != 0
+        // RFC 7692 6: it is the message that is compressed, and its first frame says so.
+        if isFirstOfCompressed, opcode != .text, opcode != .binary {
+            throw .protocolError("RSV1 is set, and no message begins")
+        }
         switch opcode {
         case .close, .ping, .pong:
             guard isFinal else { throw .protocolError("a control frame is fragmented") }
@@ -112,6 +127,7 @@ package struct WebSocketReceiver: Sendable {
         case .text, .binary:
             guard open == nil else { throw .protocolError("a message begins inside another") }
             open = opcode
+            isCompressed = isFirstOfCompressed
             utf8 = UTF8Check()
         }
         self.opcode = opcode
@@ -153,12 +169,18 @@ package struct WebSocketReceiver: Sendable {
     /// of it.
     private mutating func lengthKnown() throws(WebSocketFault) {
         if !opcode.isControl {
-            guard remaining <= UInt64(messageBytesMax - message.count) else {
+            guard remaining <= UInt64(payloadBytesMax - message.count) else {
                 throw .tooBig(limit: messageBytesMax)
             }
         }
         needed = 4
         step = role == .server ? .mask : .payload
+    }
+
+    /// What may be collected of a message: deflating adds at most an eighth, where every byte takes
+    /// nine bits (RFC 1951 3.2.6), and some bytes for each flush.
+    private var payloadBytesMax: Int {
+        isCompressed ? messageBytesMax + messageBytesMax / 8 + 64 : messageBytesMax
     }
 
     /// Some of the payload, possibly its end.
@@ -173,7 +195,7 @@ package struct WebSocketReceiver: Sendable {
             let start = message.count
             message.append(contentsOf: bytes)
             WebSocketFrame.unmask(&message, from: start, key: maskingKey, phase: Int(maskPhase))
-            if open == .text, !utf8.accept(message, from: start) {
+            if open == .text, !isCompressed, !utf8.accept(message, from: start) {
                 throw .notUTF8("a text message")
             }
         }
@@ -192,16 +214,32 @@ package struct WebSocketReceiver: Sendable {
             end()
             events.append(close)
         case .text, .binary, .continuation:
-            guard isFinal else { return }
-            let kind = open
-            open = nil
-            let whole = message
-            message = []
-            if kind == .text {
-                guard utf8.isComplete else { throw .notUTF8("a text message") }
-                events.append(.text(whole))
-            } else {
-                events.append(.binary(whole))
+            if isFinal { try messageEnded(into: &events) }
+        }
+    }
+
+    private mutating func messageEnded(
+        into events: inout [WebSocketEvent]
+    ) throws(WebSocketFault) {
+        let kind = open
+        open = nil
+        var whole = message
+        message = []
+        if isCompressed { whole = try inflate(whole) }
+        guard kind == .text else { return events.append(.binary(whole)) }
+        if isCompressed, !utf8.accept(whole, from: 0) { throw .notUTF8("a text message") }
+        guard utf8.isComplete else { throw .notUTF8("a text message") }
+        events.append(.text(whole))
+    }
+
+    private func inflate(_ payload: [UInt8]) throws(WebSocketFault) -> [UInt8] {
+        guard let inflater else { preconditionFailure("bug: no inflater for what was let in") }
+        do throws(InflateError) {
+            return try inflater.inflate(payload, bytesMax: messageBytesMax)
+        } catch {
+            switch error {
+            case .invalid: throw .notDeflate
+            case .tooLong: throw .tooBig(limit: messageBytesMax)
             }
         }
     }

@@ -15,7 +15,9 @@ struct ConnectionSide {
     var connection: WebSocketConnection
     let role: WebSocketRole
 
-    init(_ role: WebSocketRole, messageBytesMax: Int = 100) {
+    init(
+        _ role: WebSocketRole, messageBytesMax: Int = 100, compression: MessageCompression? = nil
+    ) {
         self.role = role
         switch role {
         case .server:
@@ -24,12 +26,12 @@ struct ConnectionSide {
                 now: Self.start)
             connection = .server(
                 messageBytesMax: messageBytesMax, keepalive: keepalive,
-                closeTimeout: .seconds(5))
+                closeTimeout: .seconds(5), compression: compression)
         case .client:
             connection = .client(
                 messageBytesMax: messageBytesMax,
                 silence: SilenceWatch(silenceMax: .seconds(40), now: Self.start),
-                maskingKeys: FixedKeys())
+                maskingKeys: FixedKeys(), compression: compression)
         }
     }
 
@@ -57,6 +59,10 @@ struct ConnectionSide {
 
     mutating func sends(_ text: String) -> [Action] {
         decide { $0.send(text: Array(text.utf8), into: &$1) }
+    }
+
+    mutating func sends(binary: [UInt8]) -> [Action] {
+        decide { $0.send(binary: binary, into: &$1) }
     }
 
     mutating func closes(_ code: UInt16, _ reason: String = "", at second: Int = 0) -> [Action] {
