@@ -3,11 +3,11 @@ import WebSocketCodec
 
 private let start = ContinuousClock.now
 
-@Suite("The close handshake") struct CloseHandshakeTests {
+@Suite("The close handshake, by sections of RFC 6455") struct CloseHandshakeTests {
     private var handshake = CloseHandshake(role: .server, timeout: .seconds(5))
     private var actions: [CloseHandshake.Action] = []
 
-    @Test mutating func `answers the peer's close with its code and closes`() {
+    @Test mutating func `5·5·1 answers the peer's close with its code and closes`() {
         handshake.closeReceived(code: 1000, now: start, into: &actions)
         #expect(actions == [.sendClose(code: 1000, reason: ""), .closeConnection])
         #expect(!handshake.isOpen)
@@ -31,7 +31,7 @@ private let start = ContinuousClock.now
         #expect(actions == [.sendClose(code: 1000, reason: ""), .closeConnection])
     }
 
-    @Test mutating func `tells a fault and closes without waiting`() {
+    @Test mutating func `7·1·7 tells a fault and closes without waiting`() {
         let fault = WebSocketFault(closeCode: 1002, reason: "masked")
         handshake.failed(fault, into: &actions)
         handshake.failed(fault, into: &actions)
@@ -56,11 +56,12 @@ private let start = ContinuousClock.now
     }
 }
 
-@Suite("The close handshake of a client") struct ClientCloseHandshakeTests {
+@Suite("The close handshake of a client, by sections of RFC 6455") struct ClientCloseHandshakeTests
+{
     private var handshake = CloseHandshake(role: .client, timeout: .seconds(5))
     private var actions: [CloseHandshake.Action] = []
 
-    @Test mutating func `leaves it to the server to close, when the server began`() {
+    @Test mutating func `7·1·1 leaves it to the server to close, when the server began`() {
         handshake.closeReceived(code: 4001, now: start, into: &actions)
         #expect(actions == [.sendClose(code: 4001, reason: "")])
         #expect(handshake.deadline == start + .seconds(5))
@@ -69,7 +70,7 @@ private let start = ContinuousClock.now
         #expect(handshake.deadline == nil)
     }
 
-    @Test mutating func `leaves it to the server to close, when the client began`() {
+    @Test mutating func `7·1·1 leaves it to the server to close, when the client began`() {
         handshake.close(code: 1000, reason: "", now: start, into: &actions)
         handshake.closeReceived(code: 1000, now: start + .seconds(4), into: &actions)
         #expect(actions == [.sendClose(code: 1000, reason: "")])
@@ -78,7 +79,7 @@ private let start = ContinuousClock.now
         #expect(actions == [.sendClose(code: 1000, reason: ""), .closeConnection])
     }
 
-    @Test mutating func `answers pings until the server's close has come`() {
+    @Test mutating func `5·5·2 answers pings until the server's close has come`() {
         #expect(handshake.answersPings)
         handshake.close(code: 1000, reason: "", now: start, into: &actions)
         #expect(handshake.answersPings)

@@ -19,8 +19,8 @@ private func failure(_ event: WebSocketEvent?) -> UInt16? {
     return fault.closeCode
 }
 
-@Suite("A receiver of WebSocket frames") struct WebSocketReceiverTests {
-    @Test func `reads the examples of RFC 6455 5·7`() {
+@Suite("A receiver of WebSocket frames, by sections of RFC 6455") struct WebSocketReceiverTests {
+    @Test func `5·7 reads the examples`() {
         #expect(events([0x81, 0x05, 0x48, 0x65, 0x6c, 0x6c, 0x6f]) == [.text(utf8("Hello"))])
         #expect(
             events(
@@ -34,7 +34,7 @@ private func failure(_ event: WebSocketEvent?) -> UInt16? {
         #expect(events([0x82, 0x7E, 0x01, 0x00] + binary) == [.binary(binary)])
     }
 
-    @Test func `gives control frames that come between the frames of a message at once`() {
+    @Test func `5·4 gives control frames that come between the frames of a message at once`() {
         let bytes =
             WebSocketFrame.encode(opcode: .text, payload: utf8("a"), fin: false)
             + WebSocketFrame.encode(opcode: .ping, payload: utf8("p"))
@@ -44,49 +44,52 @@ private func failure(_ event: WebSocketEvent?) -> UInt16? {
         #expect(events(bytes) == [.ping(utf8("p")), .pong([]), .text(utf8("ab"))])
     }
 
-    @Test func `accepts empty messages`() {
+    @Test func `5·2 accepts empty messages`() {
         #expect(events([0x81, 0x00, 0x82, 0x00]) == [.text([]), .binary([])])
         #expect(events([0x81, 0x80, 1, 2, 3, 4], role: .server) == [.text([])])
     }
 
     @Test(
         arguments: [
-            ([0xC1, 0x00], "RSV1"), ([0xA1, 0x00], "RSV2"), ([0x91, 0x00], "RSV3"),
-            ([0x83, 0x00], "reserved data opcode"), ([0x8B, 0x00], "reserved control opcode"),
-            ([0x09, 0x00], "fragmented ping"), ([0x08, 0x00], "fragmented close"),
-            ([0x80, 0x00], "continuation of nothing"), ([0x89, 0x7E], "long ping"),
-            ([0x01, 0x00, 0x81], "message in a message"), ([0x01, 0x00, 0x02], "binary in a text"),
-            ([0x81, 0x80], "masked by a server"), ([0x82, 0x7E, 0x00, 0x7D], "16 bits for 125"),
-            ([0x82, 0x7F, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF], "64 bits for 65535"),
-            ([0x82, 0x7F, 0x80, 0, 0, 0, 0, 0, 0, 0], "top bit of the length"),
-            ([0x88, 0x01, 0x03], "half a close code"),
+            ([0xC1, 0x00], "5.2 RSV1"), ([0xA1, 0x00], "5.2 RSV2"), ([0x91, 0x00], "5.2 RSV3"),
+            ([0x83, 0x00], "5.2 reserved data opcode"),
+            ([0x8B, 0x00], "5.2 reserved control opcode"),
+            ([0x09, 0x00], "5.5 fragmented ping"), ([0x08, 0x00], "5.5 fragmented close"),
+            ([0x80, 0x00], "5.4 continuation of nothing"), ([0x89, 0x7E], "5.5 long ping"),
+            ([0x01, 0x00, 0x81], "5.4 message in a message"),
+            ([0x01, 0x00, 0x02], "5.4 binary in a text"),
+            ([0x81, 0x80], "5.1 masked by a server"),
+            ([0x82, 0x7E, 0x00, 0x7D], "5.2 16 bits for 125"),
+            ([0x82, 0x7F, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF], "5.2 64 bits for 65535"),
+            ([0x82, 0x7F, 0x80, 0, 0, 0, 0, 0, 0, 0], "5.2 top bit of the length"),
+            ([0x88, 0x01, 0x03], "5.5.1 half a close code"),
         ] as [([UInt8], String)])
-    func `refuses what breaks the protocol with 1002`(bytes: [UInt8], what: String) {
+    func `5 refuses what breaks the protocol with 1002`(bytes: [UInt8], what: String) {
         #expect(failure(events(bytes).last) == 1002, "\(what)")
     }
 
-    @Test func `refuses unmasked frames as a server`() {
+    @Test func `5·1 refuses unmasked frames as a server`() {
         #expect(failure(events([0x81, 0x01], role: .server).last) == 1002)
     }
 
     @Test(
         arguments: [0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535] as [UInt16]
     )
-    func `refuses close codes that are not for the wire`(code: UInt16) {
+    func `7·4 refuses close codes that are not for the wire`(code: UInt16) {
         let frame = WebSocketFrame.encode(
             opcode: .close, payload: [UInt8(code >> 8), UInt8(code & 0xFF)])
         #expect(failure(events(frame).last) == 1002)
     }
 
     @Test(arguments: [1000, 1001, 1003, 1007, 1011, 1014, 3000, 4001, 4999] as [UInt16])
-    func `tells the close code and ignores what comes behind it`(code: UInt16) {
+    func `5·5·1 tells the close code and ignores what comes behind it`(code: UInt16) {
         let bytes =
             WebSocketFrame.encodeClose(code: code, reason: "drän") + [0xFF, 0x81, 0x01, 0x61]
         #expect(events(bytes) == [.close(code: code, reason: "drän")])
         #expect(events([0x88, 0x00, 0x81, 0x00]) == [.close(code: nil, reason: "")])
     }
 
-    @Test func `ignores what comes behind a fault`() {
+    @Test func `7·1·7 ignores what comes behind a fault`() {
         var receiver = WebSocketReceiver(role: .client)
         var events: [WebSocketEvent] = []
         receiver.receive([0xFF, 0x81, 0x00], into: &events)
@@ -100,7 +103,7 @@ private func failure(_ event: WebSocketEvent?) -> UInt16? {
             [0xF0],
             [0x61, 0x80], [0xF5, 0x80, 0x80, 0x80], [0xE0, 0x9F, 0xBF], [0xF0, 0x8F, 0xBF, 0xBF],
         ] as [[UInt8]])
-    func `refuses text that is not UTF-8 with 1007`(payload: [UInt8]) {
+    func `8·1 refuses text that is not UTF-8 with 1007`(payload: [UInt8]) {
         #expect(failure(events(WebSocketFrame.encode(text: payload)).last) == 1007)
         let close = WebSocketFrame.encode(opcode: .close, payload: [0x03, 0xE8] + payload)
         #expect(failure(events(close).last) == 1007)
@@ -112,14 +115,14 @@ private func failure(_ event: WebSocketEvent?) -> UInt16? {
         #expect(failure(events([0x01, 0x7E, 0x10, 0x00, 0x61, 0xFF]).last) == 1007)
     }
 
-    @Test func `joins characters that are split over frames`() {
+    @Test func `5·6 joins characters that are split over frames`() {
         let bytes =
             WebSocketFrame.encode(opcode: .text, payload: [0xF0, 0x9D], fin: false)
             + WebSocketFrame.encode(opcode: .continuation, payload: [0x84, 0x9E])
         #expect(events(bytes) == [.text(utf8("𝄞"))])
     }
 
-    @Test func `refuses a message over the limit when it is announced`() {
+    @Test func `10·4 refuses a message over the limit when it is announced`() {
         let header = WebSocketFrame.header(opcode: .text, payloadLength: 101)
         #expect(failure(events(header, messageBytesMax: 100).last) == 1009)
         let fits = WebSocketFrame.encode(text: [UInt8](repeating: 0x61, count: 100))

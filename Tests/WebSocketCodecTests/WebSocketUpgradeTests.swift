@@ -37,15 +37,15 @@ private func check(
         sha1: exampleSHA1)
 }
 
-@Suite("A request to upgrade") struct WebSocketUpgradeTests {
-    @Test func `is answered as in RFC 6455 1·3`() throws {
+@Suite("A request to upgrade, by sections of RFC 6455") struct WebSocketUpgradeTests {
+    @Test func `1·3 is answered as in the example`() throws {
         let answer = try check(request)
         #expect(answer.headers.map(\.name) == ["Upgrade", "Connection", "Sec-WebSocket-Accept"])
         #expect(answer.headers.map(\.value) == ["websocket", "Upgrade", accept])
         #expect(answer.subprotocol == nil)
     }
 
-    @Test func `gets a subprotocol of ours and never another`() throws {
+    @Test func `4·2·2 gets a subprotocol of ours and never another`() throws {
         let offer = [
             ("Sec-WebSocket-Protocol", "bearer.slc_x, sluice.v1"), ("sec-websocket-protocol", "y"),
         ]
@@ -64,14 +64,14 @@ private func check(
             ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZSE="),
             ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25j*Q=="),
         ] as [(String, String?)])
-    func `that is malformed is refused`(name: String, value: String?) {
+    func `4·2·1 that is malformed is refused`(name: String, value: String?) {
         let refused = #expect(throws: WebSocketUpgrade.Refused.self) {
             try check(replacing(name, value))
         }
         #expect(refused?.error.code == .invalidRequest)
     }
 
-    @Test func `with two keys is refused`() {
+    @Test func `11·3·1 with two keys is refused`() {
         let refused = #expect(throws: WebSocketUpgrade.Refused.self) {
             try check(request + [("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")])
         }
@@ -79,7 +79,7 @@ private func check(
     }
 
     @Test(arguments: ["12", "", "13, 8"])
-    func `of another version is told ours`(version: String) {
+    func `4·4 of another version is told ours`(version: String) {
         let refused = #expect(throws: WebSocketUpgrade.Refused.self) {
             try check(replacing("Sec-WebSocket-Version", version))
         }
@@ -89,7 +89,7 @@ private func check(
                 == true)
     }
 
-    @Test func `must be a GET of HTTP 1·1 that asks for a WebSocket`() {
+    @Test func `4·2·1 must be a GET of HTTP 1·1 that asks for a WebSocket`() {
         let method = #expect(throws: WebSocketUpgrade.Refused.self) {
             try check(request, method: "POST")
         }
@@ -115,7 +115,7 @@ private func check(
             ("https://example.com:8443", "example.com:8443"), ("https://listed.org", "example.com"),
             ("https://[::1]:8443", "[::1]:8443"),
         ] as [(String?, String)])
-    func `of the same host, of a listed origin or of no page is welcome`(
+    func `10·2 of the same host, of a listed origin or of no page is welcome`(
         origin: String?, host: String
     ) {
         let fields: Fields = [("Host", host)] + (origin.map { [("Origin", $0)] } ?? [])
@@ -132,7 +132,7 @@ private func check(
         ("example.com", "example.com"), ("http://listed.org", "example.com"), ("", "example.com"),
         ("https://example.com/", "example.com"), ("https://example.com:80", "example.com"),
     ])
-    func `of a page of another host is refused`(origin: String, host: String) {
+    func `10·2 of a page of another host is refused`(origin: String, host: String) {
         let error = #expect(throws: BrokerError.self) {
             try WebSocketUpgrade.checkOrigin(
                 headers: [("Host", host), ("Origin", origin)], allowed: ["https://listed.org"])
@@ -141,7 +141,7 @@ private func check(
     }
 }
 
-@Suite("A client's upgrade") struct WebSocketUpgradeRequestTests {
+@Suite("A client's upgrade, by sections of RFC 6455") struct WebSocketUpgradeRequestTests {
     private let upgrade = WebSocketUpgradeRequest(
         nonce: Array("the sample nonce".utf8), subprotocols: ["sluice.v1", "bearer.x"])
     private let answer: Fields = [
@@ -152,18 +152,18 @@ private func check(
         try upgrade.verify(status: status, headers: headers, sha1: exampleSHA1)
     }
 
-    @Test func `is one that the server accepts`() throws {
+    @Test func `4·1 is one that the server accepts`() throws {
         let fields = upgrade.headers(host: "example.com")
         #expect(fields.map(\.name).last == "Sec-WebSocket-Protocol")
         let accepted = try check(fields)
         #expect(try verify(accepted.headers) == "sluice.v1")
     }
 
-    @Test func `takes an answer without a subprotocol`() throws {
+    @Test func `4·1 takes an answer without a subprotocol`() throws {
         #expect(try verify(answer) == nil)
     }
 
-    @Test func `refuses answers that are not to it`() {
+    @Test func `4·1 refuses answers that are not to it`() {
         #expect(throws: BrokerError.self) { try verify(answer, status: 200) }
         for index in answer.indices {
             var headers = answer
