@@ -134,6 +134,13 @@ let package = Package(
             ],
             swiftSettings: settings),
         .executableTarget(name: "sluice", dependencies: ["TopicCommands"], swiftSettings: settings),
+        .executableTarget(
+            name: "sluice-echo",
+            dependencies: [
+                "EventModel", "WebSocketCodec", "OpenSSLBridge", "Transport", nioCore, nioPosix,
+                nioHTTP1, arguments, logging,
+            ],
+            swiftSettings: settings),
 
         // Tests: the pure ones in memory, the others on real sockets and a real PostgreSQL.
         .target(

@@ -41,12 +41,21 @@ check_allocations() {
     .build/release/allocation-check
 }
 
+# A debug build would be slow at messages of 16 MiB.
+check_websockets() {
+    local program=.build/release/sluice-echo cases=Tests/Conformance/websocket_test.py
+    swift build -c release --product sluice-echo --explicit-target-dependency-import-check error
+    /usr/bin/python3 $cases $program --messages 20
+    /usr/bin/python3 $cases $program --messages 2 --tls
+}
+
 prepare
 timed "checking the format" check_format
 timed "building the documentation" deploy/docs.sh
 timed "building everything and the tests (some minutes the first time)" \
     swift build --build-tests --explicit-target-dependency-import-check error
 timed "counting allocations on the hot path" check_allocations
+timed "running the cases of the public WebSocket suite" check_websockets
 timed "running the tests (at most $minutes minutes)" run_tests
 timed "running the tests of the SQL functions (about 2 minutes)" run_sql_tests
 say "all is well after $SECONDS s"
