@@ -145,5 +145,8 @@ import Testing
         #expect(refused.body.contains("application/x-ndjson or text/event-stream"))
         let page = try await fixture.ask(.GET, "/v1/topics/a/events?follow=false", json)
         #expect(page.code == "topic_not_found")
+        let none = try await fixture.ask(
+            .GET, "/v1/topics/a/events?follow=false", ["accept": "text/event-stream"])
+        #expect(none.status == 406)
     }
 }
