@@ -109,7 +109,7 @@ package struct Backlog {
         guard let subscription = item.subscription else { return }
         subscription.waitingBytes += sign * item.size
         item.feed?.waitingCount += sign
-        if item.kind == .event { subscription.credit? -= Int64(sign) }
+        if item.kind == .event { subscription.credit.spend(sign) }
     }
 
     /// Copies as much as fits to `record` and takes it out of the backlog.

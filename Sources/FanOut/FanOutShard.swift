@@ -265,7 +265,7 @@ package final class FanOutShard {
         _ subscription: Subscription, _ starts: [ReaderStart], gone: [TopicName] = [],
         walk: (any TopicWalkSource)? = nil
     ) {
-        guard let group = subscription.group else { return }
+        guard let group = subscription.place?.group else { return }
         group.joined()
         let begun = Set(starts.map(\.feed.topic))
         for start in starts {
@@ -446,7 +446,7 @@ package final class FanOutShard {
     /// Tells clients, where it is due, how far their filters have passed over events.
     private func tellProgress() {
         guard !progressing.isEmpty else { return }
-        progressing.removeAll { $0.group == nil || $0.progress.isEmpty }
+        progressing.removeAll { $0.place == nil || $0.progress.isEmpty }
         for subscription in progressing where subscription.progress.isDue(now: now) {
             subscription.subscriber.tellProgress(of: subscription)
         }

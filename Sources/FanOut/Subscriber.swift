@@ -99,11 +99,12 @@ package final class Subscriber {
     private func room(
         for size: Int, of feed: TopicFeed, behind cursor: Offset, for subscription: Subscription
     ) -> Room {
-        if subscription.hasCredit, subscription.maxRate == nil, isSending, hasRoom(for: size) {
+        if !subscription.credit.isSpent, subscription.maxRate == nil, isSending, hasRoom(for: size)
+        {
             return .backlog
         }
         if policy(of: subscription, in: feed).isHolding { return .held }
-        if subscription.hasCredit {
+        if !subscription.credit.isSpent {
             makeRoom(for: size)
             let known = subscription.reader(of: feed)
             // It may have fallen back itself.
@@ -307,7 +308,7 @@ package final class Subscriber {
         }
         for reader in subscription.readers.values { leave(reader) }
         subscriptions.removeAll { $0 === subscription }
-        if subscription.isOwing { owing.removeAll { $0 === subscription } }
+        if subscription.known.isOwing { owing.removeAll { $0 === subscription } }
         endWalk(of: subscription)
     }
 

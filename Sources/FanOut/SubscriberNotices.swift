@@ -23,15 +23,15 @@ extension Subscriber {
         let cursor = Cursor(epoch: feed.epoch, offset: reader.cursor)
         guard tell(.reset(topic: feed.topic, cursor: cursor, reason: reason)) else { return false }
         reader.owedReset = nil
-        if reader.cursor == 0 { reader.subscription.toldEmpty.insert(feed.topic) }
-        if reason == .recreated { reader.subscription.ends.beginTold(feed.topic) }
+        if reader.cursor == 0 { reader.subscription.known.empty.insert(feed.topic) }
+        if reason == .recreated { reader.subscription.known.ends.beginTold(feed.topic) }
         return true
     }
 
     /// Tells what the subscription owes, now or in its turn.
     func tellOwed(by subscription: Subscription) {
-        guard !subscription.isOwing, !tellAll(owedBy: subscription) else { return }
-        subscription.isOwing = true
+        guard !subscription.known.isOwing, !tellAll(owedBy: subscription) else { return }
+        subscription.known.isOwing = true
         owing.append(subscription)
         shard.markDirty(self)
     }
@@ -40,18 +40,18 @@ extension Subscriber {
     ///
     /// - Returns: `false` if something is still owed.
     func tellAll(owedBy subscription: Subscription) -> Bool {
-        while let topic = subscription.ends.next() {
+        while let topic = subscription.known.ends.next() {
             guard tell(.reset(topic: topic, cursor: nil, reason: .deleted)) else { return false }
-            subscription.ends.nextTold()
+            subscription.known.ends.nextTold()
         }
         let isLive = subscription.isLive
-        guard subscription.hasJoined, isLive == subscription.owesLive else { return true }
+        guard subscription.hasJoined, isLive == subscription.known.owesLive else { return true }
         let id = subscription.id
         let isTold =
             isLive
             ? tell(.live(subscription: id))
             : tell(.lagging(subscription: id, behind: subscription.behind))
-        if isTold { subscription.owesLive = !isLive }
+        if isTold { subscription.known.owesLive = !isLive }
         return isTold
     }
 

@@ -84,7 +84,7 @@ extension Subscriber {
         defer { walkOn() }
         while hasRoomForPage, let subscription = owing.first {
             guard tellAll(owedBy: subscription) else { return }
-            owing.removeFirst().isOwing = false
+            owing.removeFirst().known.isOwing = false
         }
         while hasRoomForPage, let reader = turns.next() {
             guard tellReset(reader) else { return }
@@ -121,10 +121,10 @@ extension Subscriber {
     private func refillFromLog(_ reader: TopicReader) -> Outcome {
         let (feed, subscription) = (reader.feed, reader.subscription)
         if reader.cursor >= feed.head { return .live }
-        guard subscription.hasCredit else { return parked(for: subscription, reader) }
+        guard !subscription.credit.isSpent else { return parked(for: subscription, reader) }
         if let events = feed.recentEvents(after: reader.cursor) {
             if accept(events, for: reader, bytesMax: refillBytesMax) { return .live }
-            return subscription.hasCredit ? .full : parked(for: subscription, reader)
+            return subscription.credit.isSpent ? parked(for: subscription, reader) : .full
         }
         guard let page = page(for: reader) else { return .reading }
         return take(page, for: reader)
@@ -133,7 +133,7 @@ extension Subscriber {
     private func parked(for subscription: Subscription, _ reader: TopicReader) -> Outcome {
         // Others may need to read.
         turns.drop(reader)
-        subscription.parked.append(reader)
+        subscription.credit.wait(reader)
         return .parked
     }
 
@@ -148,7 +148,7 @@ extension Subscriber {
         for event in events {
             if subscription.wants(event) {
                 let message = message(of: event, for: subscription)
-                guard subscription.hasCredit, backlog.byteCount < bytesMax,
+                guard !subscription.credit.isSpent, backlog.byteCount < bytesMax,
                     hasRoom(for: message.size)
                 else { return false }
                 put(message, of: feed, behind: reader.cursor, for: subscription)
@@ -165,7 +165,7 @@ extension Subscriber {
         while let next = reader.held.next {
             // A gap comes with the event behind it, so that what is lost meanwhile is in it.
             if reader.held.eventCount > 0 {
-                guard subscription.hasCredit else { return parked(for: subscription, reader) }
+                guard !subscription.credit.isSpent else { return parked(for: subscription, reader) }
                 guard hasTurn(reader) else { return .parked }
             }
             switch next {
@@ -210,16 +210,15 @@ extension Subscriber {
     /// The client takes so many events more of a subscription; of one that has none to count they
     /// are ignored.
     package func grant(_ events: Int64, to subscription: Subscription) {
-        guard let credit = subscription.credit else { return }
-        subscription.credit = min(credit + min(events, Limits.integerMax), Limits.integerMax)
+        subscription.credit.grant(events)
         useCredit(of: subscription)
     }
 
     /// What waited for credit has turns again, if there is some.
     func useCredit(of subscription: Subscription) {
-        guard subscription.hasCredit, !subscription.parked.isEmpty else { return }
-        for reader in subscription.parked { turns.unpark(reader) }
-        subscription.parked = []
+        let waiting = subscription.credit.takeWaiting()
+        guard !waiting.isEmpty else { return }
+        for reader in waiting { turns.unpark(reader) }
         shard.markDirty(self)
     }
 
@@ -239,7 +238,7 @@ extension Subscriber {
     private func walkOn() {
         guard hasRoomForPage, turns.readerCount < Self.walkReadersMax,
             let subscription = walking.first(where: {
-                $0.walk?.isAsking == false && $0.hasCredit
+                $0.walk?.isAsking == false && !$0.credit.isSpent
             })
         else { return }
         subscription.walk?.isAsking = true
@@ -291,6 +290,6 @@ extension Subscriber {
             turns.drop(reader)
             return reader.cursor >= feed.head ? .live : .more
         }
-        return subscription.hasCredit ? .full : parked(for: subscription, reader)
+        return subscription.credit.isSpent ? parked(for: subscription, reader) : .full
     }
 }

@@ -8,9 +8,9 @@ extension Subscriber {
     /// Begins with each topic at its start; `subscribed` is in the backlog already.
     func join(_ subscription: Subscription, _ starts: [ReaderStart], gone: [TopicName]) {
         subscription.hasJoined = true
-        for topic in gone { subscription.ends.ended(topic) }
+        for topic in gone { subscription.known.ends.ended(topic) }
         for start in starts {
-            if start.cursor == 0 { subscription.toldEmpty.insert(start.feed.topic) }
+            if start.cursor == 0 { subscription.known.empty.insert(start.feed.topic) }
             follow(start, subscription: subscription)
         }
         tellOwed(by: subscription)
@@ -20,7 +20,7 @@ extension Subscriber {
     /// Begins with a topic that came into being after the subscription.
     func joinNew(_ feed: TopicFeed, subscription: Subscription) {
         guard subscription.reader(of: feed) == nil else { return }
-        let isAgain = subscription.ends.began(feed.topic)
+        let isAgain = subscription.known.ends.began(feed.topic)
         let start = ReaderStart(feed: feed, cursor: 0, reset: isAgain ? .recreated : nil)
         subscription.walk?.began(feed.topic)
         follow(start, subscription: subscription, isNew: true)
@@ -61,11 +61,11 @@ extension Subscriber {
         let reader = subscription.reader(of: feed)
         let dropped = dropBacklog(of: subscription, in: feed)
         let cursor = dropped ?? reader?.cursor ?? feed.head
-        let isKnown = subscription.toldEmpty.remove(feed.topic) != nil
+        let isKnown = subscription.known.empty.remove(feed.topic) != nil
         // Of what the client knows nothing, the end need not be told either.
         let isUnheard = cursor == 0 && !isKnown && reader?.owedReset == nil
         if let reader { leave(reader) }
-        if !isUnheard { subscription.ends.ended(feed.topic) }
+        if !isUnheard { subscription.known.ends.ended(feed.topic) }
         tellOwed(by: subscription)
     }
 
@@ -96,7 +96,7 @@ extension Subscriber {
         reader.cursor = dropped ?? reader.cursor
         // Of an ephemeral topic something may be lost that this node has never heard of: who knows
         // where it stood before is told, also at its begin.
-        let isUnsure = feed.isEphemeral && subscription.toldEmpty.contains(feed.topic)
+        let isUnsure = feed.isEphemeral && subscription.known.empty.contains(feed.topic)
         if reader.cursor > fork || isUnsure {
             reader.cursor = fork
             // One that is owed already says where the client stands, and why.

@@ -18,20 +18,16 @@ package final class Subscription {
     var maxRate: Int?
     /// What it gets of what comes next; `nil`: everything.
     package var filter: EventFilter?
-    /// Events that may still be put into the session's backlog; `nil`: any number.
-    var credit: Int64?
-    /// Readers that have waited for credit.
-    var parked: [TopicReader] = []
+    /// The events that its client takes.
+    var credit: ClientCredit
     /// How far its filter has passed over events, which is told from time to time.
     var progress = FilterProgress()
     /// By the feed of each.
     private(set) var readers: [ObjectIdentifier: TopicReader] = [:] { didSet { change() } }
     /// On the way through the topics that it begins with; those are live that it has passed.
     var walk: TopicWalk? { didSet { change() } }
-    /// Topics that are gone; one that comes back under the name begins with a reset.
-    var ends = EndedTopics()
-    /// Topics of which the client knows, though it has got nothing of them yet.
-    var toldEmpty: Set<TopicName> = []
+    /// What its client knows of it.
+    var known = ClientKnowledge()
     /// Topics that came into being before the subscription has joined.
     var newTopics: [TopicName] = []
     /// Its starts are fixed and `subscribed` is sent: events may follow.
@@ -42,14 +38,8 @@ package final class Subscription {
     var heldBytes = 0
     /// Readers for which it lags.
     var laggingCount = 0
-    /// `live` is to be told when no topic replays any more; otherwise `lagging`, when one does.
-    var owesLive = true
-    /// It waits for room to be told ends, `lagging` or `live`.
-    var isOwing = false
-    /// Those of its loop with equal patterns, while it is registered.
-    var group: SubscriptionGroup?
-    /// Its index in the group.
-    var slot = 0
+    /// Those of its loop with equal patterns, while it is registered, and its index among them.
+    var place: (group: SubscriptionGroup, slot: Int)?
     /// It takes what its loop fans out, of every topic that matches.
     private(set) var isLiveEverywhere = false
 
@@ -62,7 +52,7 @@ package final class Subscription {
         self.subscriber = subscriber
         overflow = options.overflow
         maxRate = options.maxRate
-        credit = options.credit
+        credit = ClientCredit(options.credit)
         self.filter = filter
     }
 
@@ -123,8 +113,6 @@ package final class Subscription {
             $0.feed.topic.text < $1.feed.topic.text
         }
     }
-
-    var hasCredit: Bool { credit != 0 }
 
     /// Whether its filter lets the event through.
     func wants(_ event: SharedEvent) -> Bool { filter.map { event.fulfils($0) } ?? true }

@@ -27,17 +27,17 @@ final class SubscriptionGroup {
     var wildcards: [TopicPattern] { distinct.filter { $0.exactName == nil } }
 
     fileprivate func add(_ subscription: Subscription) {
-        subscription.group = self
-        subscription.slot = subscriptions.count
+        subscription.place = (self, subscriptions.count)
         subscriptions.append(subscription)
     }
 
     fileprivate func remove(_ subscription: Subscription) {
-        subscription.group = nil
+        guard let place = subscription.place else { return }
+        subscription.place = nil
         let last = subscriptions.removeLast()
         guard last !== subscription else { return }
-        subscriptions[subscription.slot] = last
-        last.slot = subscription.slot
+        subscriptions[place.slot] = last
+        last.place = place
     }
 }
 
@@ -77,7 +77,7 @@ struct SubscriptionGroups {
 
     /// A group with wildcards is kept for a while, for those who reconnect.
     mutating func remove(_ subscription: Subscription, now: ContinuousClock.Instant) -> Change {
-        guard let group = subscription.group else { return Change() }
+        guard let group = subscription.place?.group else { return Change() }
         group.remove(subscription)
         group.lastUsed = now
         guard group.subscriptions.isEmpty, group.wildcards.isEmpty else { return Change() }

@@ -83,7 +83,7 @@ internal import Testing
         _ = client.received()
         client.block()
         loop.append(1...7, to: orders)
-        #expect(subscription.credit == 7)
+        #expect(subscription.credit.left == 7)
         client.unblock()
         loop.answer(orders, after: 0, 1...7, latest: 7, bytes: 50)
         #expect(

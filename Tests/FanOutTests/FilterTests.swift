@@ -70,7 +70,7 @@ internal import Testing
 
     @Test func `is told a gap that spans what was filtered`() throws {
         let subscription = try subscribed(overflow: .conflate)
-        subscription.credit = 0
+        subscription.credit = ClientCredit(0)
         loop.append(["a", "a", "b", "a", "b", "a"], from: 1, to: orders, bytes: 20)
         #expect(client.received() == ["live 1"])
         client.subscriber.grant(1, to: subscription)

@@ -340,7 +340,7 @@ final class SimulatedSession: SubscriberOutput {
     }
 
     private func grant(_ events: Int64, to id: Int64) {
-        guard let subscription = active[id], subscription.credit != nil else { return }
+        guard let subscription = active[id], subscription.credit.left != nil else { return }
         world.note("session \(number) grants \(events) to \(id)")
         checker.grant(events, to: id)
         subscriber.grant(events, to: subscription)
