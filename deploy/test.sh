@@ -49,6 +49,16 @@ check_websockets() {
     /usr/bin/python3 $cases $program --messages 2 --tls
 }
 
+# Node's own test runner; Debian's Node may be older, and then there is none to try the client with.
+check_javascript() {
+    local enough='const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 11) ? 0 : 1)'
+    if node -e "$enough" 2>/dev/null; then
+        node Tests/JavaScript/run.mjs .build/debug/sluice
+    else
+        say "left out: there is no Node.js 20.11 or newer"
+    fi
+}
+
 prepare
 timed "checking the format" check_format
 timed "building the documentation" deploy/docs.sh
@@ -57,5 +67,6 @@ timed "building everything and the tests (some minutes the first time)" \
 timed "counting allocations on the hot path" check_allocations
 timed "running the cases of the public WebSocket suite" check_websockets
 timed "running the tests (at most $minutes minutes)" run_tests
+timed "running the tests of sluice.js" check_javascript
 timed "running the tests of the SQL functions (about 2 minutes)" run_sql_tests
 say "all is well after $SECONDS s"
