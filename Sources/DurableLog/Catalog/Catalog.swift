@@ -16,6 +16,11 @@ final class Catalog: Sendable {
         state.withLock { $0.entry(of: name, in: incarnation) }
     }
 
+    /// Whether the sink has been told of the topic.
+    func isTold(_ name: TopicName, in incarnation: String) -> Bool {
+        state.withLock { $0.isTold(name, in: incarnation) }
+    }
+
     /// The topic's own policy, in whatever incarnation was read last.
     func overflow(of name: TopicName) -> OverflowPolicy? {
         state.withLock { $0.entry(of: name, in: $0.incarnation)?.overflow }
@@ -147,6 +152,12 @@ package struct CatalogState: Sendable {
 
     package func entry(of name: TopicName, in incarnation: String) -> CatalogEntry? {
         incarnation == self.incarnation ? entries[name] : nil
+    }
+
+    /// Whether the topic that is known by the name is the one that changes told of.
+    package func isTold(_ name: TopicName, in incarnation: String) -> Bool {
+        guard let entry = entry(of: name, in: incarnation) else { return false }
+        return told[name]?.id == entry.id
     }
 
     package func name(of topicID: Int32, in incarnation: String) -> TopicName? {

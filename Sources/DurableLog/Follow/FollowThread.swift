@@ -283,8 +283,9 @@ final class FollowThread {
         _ connection: PostgresConnection, _ entered: String
     ) throws(PostgresError) {
         let names = Set(waiting.flatMap(\.topics))
-        // A name that is not known may be new: read before saying that it does not exist.
-        if names.contains(where: { context.catalog.entry(of: $0, in: entered) == nil }) {
+        // A name that is not known may be new: read before saying that it does not exist. One that
+        // an append has learned is told first, or who begins at its head would be told of it behind.
+        if names.contains(where: { !context.catalog.isTold($0, in: entered) }) {
             try journal.readCatalog(on: connection)
         }
         var entries: [TopicName: CatalogEntry] = [:]

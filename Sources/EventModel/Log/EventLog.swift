@@ -161,7 +161,7 @@ package protocol LogSink: Sendable {
     /// follows, where it stood when that began.
     func appended(_ events: [Event], to position: TopicPosition)
 
-    /// Topics that are new in the catalog, followed or not. Their first event is 1.
+    /// Topics that are new in the catalog, followed or not, before they are. Their first event is 1.
     func created(_ topics: [TopicName])
 
     /// A topic's name is gone; it is not followed any more.

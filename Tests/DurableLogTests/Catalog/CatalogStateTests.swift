@@ -44,6 +44,18 @@ import Testing
         #expect(topics(catalog, TopicPattern(name)) == [name])
     }
 
+    @Test func `has not told of what an append has learned, nor of a successor that it has`() {
+        var catalog = begun()
+        #expect(!catalog.isTold(name, in: "a"))
+        catalog.learn([name: CatalogEntry(id: 1, isEphemeral: false)], in: "a")
+        #expect(!catalog.isTold(name, in: "a"))
+        _ = catalog.apply([row(name, 1, version: 7)], in: "a")
+        #expect(catalog.isTold(name, in: "a"))
+        #expect(!catalog.isTold(name, in: "b"))
+        catalog.learn([name: CatalogEntry(id: 2, isEphemeral: false)], in: "a")
+        #expect(!catalog.isTold(name, in: "a"))
+    }
+
     @Test func `tells a topic once, and its purges`() {
         var catalog = begun()
         _ = catalog.apply([row(name, 1, version: 1)], in: "a")

@@ -46,6 +46,17 @@ import Testing
         await two.stop()
     }
 
+    @Test func `tell of a topic that they have just created before they follow it`() async throws {
+        // Nothing announces it, so it is an append alone that has come across it.
+        let node = try await LogNode(LogNode.cluster.freshDatabase(), announces: false)
+        let topic = try TopicName("nodes.own")
+        await node.log.append(["1", "2"], to: topic)
+        try await node.log.follow([topic], sink: node.sink)
+        #expect(node.sink.heard.created == [topic])
+        #expect(node.sink.heard.positions[topic]?.latest == 2)
+        await node.stop()
+    }
+
     @Test func `follow a topic that was created elsewhere a moment ago`() async throws {
         let node = try await LogNode.withFreshDatabase()
         let session = try Session(node.conninfo)
