@@ -67,6 +67,7 @@ package struct Ledger: Sendable {
     package private(set) var counts = Counts()
     /// Broken promises, in words; the first hundred.
     package private(set) var violations: [String] = []
+    private var untold: [String] = []
     private var lives: [Life: Record] = [:]
     private var refused: [UInt16: NumberSet] = [:]
     /// Committed by a transaction that was not told where.
@@ -84,7 +85,18 @@ package struct Ledger: Sendable {
     package init() {}
 
     package mutating func violated(_ words: String) {
-        if violations.count < 100 { violations.append(words) }
+        guard violations.count < 100 else { return }
+        violations.append(words)
+        explain("BROKEN: \(words)")
+    }
+
+    /// Says at once what may help to find out why.
+    package mutating func explain(_ words: String) { untold.append(words) }
+
+    /// What is to be said, once.
+    package mutating func takeUntold() -> [String] {
+        defer { untold = [] }
+        return untold
     }
 
     // MARK: Publishers

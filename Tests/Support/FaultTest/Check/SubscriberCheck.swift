@@ -12,6 +12,7 @@ package struct SubscriberCheck: Sendable {
     package let isFromEarliest: Bool
     /// Where it stands; a topic that was deleted has none.
     package private(set) var places: [TopicName: Place] = [:]
+    private var recent = RecentMessages()
 
     package init(name: String, patterns: [TopicPattern], isFromEarliest: Bool) {
         self.name = name
@@ -21,6 +22,14 @@ package struct SubscriberCheck: Sendable {
 
     /// Takes the broker's next message to this subscriber.
     package mutating func received(_ message: BrokerMessage, _ ledger: inout Ledger) {
+        let violations = ledger.violations.count
+        recent.received(message)
+        check(message, &ledger)
+        guard ledger.violations.count > violations, let topic = message.topic else { return }
+        ledger.explain("\(name) got of \(recent.words(of: topic))")
+    }
+
+    private mutating func check(_ message: BrokerMessage, _ ledger: inout Ledger) {
         switch message {
         case .subscribed(let message):
             for topic in message.topics {
@@ -117,6 +126,18 @@ package struct SubscriberCheck: Sendable {
             else { return nil }
             let stands = places[topic].map { "\($0)" } ?? "nowhere"
             return "\(name) stands at \(stands) in \(topic), whose head is \(head)"
+        }
+    }
+}
+
+extension BrokerMessage {
+    /// What it is about, if that is one topic.
+    fileprivate var topic: TopicName? {
+        switch self {
+        case .event(let message): message.topic
+        case .gap(let gap): gap.topic
+        case .reset(let reset): reset.topic
+        default: nil
         }
     }
 }

@@ -12,7 +12,8 @@ package final class Diary: Sendable {
     package init(isQuiet: Bool) { self.isQuiet = isQuiet }
 
     package func change<Value>(_ body: (inout sending Ledger) -> sending Value) -> Value {
-        ledger.withLock(body)
+        defer { for words in ledger.withLock({ $0.takeUntold() }) { note(words) } }
+        return ledger.withLock(body)
     }
 
     /// Says a line, with the time since the run began.
@@ -38,8 +39,5 @@ package final class Diary: Sendable {
     }
 
     /// A broken promise that was seen elsewhere than in the ledger.
-    package func violated(_ words: String) {
-        note("BROKEN: \(words)")
-        ledger.withLock { $0.violated(words) }
-    }
+    package func violated(_ words: String) { change { $0.violated(words) } }
 }
