@@ -79,6 +79,7 @@ extension EndToEnd {
             let none = try await http.get("/v1/connect")
             try none.expectProblem(426, .upgradeRequired)
             #expect(none.headers.first(name: "upgrade") == "websocket")
+            #expect(none.headers.first(name: "connection") == "Upgrade")
             let old = try await http.send(
                 .GET, "/v1/connect",
                 [

@@ -104,6 +104,23 @@ import Transport
         #expect(text.hasSuffix("\r\n\r\n"))
     }
 
+    @Test(arguments: [
+        ("Host: x\r\nConnection: close\r\n", "close, Upgrade"), ("Host: x\r\n", "Upgrade"),
+    ])
+    func `names Upgrade as an option of the connection`(fields: String, options: String) throws {
+        let server = try TestServer(
+            TestService(response: {
+                let headers: HTTPHeaders = ["Upgrade": "x", "Connection": "y"]
+                $0.answer(HTTPAnswer(status: .upgradeRequired, headers: headers))
+            }))
+        let client = try server.raw()
+        try client.send("GET /1 HTTP/1.1\r\n\(fields)\r\n")
+        let head = try client.receive(upTo: "\r\n\r\n")
+        #expect(head.hasPrefix("HTTP/1.1 426 "))
+        #expect(head.hasSuffix("\r\nConnection: \(options)\r\n\r\n"))
+        #expect(head.components(separatedBy: "Connection").count == 2)
+    }
+
     @Test func `closes behind HTTP 1.0 unless asked to keep alive`() throws {
         let server = try TestServer()
         let one = try server.conversation("GET /1 HTTP/1.0\r\n\r\n")

@@ -22,14 +22,28 @@ enum AnswerEncoding {
             buffer.writeStaticString("\r\nContent-Length: ")
             buffer.writeString(String(answer.body?.readableBytes ?? 0))
         }
-        if answer.closes || !request.keepsAlive {
-            buffer.writeStaticString("\r\nConnection: close")
-        } else if request.isVersion10 {
-            buffer.writeStaticString("\r\nConnection: keep-alive")
-        }
+        writeConnection(answer, to: request, into: &buffer)
         buffer.writeStaticString("\r\n\r\n")
         if let body = answer.body, !request.isHead, mayHaveBody(answer.status) {
             buffer.writeImmutableBuffer(body)
+        }
+    }
+
+    /// What is done with the connection, and, beside Upgrade, that this is about the connection
+    /// (RFC 9110 7.8).
+    private static func writeConnection(
+        _ answer: HTTPAnswer, to request: AnswerQueue.Request, into buffer: inout ByteBuffer
+    ) {
+        var options: [StaticString] = []
+        if answer.closes || !request.keepsAlive {
+            options.append("close")
+        } else if request.isVersion10 {
+            options.append("keep-alive")
+        }
+        if answer.headers.contains(name: "Upgrade") { options.append("Upgrade") }
+        for (index, option) in options.enumerated() {
+            buffer.writeStaticString(index == 0 ? "\r\nConnection: " : ", ")
+            buffer.writeStaticString(option)
         }
     }
 
