@@ -170,9 +170,9 @@ package struct Backlog {
         let length =
             count > 0 ? joining.textBytes(messages: count, bytes: bytes) : items[0].size
         var filled = joining.writeHeader(length, place)
-        func put(_ byte: UInt8) {
-            place[filled] = byte
-            filled += 1
+        func put(_ bytes: [UInt8]) {
+            UnsafeMutableRawBufferPointer(rebasing: place[filled...]).copyBytes(from: bytes)
+            filled += bytes.count
         }
         if count > 1 { put(joining.list.opening) }
         // One that is too large begins here and goes on in the next records.

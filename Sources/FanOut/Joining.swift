@@ -7,10 +7,10 @@ package struct Joining: Sendable {
     /// Writes the header of a text of so many bytes, and returns its length.
     let writeHeader: @Sendable (Int, UnsafeMutableRawBufferPointer) -> Int
     /// Before several messages, between two, and behind them.
-    let list: (opening: UInt8, separator: UInt8, closing: UInt8)
+    let list: (opening: [UInt8], separator: [UInt8], closing: [UInt8])
 
     package init(
-        headerBytesMax: Int, list: (opening: UInt8, separator: UInt8, closing: UInt8),
+        headerBytesMax: Int, list: (opening: [UInt8], separator: [UInt8], closing: [UInt8]),
         writeHeader: @escaping @Sendable (Int, UnsafeMutableRawBufferPointer) -> Int
     ) {
         self.headerBytesMax = headerBytesMax
@@ -20,6 +20,8 @@ package struct Joining: Sendable {
 
     /// Bytes of a text of so many messages, without its header.
     func textBytes(messages: Int, bytes: Int) -> Int {
-        messages > 1 ? bytes + messages + 1 : bytes
+        guard messages > 1 else { return bytes }
+        let between = (messages - 1) * list.separator.count
+        return list.opening.count + bytes + between + list.closing.count
     }
 }

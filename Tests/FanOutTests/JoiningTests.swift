@@ -9,16 +9,23 @@ internal import Testing
     private let orders: TopicName
     private let client: TestClient
 
+    private static let encoding = encoding(opening: "[", separator: ",", closing: "]")
+
     /// Events are bare numbers, padded to their size; a header has four digits.
-    private static let encoding = Encoding(
-        event: { _, _, event in padded("\(event.offset)", to: event.content.data.count) },
-        notice: { _ in padded("n", to: 1) },
-        joining: Joining(
-            headerBytesMax: 6, list: (UInt8(ascii: "["), UInt8(ascii: ","), UInt8(ascii: "]"))
-        ) { length, place in
-            place.copyBytes(from: padded("\(length)", to: 4))
-            return 4
-        })
+    fileprivate static func encoding(
+        opening: String, separator: String, closing: String
+    ) -> Encoding {
+        Encoding(
+            event: { _, _, event in padded("\(event.offset)", to: event.content.data.count) },
+            notice: { _ in padded("n", to: 1) },
+            joining: Joining(
+                headerBytesMax: 6,
+                list: (Array(opening.utf8), Array(separator.utf8), Array(closing.utf8))
+            ) { length, place in
+                place.copyBytes(from: padded("\(length)", to: 4))
+                return 4
+            })
+    }
 
     private static func padded(_ text: String, to size: Int) -> [UInt8] {
         Array((text + String(repeating: ".", count: max(0, size - text.utf8.count))).utf8)
@@ -124,5 +131,29 @@ internal import Testing
         }
         #expect(received == sent)
         #expect(client.subscriber.backlog.byteCount == 0)
+    }
+}
+
+@Suite("Messages that are joined by more than a byte") struct LongJoiningTests {
+    @Test func `are one text, as many as fit with it`() throws {
+        let loop = TestLoop()
+        let orders = try TopicName("orders")
+        let encoding = JoiningTests.encoding(opening: "<<", separator: " - ", closing: " >>>")
+        let client = TestClient(on: loop, encoding: encoding)
+        client.block()
+        let feed = loop.follows(orders)
+        _ = try loop.subscribed(client, patterns: ["orders"], at: [(feed, 0)])
+        func record(_ bytes: Int) -> String {
+            withUnsafeTemporaryAllocation(byteCount: bytes, alignment: 1) { record in
+                let count = client.subscriber.backlog.fill(record, joining: encoding.joining)
+                return String(decoding: record[..<count], as: UTF8.self)
+            }
+        }
+        #expect(record(20) == "1...n")
+        loop.append(1...5, to: orders, bytes: 5)
+        // Two with what is around them, and the largest header, just fill the record.
+        #expect(record(25) == "19..<<1.... - 2.... >>>")
+        #expect(record(24) == "5...3....5...4....")
+        #expect(record(24) == "5...5....")
     }
 }

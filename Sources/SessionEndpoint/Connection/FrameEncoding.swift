@@ -22,7 +22,7 @@ extension Joining {
     /// A text message in one WebSocket frame, an array if the messages are several.
     fileprivate static let arrays = Joining(
         headerBytesMax: WebSocketFrame.headerBytesMax,
-        list: (UInt8(ascii: "["), UInt8(ascii: ","), UInt8(ascii: "]"))
+        list: ([UInt8(ascii: "[")], [UInt8(ascii: ",")], [UInt8(ascii: "]")])
     ) { length, place in
         WebSocketFrame.writeHeader(opcode: .text, payloadLength: length, to: place)
     }
