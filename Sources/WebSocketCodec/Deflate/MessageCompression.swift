@@ -20,6 +20,9 @@ package struct MessageCompression {
         self.bytesMin = bytesMin
     }
 
+    /// Without context, for all the connections of a thread.
+    package init() { self.init(deflater: Deflater(), inflater: Inflater()) }
+
     /// For one connection only.
     package init(
         _ terms: DeflateTerms, role: WebSocketRole, level: Int = 1, bytesMin: Int = Self.bytesMin
@@ -36,10 +39,17 @@ package struct MessageCompression {
 
     /// What a message's frame carries: deflated if that makes it shorter.
     package func payload(of message: [UInt8]) -> (bytes: [UInt8], isCompressed: Bool) {
+        deflater.payload(of: message, bytesMin: bytesMin)
+    }
+}
+
+extension Deflater {
+    /// What a message's frame carries: from `bytesMin` bytes on deflated, if that makes it shorter.
+    func payload(of message: [UInt8], bytesMin: Int) -> (bytes: [UInt8], isCompressed: Bool) {
         guard message.count >= bytesMin else { return (message, false) }
-        let deflated = deflater.deflate(message)
+        let deflated = deflate(message)
         // Later messages may refer to what was deflated with context, so that must be sent.
-        let isShorter = deflated.count < message.count || deflater.keepsContext
+        let isShorter = deflated.count < message.count || keepsContext
         return isShorter ? (deflated, true) : (message, false)
     }
 }

@@ -298,3 +298,40 @@ private let hello: [UInt8] = [0xF2, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00]
         #expect(try text(array.begin + payloads[0] + array.end) == "[\(events[0])]")
     }
 }
+
+@Suite("A deflater for any thread") struct SharedDeflaterTests {
+    private let deflater = SharedDeflater()
+
+    @Test func `deflates what becomes shorter, on many threads at once`() async {
+        await withTaskGroup { group in
+            for number in 1...8 {
+                group.addTask { [deflater] in
+                    let inflater = Inflater()
+                    for count in 0..<50 {
+                        let message = utf8(String(repeating: "event \(number) ", count: count))
+                        let (bytes, isCompressed) = deflater.payload(of: message)
+                        #expect(isCompressed == (message.count >= 128))
+                        guard isCompressed else { continue }
+                        #expect(bytes.count < message.count)
+                        #expect((try? inflater.inflate(bytes, bytesMax: 1 << 20)) == message)
+                    }
+                }
+            }
+        }
+    }
+
+    @Test func `makes pieces of everything, to be joined`() throws {
+        var generator = SeededGenerator()
+        let noise = (0..<70_000).map { _ in UInt8(generator.pick(0...255)) }
+        let messages = [utf8("short"), noise, utf8(String(repeating: "long ", count: 100))]
+        let pieces = messages.map(deflater.piece)
+        let array = DeflatedText.array
+        let joined = array.begin + pieces.joined(separator: array.separator) + array.end
+        let inflated = try Inflater().inflate(joined, bytesMax: 1 << 20)
+        #expect(inflated == utf8("[") + messages.joined(separator: utf8(",")) + utf8("]"))
+        for (message, piece) in zip(messages, pieces) {
+            #expect(try Inflater().inflate(piece, bytesMax: 1 << 20) == message)
+        }
+        #expect(pieces[0].count == 5 + 6)
+    }
+}
