@@ -89,8 +89,8 @@ let package = Package(
         .target(
             name: "Delivery",
             dependencies: [
-                "EventModel", "Filtering", "FanOut", "SessionProtocol", "AccessControl",
-                "Transport", "WallClock", nioCore,
+                "EventModel", "Filtering", "FanOut", "WebSocketCodec", "SessionProtocol",
+                "AccessControl", "Transport", "WallClock", nioCore,
             ],
             swiftSettings: settings),
         .target(
@@ -269,8 +269,9 @@ let package = Package(
             name: "SessionEndpointTests",
             dependencies: [
                 "SessionEndpoint", "Delivery", "MemoryLog", "FanOut", "EventModel",
-                "AccessControl", "Publishing", "SessionProtocol", "WebSocketCodec", "OpenSSLBridge",
-                "Transport", "WallClock", nioCore, nioPosix, nioHTTP1, logging,
+                "AccessControl", "Publishing", "SessionProtocol", "WebSocketCodec", "ZlibBridge",
+                "OpenSSLBridge", "Transport", "WallClock", "RepeatableChance", nioCore, nioPosix,
+                nioHTTP1, logging,
             ],
             swiftSettings: settings),
         .testTarget(
@@ -298,7 +299,7 @@ let package = Package(
             name: "IntegrationTests",
             dependencies: [
                 "BrokerRuntime", "SluiceClient", "EventModel", "SessionProtocol", "WebSocketCodec",
-                "OpenSSLBridge", "Transport", "PostgresBridge", "PostgresCluster",
+                "ZlibBridge", "OpenSSLBridge", "Transport", "PostgresBridge", "PostgresCluster",
                 "RepeatableChance", "DeliveryContract", "sluice", nioCore, nioPosix, nioHTTP1,
                 lifecycle, logging,
             ],

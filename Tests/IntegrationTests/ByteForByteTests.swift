@@ -22,20 +22,28 @@ extension EndToEnd {
                     topic: try #require(fields.text("topic")),
                     data: try #require(fields.raw("event")))
             }
-            let live = try await TestSocket.session(broker)
-            live.send(#"{"type":"subscribe","id":1,"topic":"github.>"}"#)
-            _ = try await live.messages { $0 == .live(id: 1) }
+            let live = try await [
+                TestSocket.session(broker), TestSocket.session(broker, isDeflated: true),
+            ]
+            for session in live {
+                session.send(#"{"type":"subscribe","id":1,"topic":"github.>"}"#)
+                _ = try await session.messages { $0 == .live(id: 1) }
+            }
 
             let run = try await SluiceProgram(broker)
                 .run("publish", "--ndjson", "--file", webhooks.path)
             #expect(run.status == 0, "\(run.errors)")
             #expect(run.errors.contains("published 273 events"), "\(run.errors)")
-            try expect(try await live.events(samples.count), toBe: samples)
+            for session in live {
+                try expect(try await session.events(samples.count), toBe: samples)
+            }
 
-            let late = try await TestSocket.session(broker)
-            late.send(#"{"type":"subscribe","id":1,"topic":"github.>","from":"earliest"}"#)
-            try expect(try await late.events(samples.count), toBe: samples)
-            #expect(try await late.message() == .live(id: 1))
+            for isDeflated in [false, true] {
+                let late = try await TestSocket.session(broker, isDeflated: isDeflated)
+                late.send(#"{"type":"subscribe","id":1,"topic":"github.>","from":"earliest"}"#)
+                try expect(try await late.events(samples.count), toBe: samples)
+                #expect(try await late.message() == .live(id: 1))
+            }
         }
 
         @Test func `reaches a live and a late subscriber byte for byte: whatever JSON can be`()
@@ -52,9 +60,13 @@ extension EndToEnd {
             let byRequest = (SampleEvents.withLineEnds + texts).map { data in
                 SampleEvent(topic: "\(prefix).requests", data: data)
             }
-            let live = try await TestSocket.session(broker)
-            live.send(#"{"type":"subscribe","id":1,"topic":"\#(prefix).>"}"#)
-            _ = try await live.messages { $0 == .live(id: 1) }
+            let live = try await [
+                TestSocket.session(broker), TestSocket.session(broker, isDeflated: true),
+            ]
+            for session in live {
+                session.send(#"{"type":"subscribe","id":1,"topic":"\#(prefix).>"}"#)
+                _ = try await session.messages { $0 == .live(id: 1) }
+            }
 
             var input: [UInt8] = []
             for event in byLine {
@@ -70,11 +82,14 @@ extension EndToEnd {
                 #expect(answer.status == 201, "seed \(random.seed): \(answer.body.text)")
             }
             let all = byLine + byRequest
-            try expect(try await live.events(all.count), toBe: all)
+            for session in live { try expect(try await session.events(all.count), toBe: all) }
 
-            let late = try await TestSocket.session(broker)
-            late.send(#"{"type":"subscribe","id":1,"topic":"\#(prefix).>","from":"earliest"}"#)
-            try expect(try await late.events(all.count), toBe: all)
+            for isDeflated in [false, true] {
+                let late = try await TestSocket.session(broker, isDeflated: isDeflated)
+                late.send(
+                    #"{"type":"subscribe","id":1,"topic":"\#(prefix).>","from":"earliest"}"#)
+                try expect(try await late.events(all.count), toBe: all)
+            }
         }
 
         @Test func `keeps key, event id and attributes as they are`() async throws {

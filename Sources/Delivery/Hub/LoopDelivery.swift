@@ -3,6 +3,7 @@ package import FanOut
 package import NIOCore
 internal import SessionProtocol
 internal import Transport
+package import WebSocketCodec
 
 /// Delivery on one event loop: its shard of the fan-out, its connections, and one clock for all of
 /// them.
@@ -35,6 +36,10 @@ package final class LoopDelivery {
     /// array for each connection.
     package let record = UnsafeMutableRawBufferPointer.allocate(
         byteCount: recordBytesMax, alignment: 64)
+
+    /// Deflates and inflates for all WebSockets of the loop that have agreed on it; made for the
+    /// first of them.
+    package private(set) lazy var compression = MessageCompression()
 
     init(eventLoop: any EventLoop, limits: Limits) {
         self.eventLoop = eventLoop

@@ -4,18 +4,45 @@ internal import SessionProtocol
 internal import WebSocketCodec
 
 extension Encoding {
-    /// Text messages of the session and the single-topic stream, each a whole WebSocket frame.
-    static let frames = Encoding(
-        event: { topic, epoch, event in
-            WebSocketFrame.encode(
-                text: EventMessage.encode(topic: topic, epoch: epoch, event: event))
-        },
-        notice: { WebSocketFrame.encode(text: BrokerMessage($0).encode()) })
+    /// Text messages of sessions and single-topic streams.
+    ///
+    /// With `isDeflated` an event is deflated when its bytes are made: once a loop, for everybody
+    /// who has agreed on permessage-deflate.
+    static func texts(isDeflated: Bool, isBatched: Bool) -> Encoding {
+        switch (isDeflated, isBatched) {
+        case (false, false): frames
+        case (true, false): deflatedFrames
+        case (false, true): batches
+        case (true, true): deflatedBatches
+        }
+    }
+
+    /// Each a whole WebSocket frame.
+    private static let frames = Encoding { WebSocketFrame.encode(text: $0) }
+
+    private static let deflatedFrames = Encoding { text in
+        let (payload, isCompressed) = deflater.payload(of: text)
+        return WebSocketFrame.encode(text: payload, isCompressed: isCompressed)
+    }
 
     /// Bare messages of a session with batches: those that wait together are one text (doc:Session).
-    static let batches = Encoding(
-        event: { EventMessage.encode(topic: $0, epoch: $1, event: $2) },
-        notice: { BrokerMessage($0).encode() }, joining: .arrays)
+    private static let batches = Encoding(joining: .arrays) { $0 }
+
+    /// Payloads, which are joined without deflating them again.
+    private static let deflatedBatches = Encoding(joining: .deflatedArrays) {
+        deflater.piece(of: $0)
+    }
+
+    private static let deflater = SharedDeflater()
+
+    /// Messages in a form that is made of their texts.
+    private convenience init(
+        joining: Joining? = nil, form: @escaping @Sendable ([UInt8]) -> [UInt8]
+    ) {
+        self.init(
+            event: { form(EventMessage.encode(topic: $0, epoch: $1, event: $2)) },
+            notice: { form(BrokerMessage($0).encode()) }, joining: joining)
+    }
 }
 
 extension Joining {
@@ -25,5 +52,16 @@ extension Joining {
         list: ([UInt8(ascii: "[")], [UInt8(ascii: ",")], [UInt8(ascii: "]")])
     ) { length, place in
         WebSocketFrame.writeHeader(opcode: .text, payloadLength: length, to: place)
+    }
+
+    /// The same of messages that are deflated.
+    fileprivate static let deflatedArrays = Joining(
+        headerBytesMax: WebSocketFrame.headerBytesMax,
+        list: (
+            DeflatedText.array.begin, DeflatedText.array.separator, DeflatedText.array.end
+        )
+    ) { length, place in
+        WebSocketFrame.writeHeader(
+            opcode: .text, payloadLength: length, isCompressed: true, to: place)
     }
 }

@@ -15,10 +15,17 @@ package final class SubscriberConnection {
     private let stream: StreamConnection
     private var webSocket: WebSocketConnection
     private var handler: (any MessageHandler)?
+    /// Messages are looked at as soon as so many bytes are read: what is deflated in them may become
+    /// a thousand times as much.
+    private static let pieceBytes = 2 << 10
 
-    init(_ stream: StreamConnection, loop: LoopDelivery, encoding: Encoding) {
+    /// `isDeflated`: permessage-deflate was agreed on; `isBatched`: several messages may be one text.
+    init(_ stream: StreamConnection, loop: LoopDelivery, isDeflated: Bool, isBatched: Bool = false)
+    {
         self.stream = stream
-        outlet = Outlet(stream, loop: loop, encoding: encoding)
+        outlet = Outlet(
+            stream, loop: loop,
+            encoding: .texts(isDeflated: isDeflated, isBatched: isBatched))
         let keepalive = Keepalive(
             pingInterval: loop.limits.heartbeatInterval,
             pongTimeout: loop.limits.heartbeatInterval,
@@ -26,7 +33,8 @@ package final class SubscriberConnection {
         // Their handler raises it to what its client may say.
         webSocket = .server(
             messageBytesMax: 0, keepalive: keepalive,
-            closeTimeout: loop.limits.sessionCloseTimeout)
+            closeTimeout: loop.limits.sessionCloseTimeout,
+            compression: isDeflated ? loop.compression : nil)
         outlet.connection = self
         loop.add(self)
     }
@@ -110,10 +118,13 @@ extension SubscriberConnection: DeliveryConnection {
 
 extension SubscriberConnection: StreamHandler {
     package func received(_ bytes: UnsafeRawBufferPointer) {
-        if let handler { webSocket.raise(messageBytesMax: handler.messageBytesMax) }
-        webSocket.received(bytes, now: .now)
-        var isMore = true
-        while isMore { decide { isMore = $0.next(now: .now, into: &$1) } }
+        for start in stride(from: 0, to: bytes.count, by: Self.pieceBytes) {
+            let end = min(start + Self.pieceBytes, bytes.count)
+            if let handler { webSocket.raise(messageBytesMax: handler.messageBytesMax) }
+            webSocket.received(UnsafeRawBufferPointer(rebasing: bytes[start..<end]), now: .now)
+            var isMore = true
+            while isMore { decide { isMore = $0.next(now: .now, into: &$1) } }
+        }
     }
 
     package func writable() { outlet.writable() }

@@ -61,7 +61,7 @@ package struct WebSocketAdmission: Sendable {
         webSocket(accepted) { stream in
             let connection = SubscriberConnection(
                 stream, loop: services.hub.loop(info.loopIndex),
-                encoding: query.isBatched ? .batches : .frames)
+                isDeflated: accepted.deflate != nil, isBatched: query.isBatched)
             let handler = SessionHandler(
                 connection, services: services, admission: admission, query: query)
             connection.begin(handler)
@@ -117,7 +117,8 @@ package struct WebSocketAdmission: Sendable {
     ) -> HTTPStream {
         webSocket(accepted) { stream in
             let connection = SubscriberConnection(
-                stream, loop: services.hub.loop(info.loopIndex), encoding: .frames)
+                stream, loop: services.hub.loop(info.loopIndex),
+                isDeflated: accepted.deflate != nil)
             let handler = EventStreamHandler(
                 connection, query: query, terms: services.terms, identity: identity)
             connection.begin(handler)
@@ -145,7 +146,8 @@ package struct WebSocketAdmission: Sendable {
         do throws(WebSocketUpgrade.Refused) {
             answer = try WebSocketUpgrade.check(
                 method: head.method.rawValue, version: (head.version.major, head.version.minor),
-                headers: headers, subprotocols: [subprotocol], sha1: Digest.sha1)
+                headers: headers, subprotocols: [subprotocol], deflate: DeflatePolicy(),
+                sha1: Digest.sha1)
         } catch {
             let fields = HTTPHeaders(error.headers.map { ($0.name, $0.value) })
             return reply(.answer(refusal(error.error, head, fields)))

@@ -41,14 +41,16 @@ final class TestSocket: Sendable {
     }
 
     /// Upgrades a new connection, with the token in its Authorization header; with `isFiltered`, a
-    /// filter may leave offsets out.
+    /// filter may leave offsets out, with `isDeflated` messages come deflated.
     static func open(
         _ broker: TestBroker, _ path: String = "/v1/connect",
         subprotocols: [String] = ["sluice.v1"], token: String?, headers: [(String, String)] = [],
-        isFiltered: Bool = false
+        isFiltered: Bool = false, isDeflated: Bool = false
     ) async throws -> TestSocket {
         let connection = try await TestHTTP.connect(broker)
-        let request = WebSocketUpgradeRequest(nonce: randomBytes(16), subprotocols: subprotocols)
+        let request = WebSocketUpgradeRequest(
+            nonce: randomBytes(16), subprotocols: subprotocols,
+            deflate: isDeflated ? DeflateParameters() : nil)
         let host = "127.0.0.1:\(broker.port)"
         var fields = HTTPHeaders(request.headers(host: host).map { ($0.name, $0.value) })
         if let token { fields.add(name: "Authorization", value: "Bearer \(token)") }
@@ -56,16 +58,19 @@ final class TestSocket: Sendable {
         let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: path, headers: fields)
         let found = Mutex<NIOLoopBound<TestSocketHandler>?>(nil)
         let outcome = try await connection.upgrade(head) { stream, _ in
-            let handler = TestSocketHandler(stream)
+            let handler = TestSocketHandler(stream, isDeflated: isDeflated)
             found.withLock { $0 = NIOLoopBound(handler, eventLoop: stream.eventLoop) }
             return handler
         }.get()
         switch outcome {
         case .refused(let head, let body): throw Refused(answer: TestAnswer(head, body))
         case .upgraded(let head):
+            let fields = head.headers.map { (name: $0.name, value: $0.value) }
             let chosen = try request.verify(
-                status: Int(head.status.code), headers: head.headers.map { ($0.name, $0.value) },
-                sha1: { Digest.sha1($0) })
+                status: Int(head.status.code), headers: fields, sha1: { Digest.sha1($0) })
+            guard isDeflated == (try request.deflateTerms(headers: fields) != nil) else {
+                throw Refused(answer: TestAnswer(head, ByteBuffer()))
+            }
             guard let handler = found.withLock({ $0 }) else {
                 throw TimedOut(what: "the upgrade's handler")
             }
@@ -77,9 +82,10 @@ final class TestSocket: Sendable {
 
     /// The broker's own token in the header; reads `welcome`.
     static func session(
-        _ broker: TestBroker, isFiltered: Bool = false
+        _ broker: TestBroker, isFiltered: Bool = false, isDeflated: Bool = false
     ) async throws -> TestSocket {
-        let socket = try await open(broker, token: broker.token, isFiltered: isFiltered)
+        let socket = try await open(
+            broker, token: broker.token, isFiltered: isFiltered, isDeflated: isDeflated)
         guard case .welcome = try await socket.message() else { throw TimedOut(what: "welcome") }
         return socket
     }

@@ -3,6 +3,7 @@ import NIOCore
 import SessionProtocol
 import Transport
 import WebSocketCodec
+import ZlibBridge
 
 /// What comes over a WebSocket.
 enum SocketInput: Sendable {
@@ -18,7 +19,7 @@ enum SocketInput: Sendable {
 /// A WebSocket's end at the socket, confined to its event loop.
 final class TestSocketHandler: StreamHandler {
     let stream: StreamConnection
-    private var receiver = WebSocketReceiver(role: .client, messageBytesMax: 64 << 20)
+    private var receiver: WebSocketReceiver
     private var inputs = CircularBuffer<SocketInput>()
     private var waiter: EventLoopPromise<SocketInput>?
     private var isOver = false
@@ -29,7 +30,11 @@ final class TestSocketHandler: StreamHandler {
     private var bytesAhead = 0
     private var isWaiting = false
 
-    init(_ stream: StreamConnection) { self.stream = stream }
+    init(_ stream: StreamConnection, isDeflated: Bool) {
+        self.stream = stream
+        receiver = WebSocketReceiver(
+            role: .client, messageBytesMax: 64 << 20, inflater: isDeflated ? Inflater() : nil)
+    }
 
     func take(within patience: TimeAmount) -> EventLoopFuture<SocketInput> {
         if let input = inputs.popFirst() { return stream.eventLoop.makeSucceededFuture(input) }

@@ -7,6 +7,7 @@ import SessionProtocol
 import Synchronization
 import Transport
 import WebSocketCodec
+import ZlibBridge
 
 /// What comes over a WebSocket; the broker's messages as their texts.
 enum Incoming: Equatable, Sendable {
@@ -38,7 +39,7 @@ final class TestClient: Sendable {
     /// Upgrades a new connection.
     static func open(
         _ node: TestNode, _ path: String = "/v1/connect", header: String? = nil,
-        subprotocols: [String] = []
+        subprotocols: [String] = [], deflate: DeflateParameters? = nil
     ) async throws -> TestClient {
         var limits = TransportLimits()
         // It may say more than the broker wants to hear.
@@ -48,13 +49,16 @@ final class TestClient: Sendable {
             group: MultiThreadedEventLoopGroup.singleton, limits: limits
         ).get()
         let request = WebSocketUpgradeRequest(
-            nonce: Array(repeating: 7, count: 16), subprotocols: subprotocols)
+            nonce: Array(repeating: 7, count: 16), subprotocols: subprotocols,
+            deflate: deflate)
         var fields = HTTPHeaders(request.headers(host: "x").map { ($0.name, $0.value) })
         if let header { fields.add(name: "Authorization", value: header) }
         let found = Mutex<NIOLoopBound<TestClientHandler>?>(nil)
         let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: path, headers: fields)
-        let outcome = try await connection.upgrade(head) { stream, _ in
-            let handler = TestClientHandler(stream)
+        let outcome = try await connection.upgrade(head) { stream, answer in
+            let fields = answer.headers.map { (name: $0.name, value: $0.value) }
+            let terms = try? request.deflateTerms(headers: fields)
+            let handler = TestClientHandler(stream, isDeflated: terms != nil)
             found.withLock { $0 = NIOLoopBound(handler, eventLoop: stream.eventLoop) }
             return handler
         }.get()
@@ -84,6 +88,15 @@ final class TestClient: Sendable {
         send(bytes: WebSocketFrame.encodeMasked(opcode: opcode, payload: payload, maskingKey: 7))
     }
 
+    func send(deflated text: String) { send(compressed: Deflater().deflate(Array(text.utf8))) }
+
+    /// A text message whose payload is, or is not, deflated.
+    func send(compressed payload: [UInt8]) {
+        send(
+            bytes: WebSocketFrame.encodeMasked(
+                opcode: .text, payload: payload, maskingKey: 7, isCompressed: true))
+    }
+
     func send(bytes: [UInt8]) {
         let handler = handler
         handler.eventLoop.execute { bytes.withUnsafeBytes { handler.value.stream.send($0) } }
@@ -100,6 +113,17 @@ final class TestClient: Sendable {
     }
 
     // MARK: Receiving
+
+    func isDeflated() async throws -> Bool {
+        let handler = handler
+        return try await handler.eventLoop.submit { handler.value.isDeflated }.get()
+    }
+
+    /// The bytes that have come so far, up to 4 MiB.
+    func wire() async throws -> [UInt8] {
+        let handler = handler
+        return try await handler.eventLoop.submit { handler.value.wire }.get()
+    }
 
     func next() async throws -> Incoming {
         let handler = handler

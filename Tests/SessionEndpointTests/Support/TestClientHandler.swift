@@ -1,16 +1,26 @@
 import NIOCore
 import Transport
 import WebSocketCodec
+import ZlibBridge
 
 /// A WebSocket's end at the socket, confined to its event loop.
 final class TestClientHandler: StreamHandler {
     let stream: StreamConnection
-    private var receiver = WebSocketReceiver(role: .client, messageBytesMax: 64 << 20)
+    /// The broker has agreed to permessage-deflate.
+    let isDeflated: Bool
+    /// What came, up to 4 MiB.
+    private(set) var wire: [UInt8] = []
+    private var receiver: WebSocketReceiver
     private var inputs = CircularBuffer<Incoming>()
     private var waiter: EventLoopPromise<Incoming>?
     private var isOver = false
 
-    init(_ stream: StreamConnection) { self.stream = stream }
+    init(_ stream: StreamConnection, isDeflated: Bool) {
+        self.stream = stream
+        self.isDeflated = isDeflated
+        receiver = WebSocketReceiver(
+            role: .client, messageBytesMax: 64 << 20, inflater: isDeflated ? Inflater() : nil)
+    }
 
     func take() -> EventLoopFuture<Incoming> {
         if let input = inputs.popFirst() { return stream.eventLoop.makeSucceededFuture(input) }
@@ -34,6 +44,7 @@ final class TestClientHandler: StreamHandler {
 
     // Unsafe memory: the transport lends its buffer for the call.
     func received(_ bytes: UnsafeRawBufferPointer) {
+        if wire.count < 4 << 20 { wire += bytes }
         var events: [WebSocketEvent] = []
         receiver.receive(bytes, into: &events)
         for event in events {
