@@ -165,6 +165,7 @@ package final class FanOutShard {
         let ended = feed ?? position.map { TopicFeed($0, now: now) }
         for subscription in groups.matching(topic).flatMap(\.subscriptions) {
             subscription.newTopics.removeAll { $0 == topic }
+            guard subscription.absent.remove(topic) == nil else { continue }
             guard let ended, subscription.hasBegun(ended) else { continue }
             subscription.walk?.ended(topic)
             subscription.subscriber.topicDeleted(ended, of: subscription)
@@ -276,6 +277,8 @@ package final class FanOutShard {
             subscription.walk = TopicWalk(walk, number: walks.begin(), begun: begun)
             subscription.subscriber.beginWalk(of: subscription)
         }
+        let names = subscription.patterns.compactMap(\.exactName)
+        subscription.absent = Set(names.filter { feeds[$0] != nil && !begun.contains($0) })
         subscription.subscriber.join(subscription, starts, gone: gone)
         let new = subscription.newTopics
         subscription.newTopics = []

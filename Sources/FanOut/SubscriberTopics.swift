@@ -20,6 +20,7 @@ extension Subscriber {
     /// Begins with a topic that came into being after the subscription.
     func joinNew(_ feed: TopicFeed, subscription: Subscription) {
         guard subscription.reader(of: feed) == nil else { return }
+        subscription.absent.remove(feed.topic)
         let isAgain = subscription.known.ends.began(feed.topic)
         let start = ReaderStart(feed: feed, cursor: 0, reset: isAgain ? .recreated : nil)
         subscription.walk?.began(feed.topic)

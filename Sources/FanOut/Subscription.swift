@@ -28,6 +28,9 @@ package final class Subscription {
     var walk: TopicWalk? { didSet { change() } }
     /// What its client knows of it.
     var known = ClientKnowledge()
+    /// Topics that it names and that did not exist any more when it began, though the loop still has
+    /// their feeds: it has nothing to do with these.
+    var absent: Set<TopicName> = [] { didSet { change() } }
     /// Topics that came into being before the subscription has joined.
     var newTopics: [TopicName] = []
     /// Its starts are fixed and `subscribed` is sent: events may follow.
@@ -56,7 +59,9 @@ package final class Subscription {
         self.filter = filter
     }
 
-    private func change() { isLiveEverywhere = hasJoined && walk == nil && readers.isEmpty }
+    private func change() {
+        isLiveEverywhere = hasJoined && walk == nil && readers.isEmpty && absent.isEmpty
+    }
 
     /// Its place in the topic, unless it is live there, or has not begun.
     func reader(of feed: TopicFeed) -> TopicReader? {
@@ -79,7 +84,7 @@ package final class Subscription {
     ///
     /// An ephemeral topic does not wait for the walk, which would find nothing of it.
     func hasBegun(_ feed: TopicFeed) -> Bool {
-        guard hasJoined else { return false }
+        guard hasJoined, absent.isEmpty || !absent.contains(feed.topic) else { return false }
         guard let walk, !feed.isEphemeral else { return true }
         return !walk.isPending(feed.topic)
     }

@@ -166,6 +166,22 @@ internal import Testing
         #expect(client.received() == ["live 1"] + life + life)
     }
 
+    @Test func `is nothing to who names it when the log has deleted it, but the loop still has it`()
+        throws
+    {
+        loop.follows(orders, latest: 7)
+        let client = TestClient(on: loop)
+        let subscription = try loop.registered(client, patterns: ["orders.eu"])
+        loop.shard.join(subscription, [])
+        loop.append(8...8, to: orders)
+        loop.restart(orders, fork: 6)
+        loop.shard.deleted(orders)
+        loop.shard.created([orders])
+        loop.follows(orders, epoch: .recreated)
+        loop.append(1...1, to: orders, epoch: .recreated)
+        #expect(client.received() == ["live 1", "orders.eu 1"])
+    }
+
     @Test func `is told deleted to who comes with a cursor of one that is gone`() throws {
         let client = TestClient(on: loop)
         let subscription = try loop.registered(client, patterns: ["orders.eu"])
