@@ -17,12 +17,12 @@ struct Failover {
     private var database: ServerPair { scene.database }
     private var diary: Diary { scene.diary }
 
-    /// Kills the primary.
+    /// Ends the primary.
     ///
     /// - Returns: All the rest.
     func begin() throws -> () -> Void {
         try database.awaitStandby()
-        database.primary.kill()
+        database.primary.die()
         return end
     }
 

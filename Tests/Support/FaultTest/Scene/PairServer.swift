@@ -102,6 +102,16 @@ final class PairServer: Sendable {
         }
     }
 
+    /// As if its machine were gone: all its processes end at one moment.
+    ///
+    /// Behind a dead postmaster, a commit stops to wait for the standby (syncrep.c), so that who still
+    /// runs sees what no other server has.
+    func die() {
+        freeze(true)
+        for pid in processes() { Glibc.kill(pid, SIGKILL) }
+        kill()
+    }
+
     /// In order, or else at once.
     func stop() {
         let postmaster = process.withLock { $0 }
