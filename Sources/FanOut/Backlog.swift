@@ -213,8 +213,8 @@ package struct Backlog {
         longest = 0
     }
 
-    /// Takes out what waits of the subscriptions and topics that `isDropped` names, in one pass over
-    /// everything that waits.
+    /// Takes out what waits of the subscriptions and topics that `isDropped` names, in one pass
+    /// over everything that waits.
     ///
     /// Calls `fallBack` once for each, with the offset that the subscription had before the first
     /// message dropped. A message that has begun stays.

@@ -175,8 +175,9 @@ package final class FanOutShard {
 
     /// Events below `earliest` are not to be read any more.
     ///
-    /// Where that is beyond what was fanned out, the topic goes on there, and its live subscriptions
-    /// ask the log for what they will not get; of an ephemeral topic they are told at once.
+    /// Where that is beyond what was fanned out, the topic goes on there, and its live
+    /// subscriptions ask the log for what they will not get; of an ephemeral topic they are told at
+    /// once.
     package func purged(
         _ topic: TopicName, earliest: Offset, at position: TopicPosition? = nil
     ) {

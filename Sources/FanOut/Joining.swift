@@ -1,4 +1,5 @@
-/// How bare messages become texts for a connection that takes several in one (doc:Session, Batches).
+/// How bare messages become texts for a connection that takes several in one (doc:Session,
+/// Batches).
 ///
 /// A text is a header and a list of messages, or a message alone.
 package struct Joining: Sendable {

@@ -1,5 +1,5 @@
-/// What waits for the sockets of all sessions of a loop together, in the backlogs, held and in pages
-/// of the log, and the bound on it (`limits.backlogs_bytes`).
+/// What waits for the sockets of all sessions of a loop together, in the backlogs, held and in
+/// pages of the log, and the bound on it (`limits.backlogs_bytes`).
 ///
 /// Confined to its loop.
 final class LoopBudget {
@@ -30,8 +30,8 @@ final class LoopBudget {
         last.slot = slot
     }
 
-    /// Lets pages go, which can be read again, and then those give way for whom most waits, until an
-    /// eighth of the budget is free.
+    /// Lets pages go, which can be read again, and then those give way for whom most waits, until
+    /// an eighth of the budget is free.
     func relieve() {
         guard !isStuck else { return }
         dropPages()

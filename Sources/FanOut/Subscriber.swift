@@ -62,8 +62,8 @@ package final class Subscriber {
     /// Events that the loop fans out now, behind `cursor`, up to which the subscription has
     /// everything.
     ///
-    /// - Returns: Up to where it has everything now; `nil` if it has fallen behind, and gets the rest
-    ///   later.
+    /// - Returns: Up to where it has everything now; `nil` if it has fallen behind, and gets the
+    ///   rest later.
     @discardableResult
     func deliver(
         _ events: ArraySlice<SharedEvent>, of feed: TopicFeed, behind cursor: Offset,
@@ -231,8 +231,8 @@ package final class Subscriber {
         backlog.budgetedByteCount < min(Self.sendingBytesMax, limits.backlogBytesMax / 4)
     }
 
-    /// Lets subscriptions give way until so many bytes more fit: of this session those over which it
-    /// is over its budget, and then the largest sessions of the loop.
+    /// Lets subscriptions give way until so many bytes more fit: of this session those over which
+    /// it is over its budget, and then the largest sessions of the loop.
     private func makeRoom(for size: Int) {
         guard !hasRoomWithHeld(for: size) else { return }
         if waitingBytes + size > limits.backlogBytesMax {

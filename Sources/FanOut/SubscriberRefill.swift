@@ -137,8 +137,8 @@ extension Subscriber {
         return .parked
     }
 
-    /// Takes what the reader replays as far as there is credit and room, which there is no more when
-    /// `bytesMax` wait.
+    /// Takes what the reader replays as far as there is credit and room, which there is no more
+    /// when `bytesMax` wait.
     ///
     /// - Returns: `false` if something is left.
     private func accept(

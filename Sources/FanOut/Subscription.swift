@@ -28,8 +28,8 @@ package final class Subscription {
     var walk: TopicWalk? { didSet { change() } }
     /// What its client knows of it.
     var known = ClientKnowledge()
-    /// Topics that it names and that did not exist any more when it began, though the loop still has
-    /// their feeds: it has nothing to do with these.
+    /// Topics that it names and that did not exist any more when it began, though the loop still
+    /// has their feeds: it has nothing to do with these.
     var absent: Set<TopicName> = [] { didSet { change() } }
     /// Topics that came into being before the subscription has joined.
     var newTopics: [TopicName] = []
@@ -84,7 +84,7 @@ package final class Subscription {
     ///
     /// An ephemeral topic does not wait for the walk, which would find nothing of it.
     func hasBegun(_ feed: TopicFeed) -> Bool {
-        guard hasJoined, absent.isEmpty || !absent.contains(feed.topic) else { return false }
+        guard hasJoined, !absent.contains(feed.topic) else { return false }
         guard let walk, !feed.isEphemeral else { return true }
         return !walk.isPending(feed.topic)
     }

@@ -2,9 +2,9 @@ package import EventModel
 
 /// One subscription's place in one topic where it is not simply live (doc:Subscriptions).
 ///
-/// It is made when the subscription falls behind, or begins below the head, and gone when the cursor
-/// has reached what the loop has fanned out. There is no third state: everything happens on one
-/// event loop and offsets are dense.
+/// It is made when the subscription falls behind, or begins below the head, and gone when the
+/// cursor has reached what the loop has fanned out. There is no third state: everything happens on
+/// one event loop and offsets are dense.
 package final class TopicReader {
     /// Where it gets what comes next.
     enum Standing {

@@ -28,8 +28,8 @@ struct LoadGroup: Sendable {
     /// Opens the sessions of `count` subscribers, `atOnce` of them at a time; tells `progress` how
     /// many are open.
     ///
-    /// They begin where `starts` says, in turn; `isSubscribing`: as soon as each is open. Throws the
-    /// `SluiceError` of the first that could not be opened.
+    /// They begin where `starts` says, in turn; `isSubscribing`: as soon as each is open. Throws
+    /// the `SluiceError` of the first that could not be opened.
     static func open(
         _ count: Int, at starts: [LoadStart], isSubscribing: Bool = false,
         _ connector: BrokerConnector, on group: any EventLoopGroup, atOnce: Int = opensMax,

@@ -23,8 +23,8 @@ package final class LoopDelivery {
     private var drainTime: Duration?
     /// How exactly heartbeats, pings and timeouts are kept.
     private static let tickInterval = TimeAmount.seconds(1)
-    /// Connections whose timeouts are looked at together; of more, each part has its own time within
-    /// the interval, so that they do not hold up the loop.
+    /// Connections whose timeouts are looked at together; of more, each part has its own time
+    /// within the interval, so that they do not hold up the loop.
     private static let tickedTogether = 200
     /// The most plaintext of one TLS record (RFC 8446 5.1), less what is put around a chunk of a
     /// body.

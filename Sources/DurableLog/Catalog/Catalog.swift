@@ -238,8 +238,8 @@ package struct CatalogState: Sendable {
         unsorted = []
     }
 
-    /// The topics that one of the patterns matches, at most `count` behind `after`, by name; as they
-    /// were sorted last.
+    /// The topics that one of the patterns matches, at most `count` behind `after`, by name; as
+    /// they were sorted last.
     package func topics(
         matching patterns: [TopicPattern], after: TopicName?, count: Int
     ) -> [TopicName] {

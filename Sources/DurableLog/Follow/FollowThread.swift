@@ -284,7 +284,7 @@ final class FollowThread {
     ) throws(PostgresError) {
         let names = Set(waiting.flatMap(\.topics))
         // A name that is not known may be new: read before saying that it does not exist. One that
-        // an append has learned is told first, or who begins at its head would be told of it behind.
+        // an append has learned is told first, or who begins at its head would be told of it later.
         if names.contains(where: { !context.catalog.isTold($0, in: entered) }) {
             try journal.readCatalog(on: connection)
         }

@@ -27,8 +27,8 @@ package protocol EventLog: Sendable {
         _ topics: [TopicName],
         completion: @escaping @Sendable (Result<[TopicPosition], BrokerError>) -> Void)
 
-    /// Ends following; the sink gets nothing more of these topics, but of those that match a pattern
-    /// which is followed.
+    /// Ends following; the sink gets nothing more of these topics, but of those that match a
+    /// pattern which is followed.
     func unfollow(_ topics: [TopicName])
 
     /// Begins to follow every topic that matches: after the completion, the sink gets every event
@@ -161,7 +161,8 @@ package protocol LogSink: Sendable {
     /// follows, where it stood when that began.
     func appended(_ events: [Event], to position: TopicPosition)
 
-    /// Topics that are new in the catalog, followed or not, before they are. Their first event is 1.
+    /// Topics that are new in the catalog, followed or not, before they are. Their first event
+    /// is 1.
     func created(_ topics: [TopicName])
 
     /// A topic's name is gone; it is not followed any more.
