@@ -159,14 +159,14 @@ package final class PostgresLog: EventLog {
 
     package func offsets(
         of topics: [TopicName], at time: Timestamp,
-        completion: @escaping @Sendable (Result<[TopicName: Offset], BrokerError>) -> Void
+        completion: @escaping @Sendable (Result<LogAnswers<Offset>, BrokerError>) -> Void
     ) {
         reads.offsets(of: topics, at: time, completion: completion)
     }
 
     package func resume(
         _ cursors: [TopicName: Cursor],
-        completion: @escaping @Sendable (Result<[TopicName: Resumption], BrokerError>) -> Void
+        completion: @escaping @Sendable (Result<LogAnswers<Resumption>, BrokerError>) -> Void
     ) {
         reads.resume(cursors, completion: completion)
     }
@@ -177,7 +177,7 @@ package final class PostgresLog: EventLog {
 
     package func offsets(
         of topics: [TopicName], asOf mark: LogMark,
-        completion: @escaping @Sendable (Result<[TopicName: Offset], BrokerError>) -> Void
+        completion: @escaping @Sendable (Result<LogAnswers<Offset>, BrokerError>) -> Void
     ) {
         reads.offsets(of: topics, asOf: mark, completion: completion)
     }

@@ -56,6 +56,52 @@ import Testing
         #expect(try await client.told(2) == ["a 2 2", "live -"])
     }
 
+    /// A node that knows a topic in an incarnation of the log that has ended, and where; gives a
+    /// cursor of the next one.
+    private func nodeOfOldIncarnation() async throws -> (TestNode, Cursor) {
+        let node = try TestNode(wrapping: { ObservedLog($0, held) })
+        try await node.publish("a", "1")
+        let first = try await TestClient.session(node)
+        first.send(#"{"type":"subscribe","id":1,"topic":"a"}"#)
+        _ = try await first.told(2)
+        node.sink.hold()
+        node.log.restart()
+        try await node.publish("a", "2", "3")
+        return (node, try await node.cursor("a", 3))
+    }
+
+    @Test func `is not reset in a session by an incarnation that this node is yet to be told of`()
+        async throws
+    {
+        let (node, cursor) = try await nodeOfOldIncarnation()
+        let client = try await TestClient.session(node)
+        client.send(#"{"type":"subscribe","id":1,"topic":"*","cursors":{"a":"\#(cursor)"}}"#)
+        try await eventually("a question") { held.count == 1 }
+        held.answer()
+        try await eventually("the question again") { held.count == 1 }
+        node.sink.release()
+        held.answer()
+        #expect(try await client.told(2) == ["subscribed 1", "live 1"])
+        try await node.publish("a", "4")
+        #expect(try await client.told(1) == ["a 4 4"])
+    }
+
+    @Test func `is not reset by a stream by an incarnation that this node is yet to be told of`()
+        async throws
+    {
+        let (node, cursor) = try await nodeOfOldIncarnation()
+        async let opening = TestClient.open(node, "/a?from=after:\(cursor)")
+        try await eventually("a question") { held.count == 1 }
+        held.answer()
+        try await eventually("the question again") { held.count == 1 }
+        node.sink.release()
+        held.answer()
+        let client = try await opening
+        #expect(try await client.told(1) == ["live -"])
+        try await node.publish("a", "4")
+        #expect(try await client.told(1) == ["a 4 4"])
+    }
+
     @Test func `is told by a stream that the topic is gone before this node was`() async throws {
         let node = try TestNode(wrapping: { ObservedLog($0, held) })
         try await node.publish("a", "8")

@@ -99,12 +99,13 @@ package final class StartOperation {
     private var topics: [TopicName] = []
     private var starts: [TopicName: ReaderStart] = [:]
     /// The topics' epochs when the log was asked; an answer is worth nothing in another
-    /// incarnation.
+    /// incarnation: below, what was consumed may be lost, and above, the topic's end may lie beyond
+    /// what this node was told.
     private var epochs: [TopicName: Epoch] = [:]
     /// Questions to the log that are open.
     private var openCount = 0
     private var failure: BrokerError?
-    /// The database has another life of this topic than this node was told of.
+    /// The database has another life of this topic, or of the log, than this node was told of.
     private var untold: TopicName?
     private var waitsLeft = waitsMax
     /// The node reads the catalog each second at least.
@@ -182,11 +183,20 @@ package final class StartOperation {
         log.resume(
             cursors,
             completion: answer(now) { operation, resumptions in
-                for (topic, resumption) in resumptions {
-                    guard let cursor = cursors[topic] else { continue }
+                for (topic, resumption) in resumptions.topics {
+                    guard let cursor = cursors[topic],
+                        operation.isTold(of: topic, in: resumptions.incarnation)
+                    else { continue }
                     operation.resume(topic, after: cursor, resumption)
                 }
             })
+    }
+
+    /// Whether the answer is about the topic as this loop has it.
+    private func isTold(of topic: TopicName, in incarnation: String) -> Bool {
+        let isTold = epochs[topic]?.incarnation == incarnation
+        if !isTold { untold = topic }
+        return isTold
     }
 
     private func resume(_ topic: TopicName, after cursor: Cursor, _ resumption: Resumption) {
@@ -207,8 +217,10 @@ package final class StartOperation {
         log.firstOffsets(
             of: topics, from: from, now: now,
             completion: answer(now) { operation, offsets in
-                for (topic, first) in offsets {
-                    guard let feed = operation.loop.shard.feed(of: topic) else { continue }
+                for (topic, first) in offsets.topics {
+                    guard operation.isTold(of: topic, in: offsets.incarnation),
+                        let feed = operation.loop.shard.feed(of: topic)
+                    else { continue }
                     let cursor = from.cursor(first: first, earliest: feed.position.earliest)
                     operation.start(topic, after: cursor, reset: nil)
                 }
@@ -220,6 +232,8 @@ package final class StartOperation {
             of: topic, after: offset - 1, events: 1, bytes: 1,
             completion: answer(now) {
                 operation, page in
+                let incarnation = page.position.epoch.incarnation
+                guard operation.isTold(of: topic, in: incarnation) else { return }
                 let latest = page.position.latest
                 if offset <= latest + 1 {
                     operation.start(topic, after: offset - 1, reset: nil)
@@ -269,7 +283,7 @@ package final class StartOperation {
                 .failure(
                     BrokerError(
                         .databaseUnavailable,
-                        "\(topic) was created anew, which this node has not been told of yet.")))
+                        "This node has not been told of the newest life of \(topic) yet.")))
         }
         waitsLeft -= 1
         loop.eventLoop.assumeIsolated().scheduleTask(in: Self.waitTime) { self.look(now: now) }

@@ -94,7 +94,7 @@ extension EventLog {
     /// mark.
     func firstOffsets(
         of topics: [TopicName], from start: StartPosition, now: Timestamp,
-        completion: @escaping @Sendable (Result<[TopicName: Offset], BrokerError>) -> Void
+        completion: @escaping @Sendable (Result<LogAnswers<Offset>, BrokerError>) -> Void
     ) {
         if case .mark(let mark) = start {
             offsets(of: topics, asOf: mark.mark, completion: completion)

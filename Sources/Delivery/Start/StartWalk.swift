@@ -60,7 +60,7 @@ package final class StartWalk {
         }
     }
 
-    private func found(_ result: Result<[TopicName: Offset], BrokerError>, _ step: Step) {
+    private func found(_ result: Result<LogAnswers<Offset>, BrokerError>, _ step: Step) {
         guard case .success(let offsets) = result else {
             return loop.shard.walkStalled(step.subscription)
         }

@@ -4,7 +4,7 @@ internal import PostgresBridge
 extension ReadInbox {
     func offsets(
         of topics: [TopicName], at time: Timestamp,
-        completion: @escaping @Sendable (Result<[TopicName: Offset], BrokerError>) -> Void
+        completion: @escaping @Sendable (Result<LogAnswers<Offset>, BrokerError>) -> Void
     ) {
         ask(
             Question { [self] connection, incarnation throws(PostgresError) in
@@ -22,7 +22,8 @@ extension ReadInbox {
                 for row in 0..<result.rowCount where !result.isNull(row, 1) {
                     offsets[result.int4(row, 0)] = result.int8(row, 1)
                 }
-                completion(.success(ids.compactMapValues { offsets[$0.id] }))
+                completion(
+                    .success(LogAnswers(ids.compactMapValues { offsets[$0.id] }, in: incarnation)))
             } fail: {
                 completion(.failure($0))
             })

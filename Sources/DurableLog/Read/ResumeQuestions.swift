@@ -6,14 +6,14 @@ internal import Synchronization
 /// Somebody who asks what became of his cursors.
 struct ResumptionAsker: Sendable {
     var cursors: [TopicName: Cursor]
-    var completion: @Sendable (Result<[TopicName: Resumption], BrokerError>) -> Void
+    var completion: @Sendable (Result<LogAnswers<Resumption>, BrokerError>) -> Void
 }
 
 /// Somebody who asks where topics begin as of a mark.
 struct StartAsker: Sendable {
     var topics: [TopicName]
     var mark: LogMark
-    var completion: @Sendable (Result<[TopicName: Offset], BrokerError>) -> Void
+    var completion: @Sendable (Result<LogAnswers<Offset>, BrokerError>) -> Void
 }
 
 /// What subscribers ask who come back: all that wait for the same are one question, as thousands
@@ -64,7 +64,7 @@ extension ReadInbox {
 
     func resume(
         _ cursors: [TopicName: Cursor],
-        completion: @escaping @Sendable (Result<[TopicName: Resumption], BrokerError>) -> Void
+        completion: @escaping @Sendable (Result<LogAnswers<Resumption>, BrokerError>) -> Void
     ) {
         let asker = ResumptionAsker(cursors: cursors, completion: completion)
         guard let shared = resumptions.join(.together, asker) else { return }
@@ -79,7 +79,7 @@ extension ReadInbox {
                 for asker in askers {
                     var own: [TopicName: Resumption] = [:]
                     for (name, cursor) in asker.cursors { own[name] = answers[name]?[cursor] }
-                    asker.completion(.success(own))
+                    asker.completion(.success(LogAnswers(own, in: incarnation)))
                 }
             } fail: { [self] error in
                 for asker in resumptions.close(shared) { asker.completion(.failure(error)) }
@@ -144,7 +144,7 @@ extension ReadInbox {
 
     func offsets(
         of topics: [TopicName], asOf mark: LogMark,
-        completion: @escaping @Sendable (Result<[TopicName: Offset], BrokerError>) -> Void
+        completion: @escaping @Sendable (Result<LogAnswers<Offset>, BrokerError>) -> Void
     ) {
         let asker = StartAsker(topics: topics, mark: mark, completion: completion)
         guard let shared = starts.join(.together, asker) else { return }
@@ -157,7 +157,7 @@ extension ReadInbox {
                 for asker in askers {
                     var own: [TopicName: Offset] = [:]
                     for name in asker.topics { own[name] = offsets[asker.mark]?[name] }
-                    asker.completion(.success(own))
+                    asker.completion(.success(LogAnswers(own, in: incarnation)))
                 }
             } fail: { [self] error in
                 for asker in starts.close(shared) { asker.completion(.failure(error)) }

@@ -69,13 +69,13 @@ package protocol EventLog: Sendable {
     /// there is none.
     func offsets(
         of topics: [TopicName], at time: Timestamp,
-        completion: @escaping @Sendable (Result<[TopicName: Offset], BrokerError>) -> Void)
+        completion: @escaping @Sendable (Result<LogAnswers<Offset>, BrokerError>) -> Void)
 
     /// May a subscriber with these cursors go on? Asked of the database, as a node's own head may
     /// be old.
     func resume(
         _ cursors: [TopicName: Cursor],
-        completion: @escaping @Sendable (Result<[TopicName: Resumption], BrokerError>) -> Void)
+        completion: @escaping @Sendable (Result<LogAnswers<Resumption>, BrokerError>) -> Void)
 
     /// A time below which nothing can commit any more in the incarnation that is in force.
     ///
@@ -90,7 +90,7 @@ package protocol EventLog: Sendable {
     /// when the log does not know the mark's incarnation. An ephemeral topic has nothing new.
     func offsets(
         of topics: [TopicName], asOf mark: LogMark,
-        completion: @escaping @Sendable (Result<[TopicName: Offset], BrokerError>) -> Void)
+        completion: @escaping @Sendable (Result<LogAnswers<Offset>, BrokerError>) -> Void)
 
     /// One topic with its settings; `nil` if there is none.
     func describe(_ topic: TopicName) async throws(BrokerError) -> TopicDescription?
@@ -223,6 +223,19 @@ package struct EventPage: Sendable {
         self.purgedBelow = purgedBelow
         self.events = events
     }
+}
+
+/// What the log says of topics; all of it holds in one incarnation.
+package struct LogAnswers<Answer: Sendable>: Sendable {
+    package var incarnation: String
+    package var topics: [TopicName: Answer]
+
+    package init(_ topics: [TopicName: Answer], in incarnation: String) {
+        self.incarnation = incarnation
+        self.topics = topics
+    }
+
+    package subscript(topic: TopicName) -> Answer? { topics[topic] }
 }
 
 /// What became of a cursor of another incarnation, or beyond the head.

@@ -135,10 +135,10 @@ import Testing
         for number in 0..<200 {
             let cursor = Cursor(epoch: epoch, offset: Offset(number % 2))
             node.log.resume([topic: cursor]) { result in
-                answers.withLock { $0.append("\((try? result.get()) == [topic: .goesOn])") }
+                answers.withLock { $0.append("\((try? result.get().topics) == [topic: .goesOn])") }
             }
             node.log.offsets(of: [topic], asOf: mark) { result in
-                answers.withLock { $0.append("\((try? result.get()) == [topic: 2])") }
+                answers.withLock { $0.append("\((try? result.get().topics) == [topic: 2])") }
             }
             node.log.mark { result in
                 answers.withLock {

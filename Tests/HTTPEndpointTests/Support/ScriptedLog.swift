@@ -78,7 +78,7 @@ final class ScriptedLog: EventLog {
 
     func offsets(
         of topics: [TopicName], at time: Timestamp,
-        completion: @escaping @Sendable (Result<[TopicName: Offset], BrokerError>) -> Void
+        completion: @escaping @Sendable (Result<LogAnswers<Offset>, BrokerError>) -> Void
     ) {
         let pages = state.withLock(\.pages)
         var offsets: [TopicName: Offset] = [:]
@@ -87,19 +87,20 @@ final class ScriptedLog: EventLog {
             offsets[topic] =
                 page.events.first { $0.time >= time }?.offset ?? page.position.latest + 1
         }
-        completion(.success(offsets))
+        completion(.success(LogAnswers(offsets, in: "")))
     }
 
     func resume(
         _ cursors: [TopicName: Cursor],
-        completion: @escaping @Sendable (Result<[TopicName: Resumption], BrokerError>) -> Void
+        completion: @escaping @Sendable (Result<LogAnswers<Resumption>, BrokerError>) -> Void
     ) {
         let answer = state.withLock { state in
             state.resumed.append(cursors)
             return state.resumption
         }
         tell {
-            completion(.success(answer.map { answer in cursors.mapValues { _ in answer } } ?? [:]))
+            let answers = answer.map { answer in cursors.mapValues { _ in answer } } ?? [:]
+            completion(.success(LogAnswers(answers, in: "")))
         }
     }
 
@@ -189,7 +190,7 @@ final class ScriptedLog: EventLog {
 
     func offsets(
         of topics: [TopicName], asOf mark: LogMark,
-        completion: @escaping @Sendable (Result<[TopicName: Offset], BrokerError>) -> Void
+        completion: @escaping @Sendable (Result<LogAnswers<Offset>, BrokerError>) -> Void
     ) {
         offsets(of: topics, at: mark.bound, completion: completion)
     }

@@ -91,7 +91,7 @@ struct ObservedLog: EventLog {
 
     func resume(
         _ cursors: [TopicName: Cursor],
-        completion: @escaping @Sendable (Result<[TopicName: Resumption], BrokerError>) -> Void
+        completion: @escaping @Sendable (Result<LogAnswers<Resumption>, BrokerError>) -> Void
     ) {
         held.hold { [log] in log.resume(cursors, completion: completion) }
     }
@@ -138,7 +138,7 @@ struct ObservedLog: EventLog {
 
     func offsets(
         of topics: [TopicName], at time: Timestamp,
-        completion: @escaping @Sendable (Result<[TopicName: Offset], BrokerError>) -> Void
+        completion: @escaping @Sendable (Result<LogAnswers<Offset>, BrokerError>) -> Void
     ) {
         log.offsets(of: topics, at: time, completion: completion)
     }
@@ -153,7 +153,7 @@ struct ObservedLog: EventLog {
 
     func offsets(
         of topics: [TopicName], asOf mark: LogMark,
-        completion: @escaping @Sendable (Result<[TopicName: Offset], BrokerError>) -> Void
+        completion: @escaping @Sendable (Result<LogAnswers<Offset>, BrokerError>) -> Void
     ) {
         log.offsets(of: topics, asOf: mark, completion: completion)
     }

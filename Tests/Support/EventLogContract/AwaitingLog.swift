@@ -68,11 +68,11 @@ extension EventLog {
     package func offsets(
         of topics: [TopicName], at time: Timestamp
     ) async throws(BrokerError) -> [TopicName: Offset] {
-        let result: Result<[TopicName: Offset], BrokerError> = await withCheckedContinuation {
+        let result: Result<LogAnswers<Offset>, BrokerError> = await withCheckedContinuation {
             continuation in
             offsets(of: topics, at: time) { continuation.resume(returning: $0) }
         }
-        return try result.get()
+        return try result.get().topics
     }
 
     package func mark() async throws(BrokerError) -> LogMark {
@@ -85,21 +85,21 @@ extension EventLog {
     package func offsets(
         of topics: [TopicName], asOf mark: LogMark
     ) async throws(BrokerError) -> [TopicName: Offset] {
-        let result: Result<[TopicName: Offset], BrokerError> = await withCheckedContinuation {
+        let result: Result<LogAnswers<Offset>, BrokerError> = await withCheckedContinuation {
             continuation in
             offsets(of: topics, asOf: mark) { continuation.resume(returning: $0) }
         }
-        return try result.get()
+        return try result.get().topics
     }
 
     package func resume(
         _ cursors: [TopicName: Cursor]
     ) async throws(BrokerError) -> [TopicName: Resumption] {
-        let result: Result<[TopicName: Resumption], BrokerError> = await withCheckedContinuation {
+        let result: Result<LogAnswers<Resumption>, BrokerError> = await withCheckedContinuation {
             continuation in
             resume(cursors) { continuation.resume(returning: $0) }
         }
-        return try result.get()
+        return try result.get().topics
     }
 }
 

@@ -21,29 +21,29 @@ extension MemoryLog {
 
     package func offsets(
         of topics: [TopicName], at time: Timestamp,
-        completion: @escaping @Sendable (Result<[TopicName: Offset], BrokerError>) -> Void
+        completion: @escaping @Sendable (Result<LogAnswers<Offset>, BrokerError>) -> Void
     ) {
-        let result: Result<[TopicName: Offset], BrokerError> = read { state throws(BrokerError) in
+        let result: Result<LogAnswers<Offset>, BrokerError> = read { state throws(BrokerError) in
             var offsets: [TopicName: Offset] = [:]
             for name in topics {
                 guard let topic = state.topics[name] else { continue }
                 offsets[name] =
                     topic.events.first { $0.time >= time }?.offset ?? topic.latest + 1
             }
-            return offsets
+            return LogAnswers(offsets, in: state.incarnation)
         }
         queue.async { completion(result) }
     }
 
     package func resume(
         _ cursors: [TopicName: Cursor],
-        completion: @escaping @Sendable (Result<[TopicName: Resumption], BrokerError>) -> Void
+        completion: @escaping @Sendable (Result<LogAnswers<Resumption>, BrokerError>) -> Void
     ) {
-        let result: Result<[TopicName: Resumption], BrokerError> = read {
+        let result: Result<LogAnswers<Resumption>, BrokerError> = read {
             state throws(BrokerError) in
             var answers: [TopicName: Resumption] = [:]
             for (name, cursor) in cursors { answers[name] = state.resume(name, cursor) }
-            return answers
+            return LogAnswers(answers, in: state.incarnation)
         }
         queue.async { completion(result) }
     }
@@ -57,12 +57,12 @@ extension MemoryLog {
 
     package func offsets(
         of topics: [TopicName], asOf mark: LogMark,
-        completion: @escaping @Sendable (Result<[TopicName: Offset], BrokerError>) -> Void
+        completion: @escaping @Sendable (Result<LogAnswers<Offset>, BrokerError>) -> Void
     ) {
-        let result: Result<[TopicName: Offset], BrokerError> = read { state throws(BrokerError) in
+        let result: Result<LogAnswers<Offset>, BrokerError> = read { state throws(BrokerError) in
             var offsets: [TopicName: Offset] = [:]
             for name in topics { offsets[name] = state.firstNew(name, since: mark) }
-            return offsets
+            return LogAnswers(offsets, in: state.incarnation)
         }
         queue.async { completion(result) }
     }
