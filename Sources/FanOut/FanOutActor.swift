@@ -18,6 +18,7 @@ package protocol FanOutActor: AnyObject {
     func scheduleWake(at time: ContinuousClock.Instant)
     /// The topic's own policy, as far as it is known here.
     func overflow(of topic: TopicName) -> OverflowPolicy?
-    /// Answers with `FanOutShard.pageArrived`, in the encoding of who asked first.
-    func read(_ topic: TopicName, after: Offset, in encoding: Encoding)
+    /// Answers with `FanOutShard.pageArrived`, in the encoding of who asked first; with at most as
+    /// much as so many pages hold.
+    func read(_ topic: TopicName, after: Offset, pages: Int, in encoding: Encoding)
 }

@@ -383,19 +383,23 @@ package final class FanOutShard {
     /// `Subscriber.readEnded`.
     func page(for reader: TopicReader) -> ArrivedPage? {
         if let page = reads.page(behind: reader.cursor, in: reader.feed) { return page }
-        if reads.wait(reader) { read(behind: reader.cursor, for: reader) }
+        if reads.wait(reader) { read(behind: reader.cursor, pages: 1, for: reader) }
         return nil
     }
 
     /// Asks for what follows the page, if the reader takes it so fast that it would soon wait.
     func readAhead(behind page: ArrivedPage, for reader: TopicReader) {
-        guard page.tick == now, reads.readAhead(behind: page, in: reader.feed) else { return }
-        read(behind: page.last, for: reader)
+        guard page.tick == now,
+            let pages = reads.readAhead(
+                behind: page, in: reader.feed, mayGrow: budget.isMostlyFree)
+        else { return }
+        read(behind: page.last, pages: pages, for: reader)
     }
 
-    private func read(behind offset: Offset, for reader: TopicReader) {
+    private func read(behind offset: Offset, pages: Int, for reader: TopicReader) {
         actor.read(
-            reader.feed.topic, after: offset, in: reader.subscription.subscriber.encoding)
+            reader.feed.topic, after: offset, pages: pages,
+            in: reader.subscription.subscriber.encoding)
     }
 
     /// The answer to `FanOutActor.read`; `nil` if the log could not be read.

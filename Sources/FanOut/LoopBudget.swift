@@ -15,6 +15,9 @@ final class LoopBudget {
 
     func hasRoom(for size: Int) -> Bool { count + size <= bytesMax }
 
+    /// Three quarters of it are free.
+    var isMostlyFree: Bool { count <= bytesMax / 4 }
+
     func add(_ subscriber: Subscriber) {
         guard subscriber.slot == nil else { return }
         subscriber.slot = subscribers.count

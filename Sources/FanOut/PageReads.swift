@@ -10,15 +10,26 @@ struct PageReads {
         let after: Offset
     }
 
-    private var waiting: [Key: [TopicReader]] = [:]
+    private struct Read {
+        /// How many pages it is as long as.
+        var pages = 1
+        var isAhead = false
+        var readers: [TopicReader] = []
+    }
+
+    private var reads: [Key: Read] = [:]
     /// Oldest first.
     private var recent: [ArrivedPage] = []
+    /// Pages that the recent ones are as long as.
+    private var recentPages = 0
     /// Readers whose read failed.
     private var failed: [TopicReader] = []
     /// At most 4 MiB with the default size of a page.
-    private static let recentMax = 16
+    private static let recentPagesMax = 16
     /// Nothing is read ahead while so many pages are being read.
     private static let readsAheadMax = 8
+    /// How many pages one is as long as at the most, that is read ahead: 2 MiB with the default size.
+    private static let pagesAheadMax = 8
 
     /// The page of a moment ago that goes on behind a cursor.
     func page(behind cursor: Offset, in feed: TopicFeed) -> ArrivedPage? {
@@ -30,22 +41,27 @@ struct PageReads {
     /// - Returns: `false` if that is being read.
     mutating func wait(_ reader: TopicReader) -> Bool {
         let key = Key(topic: reader.feed.topic, after: reader.cursor)
-        let isNew = waiting[key] == nil
-        waiting[key, default: []].append(reader)
+        let isNew = reads[key] == nil
+        reads[key, default: Read()].readers.append(reader)
         return isNew
     }
 
     /// What follows a page is to be read before somebody waits for it.
     ///
-    /// - Returns: `false` if it need not be.
-    mutating func readAhead(behind page: ArrivedPage, in feed: TopicFeed) -> Bool {
+    /// - Returns: How many pages it is to be as long as; `nil` if it need not be read.
+    mutating func readAhead(
+        behind page: ArrivedPage, in feed: TopicFeed, mayGrow: Bool
+    ) -> Int? {
         let key = Key(topic: feed.topic, after: page.last)
         guard page.last < feed.head, feed.recentEvents(after: page.last) == nil,
             self.page(behind: page.last, in: feed) == nil,
-            waiting.count < Self.readsAheadMax, waiting[key] == nil
-        else { return false }
-        waiting[key] = []
-        return true
+            reads.count < Self.readsAheadMax, reads[key] == nil
+        else { return nil }
+        // Readers who waited for it take a page in less time than the log needs for one.
+        let grown = page.wasAwaitedAhead ? page.pages * 2 : page.pages
+        let pages = mayGrow ? min(grown, Self.pagesAheadMax) : 1
+        reads[key] = Read(pages: pages, isAhead: true)
+        return pages
     }
 
     /// A read is over.
@@ -54,11 +70,15 @@ struct PageReads {
     mutating func ended(
         with page: ArrivedPage?, of topic: TopicName, after: Offset
     ) -> [TopicReader] {
+        let read = reads.removeValue(forKey: Key(topic: topic, after: after)) ?? Read()
         if let page, !page.events.isEmpty {
-            if recent.count == Self.recentMax { recent.removeFirst() }
+            page.pages = read.pages
+            page.wasAwaitedAhead = read.isAhead && !read.readers.isEmpty
             recent.append(page)
+            recentPages += page.pages
+            while recentPages > Self.recentPagesMax { recentPages -= recent.removeFirst().pages }
         }
-        return waiting.removeValue(forKey: Key(topic: topic, after: after)) ?? []
+        return read.readers
     }
 
     mutating func fail(_ reader: TopicReader) { failed.append(reader) }
@@ -68,6 +88,7 @@ struct PageReads {
     /// - Returns: Who is to ask again.
     mutating func tick(now: ContinuousClock.Instant) -> [TopicReader] {
         recent.removeAll { $0.tick < now }
+        recentPages = recent.reduce(0) { $0 + $1.pages }
         defer { failed = [] }
         return failed
     }
@@ -81,6 +102,10 @@ final class ArrivedPage {
     let events: [SharedEvent]
     /// The tick behind which it came.
     let tick: ContinuousClock.Instant
+    /// How many pages it may be as long as.
+    var pages = 1
+    /// It was read ahead, and somebody has waited for it all the same.
+    var wasAwaitedAhead = false
     private let byteCount: Int
     private let budget: LoopBudget
 

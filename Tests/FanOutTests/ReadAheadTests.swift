@@ -51,6 +51,52 @@ internal import Testing
         #expect(loop.takeReads() == [])
     }
 
+    /// Answers a read with four events a page; the reader takes all that comes and waits for more.
+    private func answer(
+        _ read: TestLoop.Read, latest: Offset, on loop: TestLoop
+    ) -> [TestLoop.Read] {
+        let last = min(read.after + Offset(4 * read.pages), latest)
+        loop.answer(read.topic, after: read.after, read.after + 1...last, latest: latest)
+        loop.turn()
+        return loop.takeReads()
+    }
+
+    @Test func `is twice as long, up to eight pages, when the one before was waited for`() throws {
+        let client = TestClient(on: loop)
+        let feed = loop.follows(orders, latest: 200)
+        _ = try loop.subscribed(client, patterns: ["orders"], at: [(feed, 0)])
+        var pages: [Int] = []
+        var reads = loop.takeReads()
+        while let read = reads.first {
+            #expect(reads.count == 1)
+            pages.append(read.pages)
+            reads = answer(read, latest: 200, on: loop)
+        }
+        #expect(pages == [1, 1, 2, 4, 8, 8, 8, 8, 8, 8])
+        #expect(client.received() == (1...200).map { "orders \($0)" } + ["live 1"])
+    }
+
+    @Test func `is no longer while others need the budget`() throws {
+        let loop = TestLoop(recentEventsBytesMax: 0, backlogsBytesMax: 6000)
+        let other = TestClient(on: loop)
+        let invoices = try TopicName("invoices")
+        _ = try loop.subscribed(
+            other, patterns: ["invoices"], at: [(loop.follows(invoices, latest: 9), 0)])
+        other.block()
+        loop.answer(invoices, after: 0, 1...9, latest: 9, bytes: 250)
+        let client = TestClient(on: loop)
+        let feed = loop.follows(orders, latest: 40)
+        _ = try loop.subscribed(client, patterns: ["orders"], at: [(feed, 0)])
+        _ = loop.takeReads().filter { $0.topic == invoices }
+        var reads = [TestLoop.Read(topic: orders, after: 0)]
+        var pages: [Int] = []
+        while let read = reads.first {
+            pages.append(read.pages)
+            reads = answer(read, latest: 40, on: loop)
+        }
+        #expect(pages == Array(repeating: 1, count: 10))
+    }
+
     @Test func `is let go by who has no credit, so that others get theirs`() throws {
         let client = TestClient(on: loop)
         let topics = try (1...3).map { try TopicName("topic-\($0)") }

@@ -184,12 +184,11 @@ package final class DeliveryHub: LogSink {
 
     /// Reads and encodes a page on the log's thread; the loop's shard is told on its loop.
     func read(
-        _ topic: TopicName, after: Offset, in encoding: Encoding, limits: Limits,
+        _ topic: TopicName, after: Offset, events: Int, bytes: Int, in encoding: Encoding,
         onLoop number: Int
     ) {
         let loop = loops[number]
-        log.page(of: topic, after: after, events: limits.pageEventsMax, bytes: limits.pageBytesMax)
-        { result in
+        log.page(of: topic, after: after, events: events, bytes: bytes) { result in
             let page = (try? result.get()).map { ReplayPage($0, in: encoding) }
             loop.eventLoop.execute { loop.value.shard.pageArrived(page, of: topic, after: after) }
         }

@@ -218,7 +218,9 @@ extension LoopDelivery: FanOutActor {
 
     package func overflow(of topic: TopicName) -> OverflowPolicy? { hub?.overflow(of: topic) }
 
-    package func read(_ topic: TopicName, after: Offset, in encoding: Encoding) {
-        hub?.read(topic, after: after, in: encoding, limits: limits, onLoop: number)
+    package func read(_ topic: TopicName, after: Offset, pages: Int, in encoding: Encoding) {
+        hub?.read(
+            topic, after: after, events: limits.pageEventsMax * pages,
+            bytes: limits.pageBytesMax * pages, in: encoding, onLoop: number)
     }
 }

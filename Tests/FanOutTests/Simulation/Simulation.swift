@@ -143,7 +143,7 @@ final class Simulation: FanOutActor {
 
     func overflow(of topic: TopicName) -> OverflowPolicy? { Self.policies[topic.text] }
 
-    func read(_ topic: TopicName, after: Offset, in encoding: Encoding) {
+    func read(_ topic: TopicName, after: Offset, pages: Int, in encoding: Encoding) {
         if log.life(of: topic)?.isEphemeral == true {
             violations.append("\(topic) has no log to read")
         }

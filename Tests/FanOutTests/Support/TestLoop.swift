@@ -7,6 +7,7 @@ final class TestLoop: FanOutActor {
     struct Read: Hashable {
         let topic: TopicName
         let after: Offset
+        var pages = 1
     }
 
     let limits: Limits
@@ -71,8 +72,8 @@ final class TestLoop: FanOutActor {
     /// What topics have as their own.
     var policies: [TopicName: OverflowPolicy] = [:]
     func overflow(of topic: TopicName) -> OverflowPolicy? { policies[topic] }
-    func read(_ topic: TopicName, after: Offset, in encoding: Encoding) {
-        readsAsked.append(Read(topic: topic, after: after))
+    func read(_ topic: TopicName, after: Offset, pages: Int, in encoding: Encoding) {
+        readsAsked.append(Read(topic: topic, after: after, pages: pages))
     }
 
     /// Ends the loop's turn: flushes until nothing is dirty.

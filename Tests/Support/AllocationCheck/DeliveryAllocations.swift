@@ -73,7 +73,7 @@ private final class CountedLoop: FanOutActor {
     func patternsCame(_ patterns: [TopicPattern]) {}
     func patternsWent(_ patterns: [TopicPattern]) {}
     func overflow(of topic: TopicName) -> OverflowPolicy? { nil }
-    func read(_ topic: TopicName, after: Offset, in encoding: Encoding) {
+    func read(_ topic: TopicName, after: Offset, pages: Int, in encoding: Encoding) {
         preconditionFailure("bug: nobody replays")
     }
 }
