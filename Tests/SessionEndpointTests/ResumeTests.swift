@@ -109,6 +109,24 @@ private final class LogClock: Sendable {
         #expect(marks.count == 0)
     }
 
+    @Test func `shares the mark of who began within the last second`() async throws {
+        let node = try node(holdsMarks: true)
+        let first = try await TestClient.session(node)
+        first.send(#"{"type":"subscribe","id":1,"topic":"a"}"#)
+        try await eventually("a question") { marks.count == 1 }
+        marks.answer()
+        guard case .subscribed(let told) = try await first.message() else {
+            throw TimedOut(what: "subscribed")
+        }
+        let second = try await TestClient.session(node)
+        second.send(#"{"type":"subscribe","id":1,"topic":"b"}"#)
+        guard case .subscribed(let again) = try await second.message() else {
+            throw TimedOut(what: "subscribed")
+        }
+        #expect(marks.count == 0 && told.resumeFrom != nil)
+        #expect(again.resumeFrom == told.resumeFrom)
+    }
+
     @Test func `is subscribed without a mark when the log gives none in time`() async throws {
         let node = try node(holdsMarks: true)
         let client = try await TestClient.session(node)

@@ -19,6 +19,8 @@ package final class LoopDelivery {
     private var beginning: TurnQueue<() -> Void>
     private var hub: DeliveryHub?
     private var number = 0
+    /// The log's last mark that was told here, and when somebody asked for it.
+    var mark: (mark: LogMark, asked: ContinuousClock.Instant)?
     /// Set when the broker goes down.
     private var drainTime: Duration?
     /// How exactly heartbeats, pings and timeouts are kept.

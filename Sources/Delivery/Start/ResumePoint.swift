@@ -12,6 +12,9 @@ package final class ResumePoint {
     private var timer: Scheduled<Void>?
     /// How long a subscription waits for its mark; a database that takes longer is as good as away.
     private static let patience = TimeAmount.seconds(1)
+    /// How old a mark may be when a subscription gets it, as thousands begin at once: it only says
+    /// less (doc:Log, "Marks").
+    private static let ageMax = Duration.seconds(1)
 
     private init(_ completion: @escaping (StartPosition?) -> Void) { self.completion = completion }
 
@@ -24,16 +27,21 @@ package final class ResumePoint {
         completion: @escaping (StartPosition?) -> Void
     ) {
         if case .mark = start { return completion(start) }
+        if let known = loop.mark, now.instant - known.asked < ageMax {
+            return completion(.mark(ResumeMark(of: start, now: now.time, mark: known.mark)))
+        }
         // The answer comes for all who wait, which may be thousands.
         let point = ResumePoint { start in loop.begin { completion(start) } }
         point.timer = loop.eventLoop.assumeIsolated().scheduleTask(in: patience) {
             point.found(nil)
         }
-        let bound = NIOLoopBound(point, eventLoop: loop.eventLoop)
+        let bound = NIOLoopBound((point, loop), eventLoop: loop.eventLoop)
         log.mark { result in
             bound.eventLoop.execute {
+                let (point, loop) = bound.value
                 let mark = try? result.get()
-                bound.value.found(
+                if let mark { loop.mark = (mark, asked: now.instant) }
+                point.found(
                     mark.map { .mark(ResumeMark(of: start, now: now.time, mark: $0)) })
             }
         }
