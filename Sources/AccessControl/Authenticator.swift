@@ -100,12 +100,7 @@ package final class Authenticator: Sendable {
         guard isEqualInConstantTime(hash, expected), let record else {
             return .failure(Self.refusal("The token is not known."))
         }
-        if record.revoked != nil { return .failure(Self.refusal("The token was revoked.")) }
-        if let expires = record.expires, expires <= date() {
-            return .failure(Self.refusal("The token expired at \(expires)."))
-        }
-        return .success(
-            Identity(tokenID: record.id, name: record.name, expires: record.expires))
+        return record.identity(at: date())
     }
 
     private static func refusal(_ message: String) -> BrokerError {

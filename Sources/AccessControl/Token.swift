@@ -13,15 +13,12 @@ package struct Token: Hashable, Sendable {
     /// Never logged, never stored.
     package let secret: String
 
-    private static let alphabet = Array(
-        "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)
-
     /// A new token.
     ///
     /// The generator must be fit for secrets, as `SystemRandomNumberGenerator` is.
     package init(using generator: inout some RandomNumberGenerator) {
-        id = Self.random(Self.idLength, using: &generator)
-        secret = Self.random(Self.secretLength, using: &generator)
+        id = Secret.random(Self.idLength, using: &generator)
+        secret = Secret.random(Self.secretLength, using: &generator)
     }
 
     /// Parses a token as a client sent it; `nil` if it is not of the form.
@@ -29,8 +26,8 @@ package struct Token: Hashable, Sendable {
         guard text.hasPrefix(Self.prefix) else { return nil }
         let parts = text.dropFirst(Self.prefix.count).split(
             separator: "_", omittingEmptySubsequences: false)
-        guard parts.count == 2, Self.isValid(parts[0], length: Self.idLength),
-            Self.isValid(parts[1], length: Self.secretLength)
+        guard parts.count == 2, Secret.isValid(parts[0], length: Self.idLength),
+            Secret.isValid(parts[1], length: Self.secretLength)
         else { return nil }
         id = String(parts[0])
         secret = String(parts[1])
@@ -38,19 +35,6 @@ package struct Token: Hashable, Sendable {
 
     /// What the user keeps; shown once.
     package var text: String { "\(Self.prefix)\(id)_\(secret)" }
-
-    private static func random(
-        _ length: Int, using generator: inout some RandomNumberGenerator
-    ) -> String {
-        let bytes = (0..<length).map { _ in
-            alphabet[Int.random(in: 0..<alphabet.count, using: &generator)]
-        }
-        return String(decoding: bytes, as: UTF8.self)
-    }
-
-    private static func isValid(_ text: some StringProtocol, length: Int) -> Bool {
-        text.utf8.count == length && text.utf8.allSatisfy { alphabet.contains($0) }
-    }
 }
 
 extension Token: CustomStringConvertible, CustomDebugStringConvertible {

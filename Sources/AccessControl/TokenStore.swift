@@ -37,3 +37,16 @@ package struct TokenRecord: Hashable, Sendable {
         self.revoked = revoked
     }
 }
+
+extension TokenRecord {
+    /// Who has the token, as long as it stands.
+    ///
+    /// `unauthorized` when it was revoked, or expired.
+    func identity(at now: Timestamp) -> Result<Identity, BrokerError> {
+        if revoked != nil { return .failure(BrokerError(.unauthorized, "The token was revoked.")) }
+        if let expires, expires <= now {
+            return .failure(BrokerError(.unauthorized, "The token expired at \(expires)."))
+        }
+        return .success(Identity(tokenID: id, name: name, expires: expires))
+    }
+}

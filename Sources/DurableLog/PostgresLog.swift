@@ -26,6 +26,7 @@ package final class PostgresLog: EventLog {
     /// Apart from the log's reads: replays and the check of who asks must not wait for each other.
     let tokenReads: ReadInbox
     let lookups = SharedQuestions<TokenLookup.Key, TokenLookup>()
+    let redemptions = SharedQuestions<Everybody, TicketRedemption>()
     private let follows: FollowInbox
     private let housekeeper: Housekeeper
     private let life = Mutex(Life.created)

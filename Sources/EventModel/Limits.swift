@@ -16,6 +16,10 @@ package struct Limits: Sendable {
     package static let nestingMax = 512
     /// The longest retention, life of a token or time-out of a command that can be said, 36,500 d.
     package static let durationMax = Duration.seconds(36_500 * 86_400)
+    /// How long a ticket waits for its use.
+    package static let ticketLife = Duration.seconds(30)
+    /// Tickets of one token that wait for their use; more are answered `rate_limited`.
+    package static let ticketsMax = 1000
     /// The largest integer on the wire, 2^53 - 1.
     package static let integerMax: Int64 = 9_007_199_254_740_991
 

@@ -21,6 +21,7 @@ package struct Migration: Sendable {
         Migration(
             4, "note_when_retention_is_due",
             PackageResources._004_note_when_retention_is_due_sql),
+        Migration(5, "create_tickets", PackageResources._005_create_tickets_sql),
     ]
 
     /// The schema that this program works with.
