@@ -101,6 +101,9 @@ package struct Broker: Service {
         if configuration.auth == .token {
             authenticate = { authenticator.authenticate($0, completion: $1) }
         }
+        let tickets = TicketOffice(
+            store: log, limits: configuration.limits, digest: { Digest.sha256($0) },
+            date: { Timestamp.now }, makeTicket: Ticket.random)
         // Whether topics are created is for the log to say, which follows the database.
         let publisher = Publisher(log: log, createsTopics: true, sha256: { Digest.sha256($0) })
         let terms = SessionTerms(
@@ -108,11 +111,11 @@ package struct Broker: Service {
             limits: configuration.limits)
         let services = SessionServices(
             log: log, hub: hub, terms: terms,
-            authenticate: authenticate, origins: configuration.origins,
+            authenticate: authenticate, tickets: tickets, origins: configuration.origins,
             publisher: publisher, makeSessionName: Self.sessionName)
         let http = HTTPBroker(
             log: log, publisher: publisher, hub: hub, terms: terms, authenticate: authenticate,
-            upgrades: UpgradeRoutes(services), limits: configuration.limits,
+            tickets: tickets, upgrades: UpgradeRoutes(services), limits: configuration.limits,
             now: { Timestamp.now }, logger: logger)
         let certificates = try Certificates(configuration)
         let transport = TransportServer(

@@ -30,3 +30,11 @@ extension Token {
     /// What is stored of it.
     var hash: [UInt8] { Digest.sha256(secret.utf8) }
 }
+
+extension Ticket {
+    /// A new one, which is stored nowhere.
+    @Sendable static func random() -> Ticket {
+        var generator = SystemRandomNumberGenerator()
+        return Ticket(using: &generator)
+    }
+}

@@ -26,9 +26,12 @@ struct UpgradeRoutes: UpgradeService {
             return request.answer(Self.refuse(error, head, [:]))
         }
         switch route {
-        case .connect: endpoint.connect(items: items, head, from: connection, reply: reply)
+        case .connect:
+            endpoint.connect(
+                items: items, tickets: request.tickets, head, from: connection, reply: reply)
         case .topic(let topic):
-            endpoint.stream(topic, items: items, head, from: connection, reply: reply)
+            endpoint.stream(
+                topic, items: items, tickets: request.tickets, head, from: connection, reply: reply)
         }
     }
 

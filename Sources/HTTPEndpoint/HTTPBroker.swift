@@ -27,6 +27,7 @@ package final class HTTPBroker: HTTPService {
     ///   - hub: What brings them to streams.
     ///   - terms: What streams have in common with sessions.
     ///   - authenticate: `nil`: no access control.
+    ///   - tickets: Issues them, and takes them back.
     ///   - upgrades: What makes WebSockets.
     ///   - limits: Of bodies, lines, events and pages.
     ///   - now: The node's clock.
@@ -34,19 +35,20 @@ package final class HTTPBroker: HTTPService {
     ///   - logger: Gets what is the broker's own fault.
     package init(
         log: any EventLog, publisher: Publisher, hub: DeliveryHub, terms: SessionTerms,
-        authenticate: Authenticate?, upgrades: any UpgradeService, limits: Limits = Limits(),
+        authenticate: Authenticate?, tickets: TicketOffice, upgrades: any UpgradeService,
+        limits: Limits = Limits(),
         now: @escaping @Sendable () -> Timestamp,
         requestID: @escaping @Sendable () -> String = HTTPBroker.randomRequestID, logger: Logger
     ) {
         self.upgrades = upgrades
-        access = RequestAccess(authenticate: authenticate)
+        access = RequestAccess(authenticate: authenticate, tickets: tickets)
         problems = Problems(requestID: requestID, logger: logger)
         publishes = PublishEndpoint(
             publisher: publisher, limits: limits, problems: problems)
         follows = FollowEndpoint(log: log, hub: hub, terms: terms, problems: problems)
         table = RouteTable(
             HealthRoutes(log: log, state: state, problems: problems, now: now).routes
-                + ErrorRoutes().routes
+                + ErrorRoutes().routes + TicketRoutes(tickets: tickets).routes
                 + TopicRoutes(log: log, limits: limits).routes
                 + EventRoutes(log: log, limits: limits, problems: problems, now: now).routes)
     }

@@ -48,6 +48,51 @@ import WebSocketCodec
         #expect(try await client.told(1) == ["welcome"])
     }
 
+    @Test func `of a ticket admit once, and are refused where a browser can read it`()
+        async throws
+    {
+        let tickets = TicketOffice.of(["b", "c"], expires: nil)
+        let node = try TestNode(authenticate: Self.authenticate, tickets: tickets)
+        let (b, c) = (TicketOffice.text("b"), TicketOffice.text("c"))
+        let session = try await TestClient.open(node, "/v1/connect?ticket=\(b)")
+        #expect(try await session.told(1) == ["welcome"])
+        let stream = try await TestClient.open(node, "/a?ticket=\(c)")
+        #expect(try await stream.told(1) == ["live -"])
+        for path in ["/v1/connect?ticket=\(b)", "/a?ticket=\(c)", "/a?ticket=bad"] {
+            let client = try await TestClient.open(node, path)
+            #expect(try await client.told(1) == ["error - unauthorized"])
+            #expect(try await client.close() == 4202)
+        }
+    }
+
+    @Test func `of a ticket do not come with a token`() async throws {
+        let node = try TestNode(
+            authenticate: Self.authenticate, tickets: .of(["a"], expires: nil))
+        let path = "/v1/connect?ticket=\(TicketOffice.text("a"))"
+        let error = await #expect(throws: TestClient.Refused.self) {
+            try await TestClient.open(node, path, header: "Bearer good")
+        }
+        #expect(error?.status == 400)
+        let client = try await TestClient.open(
+            node, path, subprotocols: ["sluice.v1", "bearer.good"])
+        #expect(try await client.told(1) == ["error - invalid_request"])
+        #expect(try await client.close() == 4202)
+        let alone = try await TestClient.open(node, path)
+        #expect(try await alone.told(1) == ["welcome"])
+    }
+
+    @Test func `of a ticket last as long as its token`() async throws {
+        let expires = Timestamp.now.advanced(by: .seconds(2))
+        let node = try TestNode(
+            authenticate: Self.authenticate, tickets: .of(["a", "b"], expires: expires))
+        for path in ["/v1/connect?ticket=", "/a?ticket="] {
+            let name = path.hasPrefix("/a") ? "a" : "b"
+            let client = try await TestClient.open(node, path + TicketOffice.text(name))
+            while try await client.message().short != "closing 4200" { continue }
+            #expect(try await client.close() == 4200)
+        }
+    }
+
     @Test func `in the first message open the session for what came behind it`() async throws {
         let node = try TestNode(authenticate: Self.authenticate)
         let client = try await TestClient.open(node)

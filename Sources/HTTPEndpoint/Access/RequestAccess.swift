@@ -7,6 +7,7 @@ internal import NIOHTTP1
 struct RequestAccess: Sendable {
     /// `nil`: no access control.
     let authenticate: Authenticate?
+    let tickets: TicketOffice
 
     /// What is known about a sender; `nil` for the identity without access control.
     enum Sender {
@@ -17,15 +18,15 @@ struct RequestAccess: Sendable {
     /// Finds out who sends a request; called on its event loop.
     func sender(of head: HTTPRequestHead, on eventLoop: any EventLoop) -> Sender {
         guard let authenticate else { return .known(.success(nil)) }
-        let token: String
+        let credential: Credential
         do throws(BrokerError) {
-            token = try Self.token(of: head)
+            credential = try Self.credential(of: head)
         } catch {
             return .known(.failure(error))
         }
         let awaited = AwaitedSender()
         let place = NIOLoopBound(awaited, eventLoop: eventLoop)
-        authenticate(token) { result in
+        credential.verify(authenticate, tickets) { result in
             if eventLoop.inEventLoop {
                 place.value.becameKnown(result)
             } else {
@@ -35,14 +36,17 @@ struct RequestAccess: Sendable {
         return awaited.result.map { .known($0.map { $0 }) } ?? .awaited(awaited)
     }
 
-    private static func token(of head: HTTPRequestHead) throws(BrokerError) -> String {
+    private static func credential(of head: HTTPRequestHead) throws(BrokerError) -> Credential {
         let fields = head.headers.lazy.filter { $0.name.isField("authorization") }.map(\.value)
-        guard let token = try BearerToken.find(in: fields) else { throw BearerToken.missing }
-        return token
+        let tickets = TicketedTarget(of: head).tickets
+        guard let found = try Credential.find(authorization: fields, tickets: tickets) else {
+            throw BearerToken.missing
+        }
+        return found
     }
 }
 
-/// A sender whose token is being looked up; confined to an event loop.
+/// A sender whose token or ticket is being looked up; confined to an event loop.
 final class AwaitedSender {
     fileprivate private(set) var result: Result<Identity, BrokerError>?
     private var body: ((Result<Identity, BrokerError>) -> Void)?

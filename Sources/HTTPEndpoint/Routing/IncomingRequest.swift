@@ -5,7 +5,10 @@ package import Transport
 
 /// A request with its whole body, and the way back; exactly one answer.
 package struct IncomingRequest: Sendable {
+    /// The head, without the tickets in its target.
     package let head: HTTPRequestHead
+    /// The tickets of the query, whether they are good or not; the sender is who was let in by one.
+    package let tickets: [String]
     package let body: ByteBuffer
     package let connection: ConnectionInfo
     /// Who sends it; `nil` without access control.
@@ -20,7 +23,11 @@ package struct IncomingRequest: Sendable {
         identity: Identity? = nil, answer: @escaping @Sendable (HTTPAnswer) -> Void,
         stream: @escaping @Sendable (HTTPStream) -> Void
     ) {
+        let ticketed = TicketedTarget(of: head)
+        var head = head
+        if !ticketed.tickets.isEmpty { head.uri = ticketed.target }
         self.head = head
+        tickets = ticketed.tickets
         self.body = body
         self.connection = connection
         self.identity = identity

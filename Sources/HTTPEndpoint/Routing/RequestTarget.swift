@@ -27,9 +27,11 @@ struct Query {
     init(_ text: Substring?, known: Set<String>) throws(BrokerError) {
         for member in (text ?? "").split(separator: "&") {
             guard let (name, value) = decodedMember(member) else {
+                // Its name alone: its value may be a secret.
                 throw BrokerError(
                     .invalidRequest,
-                    "In the query, \(quoted(member)) is not percent-encoded UTF-8.")
+                    "In the query, \(quoted(member.prefix { $0 != "=" })) is not percent-encoded "
+                        + "UTF-8.")
             }
             guard known.contains(name) else {
                 throw BrokerError(

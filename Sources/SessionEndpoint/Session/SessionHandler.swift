@@ -44,8 +44,8 @@ final class SessionHandler: MessageHandler {
         perform(opening)
         opening = []
         guard let refusal else { return }
-        // A browser can't read a failed upgrade, so a bad subprotocol token is told in the session
-        // (doc:Session).
+        // A browser can't read a failed upgrade, so a bad subprotocol token or ticket is told in
+        // the session (doc:Session).
         connection?.send([.error(ErrorMessage(refusal, to: "auth"))])
         decide { $0.end(refusal.code.isRetryable ? .internal : .unauthorized, now: $1, into: &$2) }
     }

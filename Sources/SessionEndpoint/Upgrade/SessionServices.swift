@@ -11,6 +11,7 @@ package struct SessionServices: Sendable {
     package let terms: SessionTerms
     /// `nil`: no access control.
     package let authenticate: Authenticate?
+    package let tickets: TicketOffice
     /// Pages of these origins may connect, beside those of the broker's own host; `*` for all.
     package let origins: [String]
     package let publisher: Publisher
@@ -19,12 +20,14 @@ package struct SessionServices: Sendable {
 
     package init(
         log: any EventLog, hub: DeliveryHub, terms: SessionTerms, authenticate: Authenticate?,
-        origins: [String], publisher: Publisher, makeSessionName: @escaping @Sendable () -> String
+        tickets: TicketOffice, origins: [String], publisher: Publisher,
+        makeSessionName: @escaping @Sendable () -> String
     ) {
         self.log = log
         self.hub = hub
         self.terms = terms
         self.authenticate = authenticate
+        self.tickets = tickets
         self.origins = origins
         self.publisher = publisher
         self.makeSessionName = makeSessionName
@@ -38,8 +41,8 @@ enum SessionAdmission: Sendable {
     case identified(Identity)
     /// None were sent: the first message is to bring them.
     case awaitsAuth
-    /// A token in the subprotocol was not accepted; told in the session, as browsers can't read a
-    /// failed upgrade.
+    /// A token in the subprotocol, or a ticket, was not accepted; told in the session, as browsers
+    /// can't read a failed upgrade.
     case refused(BrokerError)
 
     var identity: Identity? {

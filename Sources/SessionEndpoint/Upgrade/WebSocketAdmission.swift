@@ -32,9 +32,10 @@ package struct WebSocketAdmission: Sendable {
 
     // MARK: GET /v1/connect
 
-    /// A session of many subscriptions, with the decoded query; called on the connection's loop.
+    /// A session of many subscriptions, with the decoded query and what tickets were in it; called
+    /// on the connection's loop.
     package func connect(
-        items: [(name: String, value: String)], _ head: HTTPRequestHead,
+        items: [(name: String, value: String)], tickets: [String], _ head: HTTPRequestHead,
         from connection: ConnectionInfo, reply: @escaping Reply
     ) {
         let query: SessionQuery
@@ -42,7 +43,7 @@ package struct WebSocketAdmission: Sendable {
             return reply(.answer(refusal(error, head, [:])))
         }
         admit(head, subprotocol: Self.sessionProtocol, reply) { accepted in
-            authenticate(head, accepted, connection) { credentials in
+            authenticate(head, tickets, accepted, connection) { credentials in
                 switch credentials {
                 case .admitted(let admission):
                     reply(.stream(session(accepted, admission, query, connection)))
@@ -72,17 +73,18 @@ package struct WebSocketAdmission: Sendable {
 
     // MARK: GET /v1/topics/{topic}/events
 
-    /// A stream of one topic, with the decoded query; called on the connection's loop.
+    /// A stream of one topic, with the decoded query and what tickets were in it; called on the
+    /// connection's loop.
     package func stream(
-        _ topic: TopicName, items: [(name: String, value: String)], _ head: HTTPRequestHead,
-        from connection: ConnectionInfo, reply: @escaping Reply
+        _ topic: TopicName, items: [(name: String, value: String)], tickets: [String],
+        _ head: HTTPRequestHead, from connection: ConnectionInfo, reply: @escaping Reply
     ) {
         let query: StreamQuery
         do { query = try StreamQuery(items: items, terms: services.terms) } catch {
             return reply(.answer(refusal(error, head, [:])))
         }
         admit(head, subprotocol: Self.streamProtocol, reply) { accepted in
-            authenticate(head, accepted, connection) { credentials in
+            authenticate(head, tickets, accepted, connection) { credentials in
                 let identity: Identity?
                 switch credentials {
                 // A stream has no messages for credentials, so they come with the request.
@@ -174,33 +176,30 @@ package struct WebSocketAdmission: Sendable {
         }
     }
 
-    /// The token of the header, or of the subprotocol `bearer.<token>`, which browsers can send.
-    ///
-    /// - Throws: `unauthorized` for a header that is not one bearer token.
-    private func token(
-        _ head: HTTPRequestHead, _ accepted: WebSocketUpgrade.Accepted
-    ) throws(BrokerError) -> (text: String, isInHeader: Bool)? {
-        if let text = try BearerToken.find(in: head.headers["authorization"]) {
-            return (text, true)
-        }
-        let offered = accepted.offered.first { $0.hasPrefix(Self.tokenPrefix) }
-        return offered.map { (String($0.dropFirst(Self.tokenPrefix.count)), false) }
-    }
-
+    /// The credential is the header's token, or that of the subprotocol `bearer.<token>`, which
+    /// browsers can send, or a ticket.
     private func authenticate(
-        _ head: HTTPRequestHead, _ accepted: WebSocketUpgrade.Accepted, _ info: ConnectionInfo,
-        completion: @escaping (Credentials) -> Void
+        _ head: HTTPRequestHead, _ tickets: [String], _ accepted: WebSocketUpgrade.Accepted,
+        _ info: ConnectionInfo, completion: @escaping (Credentials) -> Void
     ) {
         guard let authenticate = services.authenticate else { return completion(.admitted(.open)) }
-        let found: (text: String, isInHeader: Bool)?
-        do throws(BrokerError) { found = try token(head, accepted) } catch {
-            return completion(.refused(error))
+        let fields = head.headers["authorization"]
+        let isInHeader = !fields.isEmpty
+        let offered = accepted.offered.first { $0.hasPrefix(Self.tokenPrefix) }
+        let found: Credential?
+        do throws(BrokerError) {
+            found = try Credential.find(
+                authorization: fields,
+                offered: offered.map { String($0.dropFirst(Self.tokenPrefix.count)) },
+                tickets: tickets)
+        } catch {
+            return completion(Credentials(.failure(error), isInHeader: isInHeader))
         }
-        guard let token = found else { return completion(.admitted(.awaitsAuth)) }
+        guard let found else { return completion(.admitted(.awaitsAuth)) }
         let bound = NIOLoopBound(completion, eventLoop: info.eventLoop)
-        authenticate(token.text) { result in
+        found.verify(authenticate, services.tickets) { result in
             bound.eventLoop.execute {
-                bound.value(Credentials(result, isInHeader: token.isInHeader))
+                bound.value(Credentials(result, isInHeader: isInHeader))
             }
         }
     }

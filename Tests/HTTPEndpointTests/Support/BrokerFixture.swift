@@ -119,7 +119,8 @@ extension HTTPBroker {
             log: log, publisher: Publisher(log: log, createsTopics: true, sha256: fakeDigest),
             hub: hub ?? noHub,
             terms: SessionTerms(node: "n", version: "0", limits: limits),
-            authenticate: authenticate, upgrades: RefusingUpgrades(), limits: limits,
+            authenticate: authenticate, tickets: .test(), upgrades: RefusingUpgrades(),
+            limits: limits,
             now: { Timestamp(microseconds: 1_000_000_000) },
             requestID: { "r_1" }, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
@@ -130,6 +131,47 @@ extension HTTPBroker {
             preconditionFailure("bug: a hub without loops waits for nothing")
         }
     }()
+}
+
+extension TicketOffice {
+    /// Issues tickets until 30 s after 1970.
+    static func test() -> TicketOffice {
+        TicketOffice(
+            store: MemoryTickets(), digest: fakeDigest, date: { Timestamp(microseconds: 0) },
+            makeTicket: {
+                var random = SystemRandomNumberGenerator()
+                return Ticket(using: &random)
+            })
+    }
+}
+
+/// Tickets of tokens that stand.
+final class MemoryTickets: TicketStore {
+    private let expires = Timestamp(microseconds: 30_000_000)
+    private let tokens = Mutex<[[UInt8]: String]>([:])
+
+    func issue(
+        ticket hash: [UInt8], of tokenID: String,
+        completion: @escaping @Sendable (Result<Timestamp, BrokerError>) -> Void
+    ) {
+        tokens.withLock { $0[hash] = tokenID }
+        completion(.success(expires))
+    }
+
+    func redeem(
+        ticket hash: [UInt8],
+        completion: @escaping @Sendable (Result<RedeemedTicket?, BrokerError>) -> Void
+    ) {
+        let id = tokens.withLock { $0.removeValue(forKey: hash) }
+        completion(
+            .success(
+                id.map { id in
+                    RedeemedTicket(
+                        token: TokenRecord(
+                            id: id, name: "test", hash: [], created: Timestamp(microseconds: 0)),
+                        expires: expires, isExpired: false)
+                }))
+    }
 }
 
 /// Not SHA-256, but 32 bytes that differ when the input does.

@@ -52,6 +52,16 @@ final class FollowedNode {
         _ = try result.get()
     }
 
+    /// A new ticket of a token's.
+    func ticket(token: String) throws -> String {
+        let client = try RawClient(port: port)
+        try client.send(
+            "POST /v1/tickets HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n"
+                + "Authorization: Bearer \(token)\r\nConnection: close\r\n\r\n")
+        let parts = try client.receiveAll().split(separator: "\"")
+        return String(parts.first { $0.hasPrefix("slt_") } ?? "")
+    }
+
     /// Begins to follow, and reads the answer's head.
     func follow(_ target: String, _ headers: String = "") throws -> Follower {
         let client = try RawClient(port: port)

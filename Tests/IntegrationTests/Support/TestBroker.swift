@@ -64,7 +64,7 @@ final class TestBroker: Sendable {
     ///
     /// With the data directory of an earlier one it goes on with its log.
     static func start(
-        in directory: String = TestDirectories.make(),
+        in directory: String = TestDirectories.make(), logger: Logger? = nil,
         _ configure: (inout BrokerConfiguration) throws -> Void = { _ in }
     ) async throws -> TestBroker {
         var configuration = BrokerConfiguration(
@@ -78,10 +78,7 @@ final class TestBroker: Sendable {
         try configure(&configuration)
         let (starts, start) = AsyncThrowingStream.makeStream(of: StartedBroker.self)
         configuration.started = { start.yield($0) }
-        var logger = Logger(label: "broker")
-        logger.logLevel =
-            getenv("SLUICE_TEST_LOG").flatMap { Logger.Level(rawValue: String(cString: $0)) }
-            ?? .critical
+        let logger = logger ?? Self.logger
         let group = ServiceGroup(
             configuration: .init(
                 services: [Broker(configuration: configuration, logger: logger)], logger: logger))
@@ -98,6 +95,15 @@ final class TestBroker: Sendable {
                 connectionFile: connectionFile, group: group, running: running)
         }
         throw NotStarted(reason: "it ended at once")
+    }
+
+    /// Silent, unless `SLUICE_TEST_LOG` names a level.
+    private static var logger: Logger {
+        var logger = Logger(label: "broker")
+        logger.logLevel =
+            getenv("SLUICE_TEST_LOG").flatMap { Logger.Level(rawValue: String(cString: $0)) }
+            ?? .critical
+        return logger
     }
 
     /// A node of a database that has tokens makes none: its user does, and lets the commands find

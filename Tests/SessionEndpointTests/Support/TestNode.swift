@@ -30,7 +30,7 @@ final class TestNode: Sendable {
         log memory: MemoryLog = MemoryLog(), limits: Limits = Limits(), loops: Int = 1,
         faultsPerMinuteMax: Int = 100,
         wrapping wrap: (MemoryLog) -> any EventLog = { $0 },
-        authenticate: Authenticate? = nil
+        authenticate: Authenticate? = nil, tickets: TicketOffice = .none
     ) throws {
         log = memory
         var limits = limits
@@ -44,7 +44,8 @@ final class TestNode: Sendable {
         let terms = SessionTerms(node: "n1", version: "1.0.0", limits: limits)
         let endpoint = WebSocketAdmission(
             SessionServices(
-                log: log, hub: hub, terms: terms, authenticate: authenticate, origins: [],
+                log: log, hub: hub, terms: terms, authenticate: authenticate, tickets: tickets,
+                origins: [],
                 publisher: Publisher(
                     log: log, createsTopics: true, sha256: { Digest.sha256($0) }),
                 makeSessionName: { "s_1" }),
@@ -141,13 +142,17 @@ private struct UpgradesOnly: HTTPService {
             let pair = item.split(separator: "=", maxSplits: 1)
             return (name: String(pair[0]), value: String(pair[1]))
         }
+        let tickets = items.filter { $0.name == "ticket" }.map(\.value)
+        let others = items.filter { $0.name != "ticket" }
         if parts[0] == "/v1/connect" {
-            return endpoint.connect(items: items, head, from: connection, reply: reply)
+            return endpoint.connect(
+                items: others, tickets: tickets, head, from: connection, reply: reply)
         }
         guard let topic = try? TopicName(String(parts[0].dropFirst())) else {
             return exchange.answer(HTTPAnswer(status: .notFound))
         }
-        endpoint.stream(topic, items: items, head, from: connection, reply: reply)
+        endpoint.stream(
+            topic, items: others, tickets: tickets, head, from: connection, reply: reply)
     }
 
     func refuse(_ fault: HTTPFault, head: HTTPRequestHead?) -> HTTPAnswer {
