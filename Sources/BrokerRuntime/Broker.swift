@@ -101,6 +101,7 @@ package struct Broker: Service {
         if configuration.auth == .token {
             authenticate = { authenticator.authenticate($0, completion: $1) }
         }
+        let origins = OriginList(configuration.origins)
         let tickets = TicketOffice(
             store: log, limits: configuration.limits, digest: { Digest.sha256($0) },
             date: { Timestamp.now }, makeTicket: Ticket.random)
@@ -111,7 +112,7 @@ package struct Broker: Service {
             limits: configuration.limits)
         let services = SessionServices(
             log: log, hub: hub, terms: terms,
-            authenticate: authenticate, tickets: tickets, origins: configuration.origins,
+            authenticate: authenticate, tickets: tickets, origins: origins,
             publisher: publisher, makeSessionName: Self.sessionName)
         let http = HTTPBroker(
             log: log, publisher: publisher, hub: hub, terms: terms, authenticate: authenticate,

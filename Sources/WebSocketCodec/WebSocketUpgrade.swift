@@ -103,37 +103,4 @@ package enum WebSocketUpgrade {
                 .invalidRequest, message, remedy: "Connect with a WebSocket client (RFC 6455 4.1).")
         )
     }
-
-    /// Refuses pages of other sites, which would use their visitor's network position (CWE-1385).
-    ///
-    /// Without `Origin` the client is no browser. Otherwise its host and port must be those of
-    /// `Host`, whatever the scheme, as a proxy may have ended TLS; or the whole origin is listed.
-    /// `*` in the list allows all.
-    /// - Throws: `origin_refused`.
-    package static func checkOrigin(
-        headers: [(name: String, value: String)], allowed: [String]
-    ) throws(BrokerError) {
-        let fields = HandshakeHeaders(headers)
-        let origins = fields.values("origin").map { trimmed($0).lowercased() }
-        guard let origin = origins.first else { return }
-        if origins.count == 1 {
-            if allowed.contains(where: { $0 == "*" || $0.lowercased() == origin }) { return }
-            let host = fields.values("host").first.map { trimmed($0).lowercased() }
-            if let host, let separator = origin.firstRange(of: "://") {
-                let scheme = origin[..<separator.lowerBound]
-                let authority = origin[separator.upperBound...]
-                if withoutDefaultPort(authority, scheme) == withoutDefaultPort(host[...], scheme) {
-                    return
-                }
-            }
-        }
-        throw BrokerError(
-            .originRefused, "A page of \(quoted(origin)) may not connect.",
-            remedy: "List the origin in the broker's configuration if it should.")
-    }
-
-    private static func withoutDefaultPort(_ host: Substring, _ scheme: Substring) -> Substring {
-        let port = scheme == "https" || scheme == "wss" ? ":443" : ":80"
-        return host.hasSuffix(port) ? host.dropLast(port.count) : host
-    }
 }

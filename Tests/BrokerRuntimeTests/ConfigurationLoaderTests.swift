@@ -267,6 +267,7 @@ func loaded(
         ("--limits-event-bytes", "1GiB"), ("--limits-event-bytes", "-1"),
         ("--limits-heartbeat-interval", "20"), ("--listen", "127.0.0.1:8443"), ("--listen", ""),
         ("--listen", "https://h:65536"), ("--data-dir", ""), ("--log-level", "loud"),
+        ("--origins", "https://a.example/"), ("--origins", "https://a.example,b.example"),
     ]) func `a value outside its key's form is refused with form and default`(
         flag: String, value: String
     ) {

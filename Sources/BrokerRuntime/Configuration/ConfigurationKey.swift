@@ -64,11 +64,16 @@ extension ConfigurationKey {
     }
 
     static func list(
-        _ name: String, _ path: Path<[String]>, _ form: String, _ summary: String
+        _ name: String, _ path: Path<[String]>, _ form: String, _ summary: String,
+        isItem: @escaping @Sendable (String) -> Bool = { _ in true }
     ) -> ConfigurationKey {
         ConfigurationKey(
             name: name, form: form, summary: summary, isSecret: false, isList: true,
-            apply: { text, configuration in configuration[keyPath: path] = listItems(text) },
+            apply: { text, configuration throws(InvalidValue) in
+                let items = listItems(text)
+                guard items.allSatisfy(isItem) else { throw InvalidValue() }
+                configuration[keyPath: path] = items
+            },
             show: { $0[keyPath: path].joined(separator: ",") })
     }
 

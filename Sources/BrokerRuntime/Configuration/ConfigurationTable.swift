@@ -1,3 +1,4 @@
+internal import AccessControl
 internal import EventModel
 internal import Logging
 internal import Transport
@@ -54,8 +55,9 @@ extension ConfigurationKey {
             "tls_names", \.tlsNames, "list of names and addresses",
             "Further names in the local certificate."),
         .list(
-            "origins", \.origins, "list of https://HOST[:PORT]",
-            "Origins of web pages that may connect, besides the broker's own."),
+            "origins", \.origins, "list of https://HOST[:PORT], https://*.HOST or *",
+            "Origins of web pages that may use the broker, besides its own.",
+            isItem: OriginList.isItem),
     ]
 
     private static let output: [ConfigurationKey] = [

@@ -12,15 +12,15 @@ package struct SessionServices: Sendable {
     /// `nil`: no access control.
     package let authenticate: Authenticate?
     package let tickets: TicketOffice
-    /// Pages of these origins may connect, beside those of the broker's own host; `*` for all.
-    package let origins: [String]
+    /// Pages of these origins may connect, beside those of the broker's own host.
+    package let origins: OriginList
     package let publisher: Publisher
     /// Names a session, like `s_8f3k`.
     package let makeSessionName: @Sendable () -> String
 
     package init(
         log: any EventLog, hub: DeliveryHub, terms: SessionTerms, authenticate: Authenticate?,
-        tickets: TicketOffice, origins: [String], publisher: Publisher,
+        tickets: TicketOffice, origins: OriginList, publisher: Publisher,
         makeSessionName: @escaping @Sendable () -> String
     ) {
         self.log = log

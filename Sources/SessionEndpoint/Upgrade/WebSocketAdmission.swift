@@ -155,7 +155,8 @@ package struct WebSocketAdmission: Sendable {
             return reply(.answer(refusal(error.error, head, fields)))
         }
         do throws(BrokerError) {
-            try WebSocketUpgrade.checkOrigin(headers: headers, allowed: services.origins)
+            try services.origins.check(
+                head.headers["origin"], host: head.headers.first(name: "host"))
         } catch {
             return reply(.answer(refusal(error, head, [:])))
         }

@@ -45,7 +45,7 @@ final class TestNode: Sendable {
         let endpoint = WebSocketAdmission(
             SessionServices(
                 log: log, hub: hub, terms: terms, authenticate: authenticate, tickets: tickets,
-                origins: [],
+                origins: OriginList([]),
                 publisher: Publisher(
                     log: log, createsTopics: true, sha256: { Digest.sha256($0) }),
                 makeSessionName: { "s_1" }),
