@@ -116,7 +116,8 @@ package struct Broker: Service {
             publisher: publisher, makeSessionName: Self.sessionName)
         let http = HTTPBroker(
             log: log, publisher: publisher, hub: hub, terms: terms, authenticate: authenticate,
-            tickets: tickets, upgrades: UpgradeRoutes(services), limits: configuration.limits,
+            tickets: tickets, origins: origins, upgrades: UpgradeRoutes(services),
+            limits: configuration.limits,
             now: { Timestamp.now }, logger: logger)
         let certificates = try Certificates(configuration)
         let transport = TransportServer(

@@ -12,6 +12,7 @@ package import Transport
 /// rest in a task of its own.
 package final class HTTPBroker: HTTPService {
     private let access: RequestAccess
+    private let crossOrigin: CrossOrigin
     private let problems: Problems
     private let publishes: PublishEndpoint
     private let follows: FollowEndpoint
@@ -28,6 +29,7 @@ package final class HTTPBroker: HTTPService {
     ///   - terms: What streams have in common with sessions.
     ///   - authenticate: `nil`: no access control.
     ///   - tickets: Issues them, and takes them back.
+    ///   - origins: Pages that may use it from other origins than its own.
     ///   - upgrades: What makes WebSockets.
     ///   - limits: Of bodies, lines, events and pages.
     ///   - now: The node's clock.
@@ -35,13 +37,14 @@ package final class HTTPBroker: HTTPService {
     ///   - logger: Gets what is the broker's own fault.
     package init(
         log: any EventLog, publisher: Publisher, hub: DeliveryHub, terms: SessionTerms,
-        authenticate: Authenticate?, tickets: TicketOffice, upgrades: any UpgradeService,
-        limits: Limits = Limits(),
+        authenticate: Authenticate?, tickets: TicketOffice, origins: OriginList,
+        upgrades: any UpgradeService, limits: Limits = Limits(),
         now: @escaping @Sendable () -> Timestamp,
         requestID: @escaping @Sendable () -> String = HTTPBroker.randomRequestID, logger: Logger
     ) {
         self.upgrades = upgrades
         access = RequestAccess(authenticate: authenticate, tickets: tickets)
+        crossOrigin = CrossOrigin(list: origins)
         problems = Problems(requestID: requestID, logger: logger)
         publishes = PublishEndpoint(
             publisher: publisher, limits: limits, problems: problems)
@@ -65,13 +68,15 @@ package final class HTTPBroker: HTTPService {
         _ head: HTTPRequestHead, from connection: ConnectionInfo
     ) -> HTTPAdmission {
         let found = table.find(head.method, head.uri)
-        if state.isDraining, !found.isOpen {
-            let error = found.worded(NodeState.draining)
-            return .answer(problems.answer(to: error, head: head, closes: true))
+        if state.isDraining, !found.isOpen, head.method != .OPTIONS {
+            return .answer(refusal(NodeState.draining, of: head, found, closes: true))
         }
         if access.authenticate == nil {
-            do throws(BrokerError) { try LoopbackHost.check(head.headers) } catch {
-                return .answer(problems.answer(to: found.worded(error), head: head))
+            do throws(BrokerError) {
+                try LoopbackHost.check(head.headers)
+                try crossOrigin.checkChange(head)
+            } catch {
+                return .answer(refusal(error, of: head, found))
             }
         }
         // A session's first message may bring its credentials.
@@ -90,9 +95,7 @@ package final class HTTPBroker: HTTPService {
             collection.bodyBytesMax = route.bodyBytesMax
             collection.mayStream = route.isFollowed && FollowEndpoint.isAsked(by: head)
         }
-        let refuse = { [problems] (error: BrokerError) in
-            problems.answer(to: found.worded(error), head: head)
-        }
+        let refuse = { [self] (error: BrokerError) in refusal(error, of: head, found) }
         switch access.sender(of: head, on: connection.eventLoop) {
         case .known(.success(let identity)):
             collection.sender = identity
@@ -111,6 +114,14 @@ package final class HTTPBroker: HTTPService {
                 }
             }
         }
+    }
+
+    private func refusal(
+        _ error: BrokerError, of head: HTTPRequestHead, _ found: RouteTable.Found,
+        closes: Bool = false
+    ) -> HTTPAnswer {
+        problems.answer(to: found.worded(error), head: head, closes: closes)
+            .adding(crossOrigin.fields(for: head))
     }
 
     private func upgrade(
@@ -138,7 +149,9 @@ package final class HTTPBroker: HTTPService {
 
     /// Answers a request that was admitted; called on its event loop.
     package func handle(_ request: IncomingRequest) {
+        let request = request.adding(crossOrigin.fields(for: request.head))
         let found = table.find(request.head.method, request.head.uri)
+        if request.head.method == .OPTIONS { return tellOptions(request, found) }
         switch found {
         case .route(let route, let parameters):
             if let webSocket = found.webSocket(for: request.head) {
@@ -156,13 +169,25 @@ package final class HTTPBroker: HTTPService {
             case .publishMany: publishes.publish(request, to: .many)
             case .answer(let handler): run(handler, route, parameters, request)
             }
-        case .path(let allow, _):
-            if request.head.method == .OPTIONS {
-                request.answer(HTTPAnswer(status: .noContent, headers: ["allow": allow]))
-            } else {
-                refuseMethod(request, allow: allow)
-            }
+        case .path(let allow, _): refuseMethod(request, allow: allow)
         case .nothing: refusePath(request)
+        }
+    }
+
+    /// What a path, or the whole of them, may be asked for (RFC 9110 9.3.7), and what a browser asks
+    /// for a page.
+    private func tellOptions(_ request: IncomingRequest, _ found: RouteTable.Found) {
+        if CrossOrigin.isPreflight(request.head) {
+            do throws(BrokerError) {
+                let headers = try crossOrigin.preflight(request.head)
+                request.answer(HTTPAnswer(status: .noContent, headers: headers))
+            } catch {
+                request.answer(problems.answer(to: error, head: request.head))
+            }
+        } else if case .path(let allow, _) = found {
+            request.answer(HTTPAnswer(status: .noContent, headers: ["allow": allow]))
+        } else {
+            refusePath(request)
         }
     }
 
@@ -202,7 +227,11 @@ package final class HTTPBroker: HTTPService {
     }
 
     package func refuse(_ fault: HTTPFault, head: HTTPRequestHead?) -> HTTPAnswer {
-        let error = head.map { table.find($0.method, $0.uri).worded(fault.error) } ?? fault.error
+        guard let head else {
+            return problems.answer(to: fault.error, head: nil, status: fault.status)
+        }
+        let error = table.find(head.method, head.uri).worded(fault.error)
         return problems.answer(to: error, head: head, status: fault.status)
+            .adding(crossOrigin.fields(for: head))
     }
 }

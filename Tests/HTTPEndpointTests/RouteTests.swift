@@ -35,7 +35,7 @@ import Testing
 
     @Test(arguments: [
         ("/healthz", "GET, HEAD"), ("/v1/topics/a/events", "GET, HEAD, POST, DELETE"),
-        ("/v1/events?x=1", "POST"),
+        ("/v1/events?x=1", "POST"), ("*", "GET, HEAD, POST, PUT, PATCH, DELETE"),
     ]) func `tells OPTIONS its methods`(uri: String, allow: String) async throws {
         let answer = try await fixture.ask(.OPTIONS, uri)
         #expect(answer == .init(status: 204, headers: ["allow: \(allow)"], body: ""))

@@ -147,4 +147,44 @@ extension EndToEnd {
             }
         }
     }
+
+    @Suite("Pages of other origins") struct CrossOriginTests {
+        @Test func `use HTTP and WebSockets if they are listed`() async throws {
+            let broker = try await TestBroker.start { configuration in
+                configuration.origins = ["https://*.example.com"]
+            }
+            let http = TestHTTP(broker)
+            let page = "https://app.example.com"
+            let preflight = try await http.send(
+                .OPTIONS, "/v1/topics/a/events",
+                [
+                    "origin": page, "access-control-request-method": "POST",
+                    "access-control-request-headers": "authorization,content-type",
+                ])
+            #expect(preflight.status == 204)
+            #expect(preflight.headers["access-control-allow-origin"] == [page])
+            #expect(preflight.headers["access-control-max-age"] == ["7200"])
+            let published = try await http.publish("a", "1", ["origin": page])
+            #expect(published.status == 201)
+            #expect(published.headers["access-control-allow-origin"] == [page])
+            let all = try await http.send(.OPTIONS, "*")
+            #expect(all.status == 204)
+            #expect(all.headers["allow"] == ["GET, HEAD, POST, PUT, PATCH, DELETE"])
+            let large = try await http.send(
+                .POST, "/v1/tickets", ["origin": page], Array(repeating: 32, count: 100_000))
+            #expect(large.status == 413)
+            #expect(large.headers["access-control-allow-origin"] == [page])
+            _ = try await TestSocket.open(
+                broker, token: broker.token, headers: [("Origin", page)])
+            let foreign = "https://app.example.com.evil.example"
+            let refused = try await #require(throws: TestSocket.Refused.self) {
+                try await TestSocket.open(
+                    broker, token: broker.token, headers: [("Origin", foreign)])
+            }
+            try refused.answer.expectProblem(403, .originRefused)
+            let unread = try await http.publish("a", "2", ["origin": foreign])
+            #expect(unread.headers["access-control-allow-origin"] == [])
+            try await broker.stop()
+        }
+    }
 }

@@ -12,6 +12,23 @@ extension HTTPAnswer {
         all.add(contentsOf: headers)
         return HTTPAnswer(status: status, headers: all, body: ByteBuffer(bytes: body))
     }
+
+    func adding(_ fields: HTTPHeaders) -> HTTPAnswer {
+        guard !fields.isEmpty else { return self }
+        var answer = self
+        answer.headers.add(contentsOf: fields)
+        return answer
+    }
+}
+
+extension HTTPStream {
+    /// An upgrade's answer has its own fields alone.
+    func adding(_ fields: HTTPHeaders) -> HTTPStream {
+        guard !fields.isEmpty, status != .switchingProtocols else { return self }
+        var headers = headers
+        headers.add(contentsOf: fields)
+        return HTTPStream(status: status, headers: headers, open: open)
+    }
 }
 
 extension JSONWriter {

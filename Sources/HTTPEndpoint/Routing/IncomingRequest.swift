@@ -14,9 +14,9 @@ package struct IncomingRequest: Sendable {
     /// Who sends it; `nil` without access control.
     package let identity: Identity?
     /// To be called from any thread.
-    package let answer: @Sendable (HTTPAnswer) -> Void
+    package private(set) var answer: @Sendable (HTTPAnswer) -> Void
     /// The same with a stream, on the connection's event loop, for a request that may have one.
-    package let stream: @Sendable (HTTPStream) -> Void
+    package private(set) var stream: @Sendable (HTTPStream) -> Void
 
     package init(
         head: HTTPRequestHead, body: ByteBuffer, connection: ConnectionInfo,
@@ -33,5 +33,14 @@ package struct IncomingRequest: Sendable {
         self.identity = identity
         self.answer = answer
         self.stream = stream
+    }
+
+    /// The same request, whose answer has further fields.
+    func adding(_ fields: HTTPHeaders) -> IncomingRequest {
+        guard !fields.isEmpty else { return self }
+        var request = self
+        request.answer = { [answer] in answer($0.adding(fields)) }
+        request.stream = { [stream] in stream($0.adding(fields)) }
+        return request
     }
 }

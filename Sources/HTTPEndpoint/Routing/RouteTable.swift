@@ -6,6 +6,9 @@ internal import NIOHTTP1
 /// A literal segment wins over a parameter. Empty segments do not count, so `/v1//topics/` is
 /// `/v1/topics`; percent-encoding of literal segments is resolved (RFC 3986 6.2.2.2).
 struct RouteTable: Sendable {
+    /// Those of the interface, in the order of RFC 9110 9.3.
+    static let methods: [HTTPMethod] = [.GET, .HEAD, .POST, .PUT, .PATCH, .DELETE]
+
     let routes: [Route]
     private var places = [Place()]
 
@@ -54,8 +57,10 @@ struct RouteTable: Sendable {
         return new
     }
 
-    /// Finds the route of a request target in origin form; its query means nothing here.
+    /// Finds the route of a request target in origin form, or what `*` has, which comes with OPTIONS
+    /// alone; a query means nothing here.
     func find(_ method: HTTPMethod, _ uri: String) -> Found {
+        if uri == "*" { return .path(allow: allow(Array(routes.indices)), access: .everybody) }
         var parameters: [Substring] = []
         guard let place = place(of: RequestTarget(uri).path, &parameters) else { return .nothing }
         let here = places[place].routes
@@ -104,10 +109,9 @@ struct RouteTable: Sendable {
         return method == .HEAD ? route(.GET, among: indexes) : nil
     }
 
-    /// The value of `Allow` (RFC 9110 10.2.1), in the order of RFC 9110 9.3.
+    /// The value of `Allow` (RFC 9110 10.2.1).
     private func allow(_ indexes: [Int]) -> String {
-        let order: [HTTPMethod] = [.GET, .HEAD, .POST, .PUT, .PATCH, .DELETE]
-        return order.filter { route($0, among: indexes) != nil }.map(\.rawValue)
+        Self.methods.filter { route($0, among: indexes) != nil }.map(\.rawValue)
             .joined(separator: ", ")
     }
 }

@@ -24,13 +24,16 @@ struct BrokerFixture {
     let tokens: ScriptedTokens?
     let broker: HTTPBroker
 
-    init(tokens: ScriptedTokens? = nil, limits: Limits = Limits()) {
+    init(
+        tokens: ScriptedTokens? = nil, origins: OriginList = OriginList([]),
+        limits: Limits = Limits()
+    ) {
         self.tokens = tokens
         var authenticate: Authenticate?
         if let tokens {
             authenticate = { text, completion in tokens.authenticate(text, completion) }
         }
-        broker = .test(log, authenticate: authenticate, limits: limits)
+        broker = .test(log, authenticate: authenticate, origins: origins, limits: limits)
     }
 
     /// What an answer comes to, with its headers in order.
@@ -113,14 +116,14 @@ extension HTTPBroker {
     /// A broker over a log, whose streams are on the event loop with this number.
     static func test(
         _ log: any EventLog, hub: DeliveryHub? = nil, authenticate: Authenticate? = nil,
-        limits: Limits = Limits()
+        origins: OriginList = OriginList([]), limits: Limits = Limits()
     ) -> HTTPBroker {
         HTTPBroker(
             log: log, publisher: Publisher(log: log, createsTopics: true, sha256: fakeDigest),
             hub: hub ?? noHub,
             terms: SessionTerms(node: "n", version: "0", limits: limits),
-            authenticate: authenticate, tickets: .test(), upgrades: RefusingUpgrades(),
-            limits: limits,
+            authenticate: authenticate, tickets: .test(), origins: origins,
+            upgrades: RefusingUpgrades(), limits: limits,
             now: { Timestamp(microseconds: 1_000_000_000) },
             requestID: { "r_1" }, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }

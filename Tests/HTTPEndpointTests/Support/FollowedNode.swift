@@ -19,10 +19,14 @@ final class FollowedNode {
     private let port: Int
     private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
 
-    init(limits: Limits = Limits(), authenticate: Authenticate? = nil) throws {
+    init(
+        limits: Limits = Limits(), authenticate: Authenticate? = nil,
+        origins: OriginList = OriginList([])
+    ) throws {
         hub = try DeliveryHub(loops: Array(group.makeIterator()), log: log, limits: limits)
         log.start(sink: hub)
-        let broker = HTTPBroker.test(log, hub: hub, authenticate: authenticate, limits: limits)
+        let broker = HTTPBroker.test(
+            log, hub: hub, authenticate: authenticate, origins: origins, limits: limits)
         server = TransportServer(
             group: group,
             listeners: [
