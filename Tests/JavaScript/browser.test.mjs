@@ -218,6 +218,102 @@ test('in a browser', { skip }, async (t) => {
     await quiet();
   });
 
+  await t.test('a page needs no module: fetch, EventSource and WebSocket with tickets', async () => {
+    const topic = `${freshPrefix()}.a`;
+    const tab = await browser.open(origin);
+    await tab.evaluate(`(() => {
+      const broker = '${proxy.url}', token = '${broker.token}';
+      globalThis.publish = async (data, headers = {}) => {
+        const answer = await fetch(broker + '/v1/topics/${topic}/events', {
+          method: 'POST', body: JSON.stringify(data),
+          headers: {
+            authorization: 'Bearer ' + token, 'content-type': 'application/json', ...headers,
+          },
+        });
+        return [answer.status, answer.headers.get('etag'), await answer.json()];
+      };
+      globalThis.ticket = async () => {
+        const answer = await fetch(broker + '/v1/tickets', {
+          method: 'POST', headers: { authorization: 'Bearer ' + token },
+        });
+        return (await answer.json()).ticket;
+      };
+      globalThis.items = [];
+      globalThis.opened = 0;
+      let start = 'latest';
+      globalThis.follow = async () => {
+        globalThis.source = new EventSource(broker + '/v1/topics/${topic}/events?follow&from='
+          + start + '&ticket=' + await ticket());
+        source.onopen = () => opened++;
+        source.onmessage = ({ data, lastEventId: id }) => {
+          start = id.startsWith('offset:') ? id : 'after:' + id;
+          items.push(JSON.parse(data));
+        };
+        source.onerror = () => {
+          // It comes back by itself, with a ticket that is used up.
+          if (source.readyState === EventSource.CLOSED) setTimeout(follow, 100);
+        };
+      };
+      return follow();
+    })()`);
+    const isThere = (type, count) => until(`${count} × ${type}`, () => tab.evaluate(
+      `items.filter((item) => item.type === '${type}').length >= ${count}`));
+    await isThere('live', 1);
+    const [status, etag, { cursor }] = await tab.evaluate('publish(1)');
+    assert.deepEqual([status, etag], [201, `"${cursor}"`]);
+    await isThere('event', 1);
+    proxy.cut();
+    await publishNumbers(publisher, topic, 2, 5);
+    await isThere('event', 5);
+    assert.deepEqual(assertContiguous(await tab.evaluate('items')), { [topic]: 5 });
+    assert.equal(await tab.evaluate('opened'), 2);
+    const [moved, , { code, remedy }] = await tab.evaluate(
+      `publish(6, { 'if-match': '"${cursor}"', 'idempotency-key': 'k' })`);
+    assert.deepEqual([moved, code, remedy !== ''], [412, 'head_moved', true]);
+    await tab.evaluate(`(async () => {
+      globalThis.told = [];
+      const connect = (ticket) => {
+        const socket = new WebSocket('${proxy.url}/v1/connect?ticket=' + ticket, 'sluice.v1');
+        socket.onmessage = ({ data }) => told.push(JSON.parse(data).type);
+        socket.onclose = ({ code }) => told.push(code);
+        return socket;
+      };
+      const once = await ticket();
+      globalThis.socket = connect(once);
+      await new Promise((resolve) => socket.addEventListener('message', resolve));
+      connect(once);
+    })()`);
+    await until('the second one is refused', () => tab.evaluate('told.includes(4202)'));
+    assert.deepEqual(await tab.evaluate('told'), ['welcome', 'error', 4202]);
+    await tab.close();
+    // The browser would keep the connections of fetch.
+    proxy.cut();
+  });
+
+  await t.test('a page that is not listed reads nothing', async () => {
+    const topic = `${freshPrefix()}.a`;
+    const port = await freePort();
+    const others = await servePages(port);
+    const tab = await browser.open(`https://127.0.0.1:${port}`);
+    const asked = await tab.evaluate(`(async () => {
+      const ask = (path, options) => fetch('${proxy.url}' + path, options)
+        .then(({ status }) => status, ({ name }) => name);
+      const headers = {
+        authorization: 'Bearer ${broker.token}', 'content-type': 'application/json',
+      };
+      return [
+        await ask('/healthz'),
+        await ask('/v1/topics/${topic}/events', { method: 'POST', headers, body: '1' }),
+      ];
+    })()`);
+    assert.deepEqual(asked, ['TypeError', 'TypeError']);
+    await assert.rejects(broker.topic('GET', topic), /topic_not_found/);
+    await tab.close();
+    others.close();
+    others.closeAllConnections();
+    proxy.cut();
+  });
+
   await t.test('a position in localStorage outlives the page', async () => {
     const topic = `${freshPrefix()}.a`;
     const persist = { key: topic };
