@@ -320,6 +320,46 @@ def the_digest_covers_key_and_attributes(url):
 
 
 @test
+def the_digest_leaves_the_trace_context_out(url):
+    """TraceContextTests has the same of the broker's side."""
+    db, writer = connect(url), Writer(url)
+    for attributes, rest in [
+        ("{}", None),
+        ("{ }", None),
+        ('{"traceparent":"x"}', None),
+        ('{ "tracestate" : "x" , "traceparent":"y" }', None),
+        ('{"a":"b"}', '{"a":"b"}'),
+        ('{ "a" : "b" }', '{ "a" : "b" }'),
+        ('{"traceparent":"x","a":"b"}', '{"a":"b"}'),
+        ('{ "traceparent" : "x" , "a":"b" }', '{"a":"b" }'),
+        ('{"a":"b","traceparent":"x"}', '{"a":"b"}'),
+        ('{"a":"b" , "traceparent":"x\\"," , "c":"d"}', '{"a":"b"  , "c":"d"}'),
+        ('{"traceparent":"x", "tracestate":"y" ,"a":"b"}', '{"a":"b"}'),
+        (
+            '{"a":",\\"traceparent\\":\\"x\\"","b":"traceparent"}',
+            '{"a":",\\"traceparent\\":\\"x\\"","b":"traceparent"}',
+        ),
+        ('{"\\"traceparent":"x","b":"\\\\"}', '{"\\"traceparent":"x","b":"\\\\"}'),
+        ('{"a":"\\\\","traceparent":"x\\\\"}', '{"a":"\\\\"}'),
+    ]:
+        assert one(db, "SELECT sluice.untraced(%s)", attributes) == rest, attributes
+    tid = topic(db, "traced")
+
+    def publish(event_id, attributes):
+        db.execute("SELECT sluice.publish('traced', '1', NULL, %s, %s)", [event_id, attributes])
+
+    publish("a", '{"traceparent":"x"}')
+    publish("a", '{"traceparent":"y","tracestate":"z"}')
+    publish("a", None)
+    publish("b", '{"k":"v","traceparent":"x"}')
+    publish("b", '{"k":"v"}')
+    assert drain_all(db, writer.incarnation)[1] == 5 and len(payloads(db, tid)) == 2, "repeats"
+    digests = dict(query(db, "SELECT key, digest FROM sluice.keys WHERE topic_id = %s", tid))
+    for key, material in (("e:a", "1"), ("e:b", '1\0\0\0{"k":"v"}')):
+        assert digests[key] == hashlib.sha256(material.encode()).digest()[:16], key
+
+
+@test
 def one_drains_at_a_time_and_nobody_waits(url):
     first, second, writer = connect(url, autocommit=False), connect(url), Writer(url)
     call = "SELECT state, moved, parts FROM sluice.drain(%s, %s)"

@@ -21,7 +21,7 @@
 -- commit holds the lock of NOTIFY while it is flushed.
 --
 -- An event_id is the idempotency key 'e:' || event_id. Its digest is the first 16 bytes of SHA-256
--- of the data; of data 00 key 00 00 attributes, when there is either.
+-- of the data; of data 00 key 00 00 untraced(attributes), when there is either.
 --
 -- Lock: (4741, 2), (4741, 4) shared as in append, the catalog's row and (4740, topic) of each topic,
 -- all of them tried only, so it waits for nobody; whoever does not get the first two has its state
@@ -207,13 +207,15 @@ BEGIN
          array_agg(e.event_index) FILTER (WHERE e.event_id IS NOT NULL),
          array_agg('e:' || e.event_id) FILTER (WHERE e.event_id IS NOT NULL),
          array_agg(substr(sha256(convert_to(e.payload::text, 'UTF8')
-           || CASE WHEN e.key IS NULL AND e.attributes IS NULL THEN ''
+           || CASE WHEN e.key IS NULL AND e.untraced IS NULL THEN ''
                    ELSE '\x00'::bytea || convert_to(coalesce(e.key, ''), 'UTF8')
-                     || '\x0000'::bytea || convert_to(coalesce(e.attributes::text, ''), 'UTF8')
+                     || '\x0000'::bytea || convert_to(coalesce(e.untraced, ''), 'UTF8')
                    END), 1, 16)) FILTER (WHERE e.event_id IS NOT NULL)
     INTO topic_indexes, positions, running_bytes, payloads, event_keys, event_ids,
          attribute_sets, sources, topic_ids, counts, guards, guard_keys, guard_digests
     FROM (SELECT entry.*, t.topic_id,
+            CASE WHEN entry.event_id IS NOT NULL THEN sluice.untraced(entry.attributes) END
+              AS untraced,
             (row_number() OVER (ORDER BY t.topic_id, entry.place))::int AS event_index,
             (dense_rank() OVER (ORDER BY t.topic_id))::int AS topic_index,
             (row_number() OVER of_topic)::int AS position,

@@ -14,7 +14,7 @@ package struct SchemaFunction: Sendable {
 
     /// Raised by whoever changes a function, so that an older program tells a newer database from
     /// an older one.
-    package static let revision = 3
+    package static let revision = 4
 
     /// Every function, each behind those that it calls: SQL functions are resolved when they are
     /// made.
@@ -58,6 +58,7 @@ package struct SchemaFunction: Sendable {
         SchemaFunction("outbox_retry", PackageResources.outbox_retry_sql),
         SchemaFunction("outbox_discard", PackageResources.outbox_discard_sql),
         SchemaFunction("too_deep", PackageResources.too_deep_sql),
+        SchemaFunction("untraced", PackageResources.untraced_sql),
         SchemaFunction("drain", PackageResources.drain_sql),
         SchemaFunction("watched", PackageResources.watched_sql),
         SchemaFunction("unwatch_table", PackageResources.unwatch_table_sql),

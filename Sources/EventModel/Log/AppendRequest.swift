@@ -57,7 +57,8 @@ package struct AppendRequest: Sendable {
 /// A key with which publishing again appends nothing, and the digest that tells another body
 /// (doc:Contract).
 package struct IdempotencyKey: Hashable, Sendable {
-    /// The key with its scope's prefix: `e:` and the event id, or `k:` and the request's key.
+    /// The key with its scope's prefix: `e:` and the event id, `c:` and a CloudEvent's source and id,
+    /// or `k:` and the request's key.
     package var text: String
     /// 16 bytes: the first of SHA-256 over what must be the same again.
     package var digest: [UInt8]
@@ -68,17 +69,23 @@ package struct IdempotencyKey: Hashable, Sendable {
     }
 
     /// It is an event's own id, and not the request's key.
-    var isOfEvent: Bool { text.hasPrefix("e:") }
+    var isOfEvent: Bool { text.hasPrefix("e:") || text.hasPrefix("c:") }
 
     /// The key of an event that has an id of its own; the log's SQL side makes the same.
-    package init?(event: NewEvent, sha256: ([UInt8]) -> [UInt8]) {
+    ///
+    /// With `source`, of a CloudEvent, the id counts within it (doc:CloudEvents). A source has no
+    /// space, so that two keys are never the same text.
+    package init?(event: NewEvent, source: String? = nil, sha256: ([UInt8]) -> [UInt8]) {
         guard let eventID = event.eventID else { return nil }
-        var material = event.data
-        if event.key != nil || event.attributes != nil {
-            // The id is the key itself, so its place is empty.
-            material = event.material(eventID: nil)
+        var text = "e:\(eventID)"
+        if let source {
+            let name = "\(source) \(eventID)"
+            let isShort = name.utf8.count <= Limits.keyBytesMax
+            text = "c:" + (isShort ? name : Base64.encode(sha256(Array(name.utf8))))
         }
-        self.init(text: "e:\(eventID)", digest: Array(sha256(material).prefix(16)))
+        // The id is the key itself, so its place is empty.
+        let material = event.material(eventID: nil)
+        self.init(text: text, digest: Array(sha256(material).prefix(16)))
     }
 
     /// The key of a whole request: of its events, with the topics before them if there are several.
@@ -91,8 +98,7 @@ package struct IdempotencyKey: Hashable, Sendable {
         var pieces: [[UInt8]] = []
         for (topic, event) in events {
             if let topic { pieces.append(Array(topic.text.utf8)) }
-            let isBare = event.key == nil && event.eventID == nil && event.attributes == nil
-            pieces.append(isBare ? event.data : event.material(eventID: event.eventID))
+            pieces.append(event.material(eventID: event.eventID))
         }
         let whole =
             pieces.count == 1 ? pieces[0] : Array(pieces.joined(separator: [UInt8(ascii: "\n")]))
@@ -101,9 +107,13 @@ package struct IdempotencyKey: Hashable, Sendable {
 }
 
 extension NewEvent {
-    /// `data 0 key 0 event_id 0 attributes`, empty where there is none; NUL is in none of them.
+    /// `data 0 key 0 event_id 0 attributes`, empty where there is none, or the data alone; NUL is in
+    /// none of them, and the attributes are without the trace context.
     fileprivate func material(eventID: String?) -> [UInt8] {
+        if key == nil, eventID == nil, attributes == nil { return data }
+        let attributes = attributes.flatMap { TraceContext.removed(from: $0) }
         let texts = [key.map { Array($0.utf8) }, eventID.map { Array($0.utf8) }, attributes]
+        guard texts.contains(where: { $0 != nil }) else { return data }
         return texts.reduce(into: data) { material, text in
             material.append(0)
             material += text ?? []

@@ -6,7 +6,7 @@ package struct NewEvent: Hashable, Sendable {
     package var key: String?
     /// The event's own id; 1 to 500 bytes without NUL.
     package var eventID: String?
-    /// A checked JSON object, at most 16 members and 1 KiB.
+    /// A checked JSON object, at most 16 members and 1 KiB, and the trace context (doc:CommonRules).
     package var attributes: [UInt8]?
 
     package init(

@@ -27,15 +27,30 @@ package enum EventValidation {
         }
     }
 
-    /// Checks attributes: an object of at most 16 texts, 1 KiB in all, each name once.
+    /// What tells a CloudEvent's data from a JSON value, and its extensions' types (doc:CloudEvents).
+    package static let dataMark = "sluice.data"
+    package static let typesMark = "sluice.types"
+
+    /// Attributes that do not count in the number: every CloudEvent has them.
+    private static let uncounted: Set<String> = [
+        "specversion", "source", "type", dataMark, typesMark,
+    ]
+
+    /// Bytes of attributes that are looked at: 1 KiB, and a trace context, however it is escaped.
+    private static let attributesTextMax = Limits.attributesBytesMax + 8 << 10
+
+    /// Checks attributes: an object of at most 16 texts, 1 KiB in all, each name once; the trace
+    /// context is outside of both limits.
     ///
     /// The bytes are a JSON text without white space around it.
     /// Errors: `invalid_json`, `invalid_utf8`, `unknown_field` (a name twice), `invalid_request`.
     package static func attributes(_ bytes: [UInt8], limits: Limits) throws(BrokerError) {
-        guard bytes.count <= Limits.attributesBytesMax else {
+        guard bytes.count <= attributesTextMax else {
             throw wrong("have \(bytes.count) bytes, over \(Limits.attributesBytesMax)")
         }
         var names: Set<String> = []
+        var freeBytes = 0
+        var count = 0
         var scanner = JSONScanner(bytes)
         guard bytes.first == UInt8(ascii: "{") else { throw wrong("must be an object") }
         try scanner.object { (scanner, key) throws(BrokerError) in
@@ -49,11 +64,18 @@ package enum EventValidation {
             guard bytes[value.lowerBound] == UInt8(ascii: "\"") else {
                 throw wrong("have texts as values, unlike \(quoted(name))")
             }
-            _ = try scanner.text(of: value, field: name)
+            if TraceContext.isFree(name, try scanner.text(of: value, field: name)) {
+                freeBytes += value.upperBound - key.lowerBound + 1
+            } else if !uncounted.contains(name) {
+                count += 1
+            }
         }
         guard scanner.position == bytes.count else { throw scanner.wrong("expected the end") }
-        guard names.count <= Limits.attributesMax else {
-            throw wrong("are \(names.count), over \(Limits.attributesMax)")
+        guard bytes.count - freeBytes <= Limits.attributesBytesMax else {
+            throw wrong("have \(bytes.count - freeBytes) bytes, over \(Limits.attributesBytesMax)")
+        }
+        guard count <= Limits.attributesMax else {
+            throw wrong("are \(count), over \(Limits.attributesMax)")
         }
     }
 

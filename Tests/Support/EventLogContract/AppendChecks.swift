@@ -58,6 +58,30 @@ extension EventLogContract {
             #expect(conflict.error?.committed == .no)
             #expect(try await log.allEvents(of: topic).count == 2)
         },
+        EventLogContract("appends a CloudEvent once per source and id, whatever its trace") {
+            log, _ in
+            let topic = try TopicName("contract.cloudevents")
+            func event(_ source: String, _ data: String, trace: String) -> AppendRequest {
+                let event = NewEvent(
+                    data: Array(data.utf8), eventID: "1",
+                    attributes: Array(
+                        #"{"source":"\#(source)","traceparent":"\#(trace)"}"#.utf8))
+                let key = IdempotencyKey(event: event, source: source) { bytes in
+                    let sum = bytes.reduce(UInt64(7)) { $0 &* 31 &+ UInt64($1) }
+                    return Array(String(sum | 1 << 63).utf8)
+                }
+                return AppendRequest(
+                    parts: [.init(topic: topic, events: [event], idempotency: key)])
+            }
+            #expect(await log.append(event("/a", "1", trace: "x")).brief == ["1-1"])
+            #expect(await log.append(event("/a", "1", trace: "y")).brief == ["=1-1"])
+            #expect(await log.append(event("/b", "1", trace: "x")).brief == ["2-2"])
+            #expect(
+                await log.append(event("/a", "2", trace: "x")).brief == ["idempotency_conflict"])
+            let kept = try await log.allEvents(of: topic)[0].content.attributes ?? []
+            #expect(
+                String(decoding: kept, as: UTF8.self) == #"{"source":"/a","traceparent":"x"}"#)
+        },
         EventLogContract("appends on the expected head only") { log, _ in
             let topic = try TopicName("contract.head")
             #expect(await log.append(["1"], to: topic, head: 0).brief == ["1-1"])
