@@ -58,6 +58,9 @@ let package = Package(
             name: "SessionProtocol", dependencies: ["EventModel", "Filtering"],
             swiftSettings: settings),
         .target(
+            name: "CloudEvents", dependencies: ["EventModel", "SessionProtocol"],
+            swiftSettings: settings),
+        .target(
             name: "FanOut", dependencies: ["EventModel", "Filtering", deque, heap],
             swiftSettings: settings),
         .target(name: "AccessControl", dependencies: ["EventModel"], swiftSettings: settings),
@@ -185,6 +188,10 @@ let package = Package(
                 "SessionProtocol", "EventModel", "Filtering", "RepeatableChance",
                 "DeliveryContract",
             ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "CloudEventsTests",
+            dependencies: ["CloudEvents", "EventModel", "SessionProtocol"],
             swiftSettings: settings),
         .testTarget(
             name: "PostgresBridgeTests",
