@@ -85,8 +85,8 @@ let package = Package(
         .target(
             name: "HTTPEndpoint",
             dependencies: [
-                "EventModel", "SessionProtocol", "AccessControl", "Publishing", "Filtering",
-                "FanOut", "Delivery", "Transport", nioCore, nioHTTP1, logging,
+                "EventModel", "SessionProtocol", "CloudEvents", "AccessControl", "Publishing",
+                "Filtering", "FanOut", "Delivery", "Transport", nioCore, nioHTTP1, logging,
             ],
             swiftSettings: settings),
         .target(

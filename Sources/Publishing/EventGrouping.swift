@@ -41,11 +41,12 @@ struct EventGrouping {
         let name = Name(topic: topic, key: idempotency.text)
         if let earlier = keyed[name] {
             guard earlier.digest == idempotency.digest else {
+                let name = addressed.source == nil ? "event_id" : "id"
                 throw BrokerError(
                     .idempotencyConflict,
-                    "Two events for \(topic) have the event_id \(quoted(event.eventID ?? "")) "
+                    "Two events for \(topic) have the \(name) \(quoted(event.eventID ?? "")) "
                         + "and different data, key or attributes.",
-                    at: InputPlace(line: addressed.place?.line, field: "event_id"))
+                    at: InputPlace(line: addressed.place?.line, field: name))
             }
             places.append((topic, EventPlace(part: earlier.part, index: 0, isRepeat: true)))
             return

@@ -17,7 +17,7 @@ struct PublishPlan {
     ) throws(BrokerError) {
         let permission = Permission(of: identity)
         switch request.content {
-        case .toOne(let topic, let events, let condition, let place):
+        case .toOne(let topic, let events, let condition, let place, let source):
             try permission.checkPublish(to: topic, at: place)
             var part = AppendRequest.Part(topic: topic, events: events)
             switch condition {
@@ -33,7 +33,8 @@ struct PublishPlan {
                 part.idempotency = .request(
                     key, events: events.lazy.map { (topic: nil, event: $0) }, sha256: sha256)
             } else if events.count == 1 {
-                part.idempotency = IdempotencyKey(event: events[0], sha256: sha256)
+                part.idempotency = IdempotencyKey(
+                    event: events[0], source: source, sha256: sha256)
             }
             append = AppendRequest(parts: [part])
         case .toMany(let events):
@@ -42,7 +43,7 @@ struct PublishPlan {
             for event in events {
                 let key =
                     request.idempotencyKey == nil
-                    ? IdempotencyKey(event: event.event, sha256: sha256) : nil
+                    ? IdempotencyKey(event: event.event, source: event.source, sha256: sha256) : nil
                 try grouping.add(event, idempotency: key)
             }
             let (parts, places) = grouping.finish()

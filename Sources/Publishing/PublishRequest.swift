@@ -14,8 +14,11 @@ package struct PublishRequest: Sendable {
     package enum Content: Sendable {
         /// At least one event, appended one behind the other.
         ///
-        /// `at` is where the topic stands in the input, for a refusal.
-        case toOne(TopicName, [NewEvent], on: HeadCondition? = nil, at: InputPlace? = nil)
+        /// `at` is where the topic stands in the input, for a refusal; `source` is that of a
+        /// CloudEvent, within which its id is unique.
+        case toOne(
+            TopicName, [NewEvent], on: HeadCondition? = nil, at: InputPlace? = nil,
+            source: String? = nil)
         /// At least one; those of one topic are appended in this order.
         case toMany([AddressedEvent])
     }
@@ -23,6 +26,18 @@ package struct PublishRequest: Sendable {
     package init(_ content: Content, idempotencyKey: String? = nil) {
         self.content = content
         self.idempotencyKey = idempotencyKey
+    }
+
+    /// Adds the trace context of the request to its events; one that says its own keeps it.
+    package mutating func add(_ trace: TraceContext) {
+        switch content {
+        case .toOne(let topic, var events, let condition, let place, let source):
+            for index in events.indices { trace.add(to: &events[index]) }
+            content = .toOne(topic, events, on: condition, at: place, source: source)
+        case .toMany(var events):
+            for index in events.indices { trace.add(to: &events[index].event) }
+            content = .toMany(events)
+        }
     }
 }
 
@@ -32,11 +47,16 @@ package struct AddressedEvent: Sendable {
     package var event: NewEvent
     /// Where it stands in the input, for a refusal.
     package var place: InputPlace?
+    /// A CloudEvent's, within which its id is unique.
+    package var source: String?
 
-    package init(topic: TopicName, event: NewEvent, place: InputPlace? = nil) {
+    package init(
+        topic: TopicName, event: NewEvent, place: InputPlace? = nil, source: String? = nil
+    ) {
         self.topic = topic
         self.event = event
         self.place = place
+        self.source = source
     }
 }
 

@@ -21,7 +21,8 @@ struct EventRoutes: Sendable {
             Route(
                 method: .POST, path: "/v1/topics/{topic}/events",
                 summary: "Publishes one event, or one a line, to a topic.",
-                bodies: [.json, .ndjson], bodyBytesMax: limits.bodyBytesMax, action: .publish),
+                bodies: [.json, .ndjson, .cloudEvent, .cloudEventBatch],
+                bodyBytesMax: limits.bodyBytesMax, action: .publish),
             Route(
                 method: .POST, path: "/v1/events",
                 summary: "Publishes lines to many topics, all or nothing.",
@@ -29,11 +30,13 @@ struct EventRoutes: Sendable {
             Route(
                 method: .GET, path: "/v1/topics/{topic}/events",
                 summary: "Reads a page of a topic's events; 'follow' and WebSockets stream them.",
-                access: .reader, query: ["from", "limit", "filter", "follow"], answers: [.json],
+                access: .reader, query: ["from", "limit", "filter", "follow"],
+                answers: [.json, .cloudEventBatch],
                 webSocket: .stream, isFollowed: true, action: .answer(page)),
             Route(
                 method: .GET, path: "/v1/topics/{topic}/events/{offset}",
-                summary: "Reads one event.", access: .reader, action: .answer(event)),
+                summary: "Reads one event.", access: .reader, answers: [.json, .cloudEvent],
+                action: .answer(event)),
             Route(
                 method: .GET, path: "/v1/connect", summary: "A session, over a WebSocket.",
                 webSocket: .session, action: .answer(connect)),
@@ -66,6 +69,9 @@ struct EventRoutes: Sendable {
                 remedy: "Wait for it, or read what is there.")
         }
         let epoch = page.position.epoch
+        if request.answerType == .cloudEvent {
+            return .cloudEvent(topic: topic, epoch: epoch, event: event)
+        }
         return .json(
             .ok, EventMessage.encode(topic: topic, epoch: epoch, event: event),
             headers: ["etag": "\"\(Cursor(epoch: epoch, offset: offset))\""])
@@ -99,8 +105,11 @@ struct EventRoutes: Sendable {
         let document = EventPageDocument(page: page, seen: scan.seen, start: start)
         var target = "/v1/topics/\(topic)/events?from=after:\(document.cursor)&limit=\(count)"
         if let text = query["filter"] { target += "&filter=\(percentEncoded(text))" }
-        return .json(
-            .ok, document.encode(), headers: ["link": "<\(target)>; rel=\"next\""])
+        let headers: HTTPHeaders = ["link": "<\(target)>; rel=\"next\""]
+        if request.answerType == .cloudEventBatch {
+            return document.cloudEvents(now: now(), headers: headers)
+        }
+        return .json(.ok, document.encode(), headers: headers)
     }
 
     private func begin(

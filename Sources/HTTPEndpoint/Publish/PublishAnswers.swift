@@ -33,7 +33,10 @@ package enum PublishAnswers {
             body: ByteBuffer(bytes: json.bytes))
     }
 
-    /// 201 of `POST /v1/events`: one result a line.
+    /// 200: there was no event in the request.
+    package static let none = HTTPAnswer.json(.ok, Array(#"{"results":[]}"#.utf8))
+
+    /// 201 of `POST /v1/events`, and of a batch of CloudEvents: one result an event.
     package static func many(_ answer: PublishAnswer) -> HTTPAnswer {
         let events = answer.events
         var json = JSONWriter(capacity: 32 + events.count * 160)

@@ -31,11 +31,20 @@ final class PublishEndpoint: Sendable {
         } catch {
             return refuse(request, error)
         }
+        let isWhole: Bool
+        switch publish.content {
+        case .toOne: isWhole = true
+        // A batch of CloudEvents may be empty (HTTP binding 3.3.2).
+        case .toMany(let events) where events.isEmpty:
+            return request.answer(PublishAnswers.none)
+        case .toMany: isWhole = false
+        }
         publisher.publish(publish, by: request.identity) { [self] result in
-            switch (result, target) {
-            case (.success(let answer), .topic): request.answer(PublishAnswers.one(answer.whole))
-            case (.success(let answer), .many): request.answer(PublishAnswers.many(answer))
-            case (.failure(let error), _): refuse(request, error)
+            switch result {
+            case .success(let answer) where isWhole:
+                request.answer(PublishAnswers.one(answer.whole))
+            case .success(let answer): request.answer(PublishAnswers.many(answer))
+            case .failure(let error): refuse(request, error)
             }
         }
     }

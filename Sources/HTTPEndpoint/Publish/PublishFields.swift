@@ -14,6 +14,10 @@ package struct PublishFields: Sendable {
     var key: String?
     var ifMatch: String?
     var ifNoneMatch: String?
+    /// Those of a CloudEvent, in lower case and without `ce-`; not decoded.
+    var attributes: [(name: String, value: String)] = []
+    private var traceparents: [String] = []
+    private var tracestates: [String] = []
 
     /// - Throws: `invalid_request` for a field that comes twice or is not 1 to 500 bytes;
     ///   `invalid_utf8`.
@@ -35,6 +39,10 @@ package struct PublishFields: Sendable {
                 try Self.checkLabel(value, name)
             case 8 where name.isField("if-match"): try Self.set(&ifMatch, value, name)
             case 13 where name.isField("if-none-match"): try Self.set(&ifNoneMatch, value, name)
+            case 11 where name.isField("traceparent"): traceparents.append(value)
+            case 10 where name.isField("tracestate"): tracestates.append(value)
+            case 4... where String(name.utf8.prefix(3))?.isField("ce-") ?? false:
+                attributes.append((name.dropFirst(3).lowercased(), value))
             default: break
             }
         }
@@ -63,25 +71,57 @@ package struct PublishFields: Sendable {
     ///
     /// - Throws: `unsupported_media_type`, for a Content-Encoding too (RFC 9110 15.5.16).
     func mediaType(offered: [MediaType]) throws(BrokerError) -> MediaType {
+        try checkEncoding()
+        return try MediaType(contentType, offered: offered)
+    }
+
+    /// - Throws: `unsupported_media_type`.
+    func checkEncoding() throws(BrokerError) {
         if let contentEncoding, contentEncoding.lowercased() != "identity" {
             throw BrokerError(
                 .unsupportedMediaType,
                 "The content encoding \(quoted(contentEncoding)) is not supported.",
                 remedy: "Send the body as it is, without Content-Encoding.")
         }
-        return try MediaType(contentType, offered: offered)
+    }
+
+    /// The trace context, if there is one that is valid.
+    var trace: TraceContext? {
+        traceparents.isEmpty
+            ? nil : TraceContext(traceparents: traceparents, tracestates: tracestates)
     }
 
     /// - Throws: `invalid_request` for a field that speaks of one topic, or one event.
     func refuseThoseOfOneTopic() throws(BrokerError) {
-        let wrong = [
-            (ifMatch, "If-Match"), (ifNoneMatch, "If-None-Match"), (eventID, "Sluice-Event-Id"),
-            (key, "Sluice-Key"),
-        ]
-        guard let (_, name) = wrong.first(where: { $0.0 != nil }) else { return }
+        try refuse(
+            conditions + labels, "does not fit a request for many topics",
+            remedy: "Publish to one topic, or say it in the lines.")
+    }
+
+    /// - Throws: `invalid_request` for a field that says what a CloudEvent says itself.
+    func refuseThoseOfEvents() throws(BrokerError) {
+        try refuse(
+            labels, "does not fit a CloudEvent", remedy: "Say it as 'id' and 'partitionkey'.")
+    }
+
+    /// - Throws: `invalid_request` for a condition, as each event of a batch stands for itself.
+    func refuseConditions() throws(BrokerError) {
+        try refuse(
+            conditions, "does not fit a batch", remedy: "Send one CloudEvent, or leave it out.")
+    }
+
+    private typealias Field = (value: String?, name: String)
+
+    private var conditions: [Field] { [(ifMatch, "If-Match"), (ifNoneMatch, "If-None-Match")] }
+
+    private var labels: [Field] { [(eventID, "Sluice-Event-Id"), (key, "Sluice-Key")] }
+
+    private func refuse(
+        _ fields: [Field], _ what: String, remedy: String
+    ) throws(BrokerError) {
+        guard let (_, name) = fields.first(where: { $0.value != nil }) else { return }
         throw BrokerError(
-            .invalidRequest, "\(name) does not fit a request for many topics.",
-            remedy: "Publish to one topic, or say it in the lines.", at: InputPlace(field: name))
+            .invalidRequest, "\(name) \(what).", remedy: remedy, at: InputPlace(field: name))
     }
 
     /// What the publisher expects of the topic's head.

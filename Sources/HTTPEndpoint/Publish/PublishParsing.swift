@@ -1,3 +1,4 @@
+internal import CloudEvents
 package import EventModel
 package import Publishing
 
@@ -8,10 +9,28 @@ extension PublishRequest {
     package init(
         to topic: TopicName, fields: PublishFields, body: [UInt8], limits: Limits
     ) throws(BrokerError) {
-        let type = try fields.mediaType(offered: [.json, .ndjson])
+        if fields.isBinaryCloudEvent {
+            self = try Self(binary: body, to: topic, fields, limits)
+        } else {
+            self = try Self(to: topic, fields, body, limits)
+        }
+        if let trace = fields.trace { add(trace) }
+    }
+
+    private init(
+        to topic: TopicName, _ fields: PublishFields, _ body: [UInt8], _ limits: Limits
+    ) throws(BrokerError) {
+        let type = try fields.mediaType(offered: [.json, .ndjson, .cloudEvent, .cloudEventBatch])
         let condition = try fields.condition()
         var events: [NewEvent]
         switch type {
+        case .cloudEvent:
+            let event = try CloudEvent(structured: body, limits: limits)
+            self = try Self(event, to: topic, fields)
+            return
+        case .cloudEventBatch:
+            self = try Self(batch: CloudEvent.batch(body, limits: limits), to: topic, fields)
+            return
         case .json, .mergePatch, .eventStream:
             var event = try PublishBody.single(body, limits: limits)
             event.eventID = fields.eventID
@@ -45,5 +64,6 @@ extension PublishRequest {
         self.init(
             .toMany(try PublishBody.multi(body, limits: limits)),
             idempotencyKey: fields.idempotencyKey)
+        if let trace = fields.trace { add(trace) }
     }
 }

@@ -7,6 +7,9 @@ enum MediaType: String, Sendable {
     case ndjson = "application/x-ndjson"
     /// Server-sent events (WHATWG HTML 9.2); an answer only.
     case eventStream = "text/event-stream"
+    /// One CloudEvent, and an array of them (CloudEvents JSON format 3, 4).
+    case cloudEvent = "application/cloudevents+json"
+    case cloudEventBatch = "application/cloudevents-batch+json"
     /// RFC 7396.
     case mergePatch = "application/merge-patch+json"
 
@@ -51,6 +54,8 @@ enum MediaType: String, Sendable {
             case .json: "application/json (one JSON text)"
             case .ndjson: "application/x-ndjson (one JSON text per line)"
             case .eventStream: Self.eventStream.rawValue
+            case .cloudEvent: "application/cloudevents+json (one CloudEvent)"
+            case .cloudEventBatch: "application/cloudevents-batch+json (an array of them)"
             case .mergePatch: "application/merge-patch+json (what changes; null for the default)"
             }
         }
