@@ -99,9 +99,9 @@ let package = Package(
         .target(
             name: "SessionEndpoint",
             dependencies: [
-                "EventModel", "WebSocketCodec", "SessionProtocol", "Filtering", "FanOut",
-                "Delivery", "AccessControl", "Publishing", "Transport", "OpenSSLBridge", nioCore,
-                nioHTTP1,
+                "EventModel", "WebSocketCodec", "SessionProtocol", "CloudEvents", "Filtering",
+                "FanOut", "Delivery", "AccessControl", "Publishing", "Transport", "OpenSSLBridge",
+                nioCore, nioHTTP1,
             ],
             swiftSettings: settings),
         .target(

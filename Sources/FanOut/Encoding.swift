@@ -8,6 +8,7 @@ internal import Filtering
 /// each encoding in use there, and shared by all subscribers that take it.
 package final class Encoding: Sendable {
     package let event: @Sendable (TopicName, Epoch, Event) -> [UInt8]
+    /// Empty for one that is not told in this form.
     package let notice: @Sendable (Notice) -> [UInt8]
     /// How those that wait together are joined; `nil`: each is sent as it is.
     package let joining: Joining?

@@ -33,7 +33,7 @@ extension Encoding {
         deflater.piece(of: $0)
     }
 
-    private static let deflater = SharedDeflater()
+    static let deflater = SharedDeflater()
 
     /// Messages in a form that is made of their texts.
     private convenience init(

@@ -19,13 +19,10 @@ package final class SubscriberConnection {
     /// a thousand times as much.
     private static let pieceBytes = 2 << 10
 
-    /// `isDeflated`: permessage-deflate was agreed on; `isBatched`: several messages may be one text.
-    init(_ stream: StreamConnection, loop: LoopDelivery, isDeflated: Bool, isBatched: Bool = false)
-    {
+    /// `isDeflated`: permessage-deflate was agreed on, as in the encoding.
+    init(_ stream: StreamConnection, loop: LoopDelivery, isDeflated: Bool, encoding: Encoding) {
         self.stream = stream
-        outlet = Outlet(
-            stream, loop: loop,
-            encoding: .texts(isDeflated: isDeflated, isBatched: isBatched))
+        outlet = Outlet(stream, loop: loop, encoding: encoding)
         let keepalive = Keepalive(
             pingInterval: loop.limits.heartbeatInterval,
             pongTimeout: loop.limits.heartbeatInterval,

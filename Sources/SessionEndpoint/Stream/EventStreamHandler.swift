@@ -9,6 +9,8 @@ final class EventStreamHandler: MessageHandler {
     let tokenID: String?
     let messageBytesMax: Int
     private let query: StreamQuery
+    /// The client gets CloudEvents, and nothing else is said.
+    private let isCloudEvents: Bool
     private var conversation: StreamConversation
     /// `nil` once the connection is over.
     private var connection: SubscriberConnection?
@@ -16,8 +18,9 @@ final class EventStreamHandler: MessageHandler {
     /// `identity` is who asked for it, and when that ends; `nil` without access control.
     init(
         _ connection: SubscriberConnection, query: StreamQuery, terms: SessionTerms,
-        identity: Identity?
+        identity: Identity?, isCloudEvents: Bool = false
     ) {
+        self.isCloudEvents = isCloudEvents
         self.connection = connection
         self.query = query
         tokenID = identity?.tokenID
@@ -35,10 +38,13 @@ final class EventStreamHandler: MessageHandler {
     }
 
     func received(text: [UInt8]) {
+        // A publish would have no answer here: whether it is in the log could not be told.
+        if isCloudEvents { return end(.protocolMisuse) }
         decide { $0.messageReceived(text, now: $1, into: &$2) }
     }
 
     func receivedBinary() {
+        if isCloudEvents { return end(.protocolMisuse) }
         decide { $0.binaryReceived(now: $1, into: &$2) }
     }
 
@@ -67,7 +73,7 @@ final class EventStreamHandler: MessageHandler {
         input(&conversation, .now, &actions)
         for action in actions {
             switch action {
-            case .send(let message): connection?.send([message])
+            case .send(let message): if !isCloudEvents { connection?.send([message]) }
             case .credit(let events): connection?.outlet.grant(events, to: nil)
             case .close(let code, let reason): connection?.close(code.rawValue, reason: reason)
             }

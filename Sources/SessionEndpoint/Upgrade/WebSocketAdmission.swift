@@ -23,6 +23,7 @@ package struct WebSocketAdmission: Sendable {
 
     private static let sessionProtocol = "sluice.v1"
     private static let streamProtocol = "sluice.events.v1"
+    fileprivate static let cloudEventsProtocol = "cloudevents.json"
     private static let tokenPrefix = "bearer."
 
     package init(_ services: SessionServices, refusal: @escaping Refusal) {
@@ -42,7 +43,7 @@ package struct WebSocketAdmission: Sendable {
         do { query = try SessionQuery(items: items) } catch {
             return reply(.answer(refusal(error, head, [:])))
         }
-        admit(head, subprotocol: Self.sessionProtocol, reply) { accepted in
+        admit(head, subprotocols: [Self.sessionProtocol], reply) { accepted in
             authenticate(head, tickets, accepted, connection) { credentials in
                 switch credentials {
                 case .admitted(let admission):
@@ -62,7 +63,9 @@ package struct WebSocketAdmission: Sendable {
         webSocket(accepted) { stream in
             let connection = SubscriberConnection(
                 stream, loop: services.hub.loop(info.loopIndex),
-                isDeflated: accepted.deflate != nil, isBatched: query.isBatched)
+                isDeflated: accepted.deflate != nil,
+                encoding: .texts(
+                    isDeflated: accepted.deflate != nil, isBatched: query.isBatched))
             let handler = SessionHandler(
                 connection, services: services, admission: admission, query: query)
             connection.begin(handler)
@@ -83,7 +86,8 @@ package struct WebSocketAdmission: Sendable {
         do { query = try StreamQuery(items: items, terms: services.terms) } catch {
             return reply(.answer(refusal(error, head, [:])))
         }
-        admit(head, subprotocol: Self.streamProtocol, reply) { accepted in
+        let subprotocols = [Self.streamProtocol, Self.cloudEventsProtocol]
+        admit(head, subprotocols: subprotocols, reply) { accepted in
             authenticate(head, tickets, accepted, connection) { credentials in
                 let identity: Identity?
                 switch credentials {
@@ -92,6 +96,13 @@ package struct WebSocketAdmission: Sendable {
                     return reply(.answer(refusal(BearerToken.missing, head, [:])))
                 case .admitted(let admission): identity = admission.identity
                 case .refused(let error): return reply(.answer(refusal(error, head, [:])))
+                // A close code is all that CloudEvents have for it.
+                case .refusedInSession(let error) where accepted.isCloudEvents:
+                    return reply(
+                        .stream(
+                            stream(query, nil, accepted, connection) { handler in
+                                handler.end(error.code.isRetryable ? .internal : .unauthorized)
+                            }))
                 // Until it ends, a session that was refused says what such a stream would.
                 case .refusedInSession(let error):
                     return reply(
@@ -105,7 +116,9 @@ package struct WebSocketAdmission: Sendable {
                     case .success(let start):
                         reply(
                             .stream(
-                                stream(from: start, query, identity, accepted, connection)))
+                                stream(query, identity, accepted, connection) { handler in
+                                    handler.opened(start, log: services.log)
+                                }))
                     case .failure(let error): reply(.answer(refusal(error, head, [:])))
                     }
                 }
@@ -114,17 +127,21 @@ package struct WebSocketAdmission: Sendable {
     }
 
     private func stream(
-        from start: TopicStart, _ query: StreamQuery, _ identity: Identity?,
-        _ accepted: WebSocketUpgrade.Accepted, _ info: ConnectionInfo
+        _ query: StreamQuery, _ identity: Identity?, _ accepted: WebSocketUpgrade.Accepted,
+        _ info: ConnectionInfo, begin: @escaping (EventStreamHandler) -> Void
     ) -> HTTPStream {
-        webSocket(accepted) { stream in
+        let isDeflated = accepted.deflate != nil
+        return webSocket(accepted) { stream in
             let connection = SubscriberConnection(
-                stream, loop: services.hub.loop(info.loopIndex),
-                isDeflated: accepted.deflate != nil)
+                stream, loop: services.hub.loop(info.loopIndex), isDeflated: isDeflated,
+                encoding: accepted.isCloudEvents
+                    ? .cloudEvents(isDeflated: isDeflated)
+                    : .texts(isDeflated: isDeflated, isBatched: false))
             let handler = EventStreamHandler(
-                connection, query: query, terms: services.terms, identity: identity)
+                connection, query: query, terms: services.terms, identity: identity,
+                isCloudEvents: accepted.isCloudEvents)
             connection.begin(handler)
-            handler.opened(start, log: services.log)
+            begin(handler)
             return connection
         }
     }
@@ -140,7 +157,7 @@ package struct WebSocketAdmission: Sendable {
     }
 
     private func admit(
-        _ head: HTTPRequestHead, subprotocol: String, _ reply: Reply,
+        _ head: HTTPRequestHead, subprotocols: [String], _ reply: Reply,
         _ accepted: (WebSocketUpgrade.Accepted) -> Void
     ) {
         let headers = head.headers.map { (name: $0.name, value: $0.value) }
@@ -148,7 +165,7 @@ package struct WebSocketAdmission: Sendable {
         do throws(WebSocketUpgrade.Refused) {
             answer = try WebSocketUpgrade.check(
                 method: head.method.rawValue, version: (head.version.major, head.version.minor),
-                headers: headers, subprotocols: [subprotocol], deflate: DeflatePolicy(),
+                headers: headers, subprotocols: subprotocols, deflate: DeflatePolicy(),
                 sha1: Digest.sha1)
         } catch {
             let fields = HTTPHeaders(error.headers.map { ($0.name, $0.value) })
@@ -204,4 +221,9 @@ package struct WebSocketAdmission: Sendable {
             }
         }
     }
+}
+
+extension WebSocketUpgrade.Accepted {
+    /// The client wants events alone, in the JSON format of CloudEvents (doc:CloudEvents).
+    fileprivate var isCloudEvents: Bool { subprotocol == WebSocketAdmission.cloudEventsProtocol }
 }
