@@ -191,7 +191,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "CloudEventsTests",
-            dependencies: ["CloudEvents", "EventModel", "SessionProtocol"],
+            dependencies: ["CloudEvents", "EventModel", "SessionProtocol", "RepeatableChance"],
             swiftSettings: settings),
         .testTarget(
             name: "PostgresBridgeTests",
