@@ -79,6 +79,9 @@ let package = Package(
             resources: [.embedInCode("Migrations/sql")],
             swiftSettings: settings),
         .target(
+            name: "WebAssets", dependencies: ["ZlibBridge"], resources: [.embedInCode("files")],
+            swiftSettings: settings),
+        .target(
             name: "Transport",
             dependencies: ["OpenSSLBridge", nioCore, nioPosix, nioHTTP1, logging],
             swiftSettings: settings),
@@ -86,7 +89,8 @@ let package = Package(
             name: "HTTPEndpoint",
             dependencies: [
                 "EventModel", "SessionProtocol", "CloudEvents", "AccessControl", "Publishing",
-                "Filtering", "FanOut", "Delivery", "Transport", nioCore, nioHTTP1, logging,
+                "Filtering", "FanOut", "Delivery", "Transport", "WebAssets", nioCore, nioHTTP1,
+                logging,
             ],
             swiftSettings: settings),
         .target(
@@ -258,8 +262,8 @@ let package = Package(
             name: "HTTPEndpointTests",
             dependencies: [
                 "HTTPEndpoint", "MemoryLog", "RawClient", "EventModel", "Filtering",
-                "AccessControl", "SessionProtocol", "Publishing", "Delivery", "Transport", nioCore,
-                nioPosix, nioHTTP1, logging,
+                "AccessControl", "SessionProtocol", "Publishing", "Delivery", "Transport",
+                "WebAssets", nioCore, nioPosix, nioHTTP1, logging,
             ],
             swiftSettings: settings),
         .testTarget(

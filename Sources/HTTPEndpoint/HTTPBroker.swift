@@ -52,6 +52,7 @@ package final class HTTPBroker: HTTPService {
         table = RouteTable(
             HealthRoutes(log: log, state: state, problems: problems, now: now).routes
                 + ErrorRoutes().routes + TicketRoutes(tickets: tickets).routes
+                + AssetRoutes().routes
                 + TopicRoutes(log: log, limits: limits).routes
                 + EventRoutes(log: log, limits: limits, problems: problems, now: now).routes)
     }
