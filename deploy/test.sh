@@ -5,7 +5,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 . deploy/setup.sh
-packages_wanted="$packages_wanted python3-psycopg python3-venv pgbouncer"
+packages_wanted="$packages_wanted python3-psycopg python3-venv pgbouncer curl"
 
 [ $# -eq 0 ] || fail "test.sh takes no arguments, but '$1' was given." "Run deploy/test.sh alone."
 minutes=${TEST_MINUTES:-20}
@@ -59,12 +59,21 @@ check_javascript() {
     fi
 }
 
-# In an environment of its own: the official SDK is no package of Debian.
+python=.build/python/bin/python
+
+# Packages of PyPI that are none of Debian, in an environment of the build folder.
+prepare_python() {
+    [ -x $python ] || /usr/bin/python3 -m venv .build/python
+    $python -m pip install -q --disable-pip-version-check \
+        -r Tests/CloudEvents/requirements.txt -r Tests/Python/requirements.txt
+}
+
 check_cloudevents() {
-    local tests=Tests/CloudEvents environment=.build/cloudevents
-    [ -x $environment/bin/python ] || /usr/bin/python3 -m venv $environment
-    $environment/bin/python -m pip install -q --disable-pip-version-check -r $tests/requirements.txt
-    timeout -k 10 300 $environment/bin/python $tests/cloudevents_test.py .build/debug/sluice
+    timeout -k 10 300 $python Tests/CloudEvents/cloudevents_test.py .build/debug/sluice
+}
+
+check_python() {
+    $python Tests/Python/run.py .build/debug/sluice
 }
 
 prepare
@@ -76,6 +85,8 @@ timed "counting allocations on the hot path" check_allocations
 timed "running the cases of the public WebSocket suite" check_websockets
 timed "running the tests (at most $minutes minutes)" run_tests
 timed "running the tests of sluice.js" check_javascript
+timed "preparing Python's packages" prepare_python
 timed "trying the official SDK of CloudEvents" check_cloudevents
+timed "running the tests of sluice.py and the examples" check_python
 timed "running the tests of the SQL functions (about 2 minutes)" run_sql_tests
 say "all is well after $SECONDS s"
