@@ -54,7 +54,9 @@ package final class HTTPBroker: HTTPService {
                 + ErrorRoutes().routes + TicketRoutes(tickets: tickets).routes
                 + AssetRoutes().routes
                 + TopicRoutes(log: log, limits: limits).routes
-                + EventRoutes(log: log, limits: limits, problems: problems, now: now).routes)
+                + EventRoutes(
+                    log: log, hub: hub, limits: limits, problems: problems, now: now
+                ).routes)
     }
 
     /// A name of 64 random bits, such as `r_2k9d8f7h3j1m0`.
@@ -145,7 +147,8 @@ package final class HTTPBroker: HTTPService {
             IncomingRequest(
                 head: exchange.head, body: exchange.body, connection: exchange.connection,
                 identity: exchange.sender as? Identity, answer: { exchange.answer($0) },
-                stream: { exchange.stream($0) }))
+                stream: { exchange.stream($0) },
+                whenClientLeaves: { exchange.whenInputEnds($0) }))
     }
 
     /// Answers a request that was admitted; called on its event loop.

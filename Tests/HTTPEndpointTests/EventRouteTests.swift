@@ -128,6 +128,20 @@ import Testing
         #expect(answer.status == 200)
         #expect(answer.body.hasSuffix(#""data":4.0}"#))
         #expect(answer.headers.contains(#"etag: "k3f91-4""#))
+        #expect(answer.headers.contains("cache-control: no-cache"))
+    }
+
+    @Test(arguments: [
+        (#""k3f91-4""#, 304), (#"W/"k3f91-4""#, 304), (#""x", "k3f91-4""#, 304), ("*", 304),
+        (#""k3f90-4""#, 200), ("k3f91-4", 200),
+    ]) func `gives one event only to who does not have it`(
+        tag: String, status: UInt
+    ) async throws {
+        let answer = try await fixture.ask(
+            .GET, "/v1/topics/a/events/4", ["if-none-match": tag])
+        #expect(answer.status == status && answer.body.isEmpty == (status == 304))
+        #expect(answer.headers.contains(#"etag: "k3f91-4""#))
+        #expect(answer.headers.contains("cache-control: no-cache"))
     }
 
     @Test(arguments: [
@@ -140,7 +154,10 @@ import Testing
         ("/v1/topics/a/events?from=tomorrow", 400, "invalid_start"),
         ("/v1/topics/a/events?from=mark:x", 400, "invalid_start"),
         ("/v1/topics/a/events?limit=1001", 400, "invalid_request"),
-        ("/v1/topics/a/events?wait=1", 400, "unknown_field"),
+        ("/v1/topics/a/events?colour=1", 400, "unknown_field"),
+        ("/v1/topics/a/events?wait=1", 400, "invalid_request"),
+        ("/v1/topics/a/events?wait=61s", 400, "invalid_request"),
+        ("/v1/topics/a/events?view=keys", 400, "invalid_request"),
     ]) func `says what is wrong`(uri: String, status: UInt, code: String) async throws {
         let answer = try await fixture.ask(.GET, uri)
         #expect(answer.status == status && answer.code == code)
@@ -148,7 +165,7 @@ import Testing
 
     @Test(arguments: [
         ("*/*", 200), ("text/html, application/json;q=0.5", 200), ("text/csv", 406),
-    ]) func `offers JSON only`(accept: String, status: UInt) async throws {
+    ]) func `offers JSON, unless other forms are named`(accept: String, status: UInt) async throws {
         let answer = try await fixture.ask(.GET, "/v1/topics/a/events", ["accept": accept])
         #expect(answer.status == status)
     }

@@ -110,6 +110,18 @@ import Testing
         #expect(try await fixture.ask(.DELETE, "/v1/topics/a").code == "topic_not_found")
     }
 
+    @Test func `are not told again to who has the settings of this revision`() async throws {
+        _ = try await fixture.ask(.PUT, "/v1/topics/a", json, settings)
+        for (tag, status) in [("\"1\"", 304), ("*", 304), ("\"2\"", 200)] as [(String, UInt)] {
+            let answer = try await fixture.ask(
+                .GET, "/v1/topics/a", ["if-none-match": tag])
+            #expect(answer.status == status && answer.body.isEmpty == (status == 304))
+            #expect(answer.headers.contains(#"etag: "1""#))
+            #expect(answer.headers.contains("cache-control: no-store"))
+        }
+        #expect(try await fixture.ask(.GET, "/v1/topics/b", ["if-none-match": "*"]).status == 404)
+    }
+
     @Test func `are purged before an offset`() async throws {
         _ = try await fixture.ask(.PUT, "/v1/topics/a", json, "{}")
         let name = try TopicName("a")

@@ -78,13 +78,12 @@ package final class DeliveryHub: LogSink {
     private func append(_ events: [Event], to position: TopicPosition, onLoop number: Int) {
         let loop = loops[number]
         loop.eventLoop.execute {
-            loop.value.shard.appended(
-                events, to: position.topic, epoch: position.epoch, at: position)
+            loop.value.appended(events, to: position)
         }
     }
 
     package func created(_ topics: [TopicName]) {
-        forEachLoop { $0.shard.created(topics) }
+        forEachLoop { $0.created(topics) }
     }
 
     package func deleted(_ topic: TopicName, at position: TopicPosition?) {
@@ -92,11 +91,11 @@ package final class DeliveryHub: LogSink {
     }
 
     package func purged(_ topic: TopicName, earliest: Offset, at position: TopicPosition?) {
-        forEachLoop { $0.shard.purged(topic, earliest: earliest, at: position) }
+        forEachLoop { $0.purged(topic, earliest: earliest, at: position) }
     }
 
     package func restarted(_ position: TopicPosition, fork: Offset, from old: TopicPosition) {
-        forEachLoop { $0.shard.restarted(position, fork: fork, from: old) }
+        forEachLoop { $0.restarted(position, fork: fork, from: old) }
     }
 
     // MARK: From the loops to the log

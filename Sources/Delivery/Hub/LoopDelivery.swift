@@ -107,9 +107,42 @@ package final class LoopDelivery {
         }
     }
 
+    // MARK: Events of the log
+
+    /// Whoever waits for something to happen to a topic, beside the fan-out.
+    package var watches = TopicWatches()
+
+    func appended(_ events: [Event], to position: TopicPosition) {
+        shard.appended(events, to: position.topic, epoch: position.epoch, at: position)
+        var reached = position
+        reached.latest = events.last?.offset ?? position.latest
+        if reached.isEphemeral { reached.earliest = reached.latest + 1 }
+        tell(.appended(events, to: reached), of: position.topic)
+    }
+
+    private func tell(_ news: TopicNews, of topic: TopicName) {
+        for watcher in watches.watchers(of: topic) { watcher.happened(news) }
+    }
+
+    func created(_ topics: [TopicName]) {
+        shard.created(topics)
+        for topic in topics { tell(.changed, of: topic) }
+    }
+
     /// The topic is gone, and this loop does not follow it any more.
     func deleted(_ topic: TopicName, at position: TopicPosition? = nil) {
         if shard.deleted(topic, at: position) { unfollow([topic]) }
+        tell(.changed, of: topic)
+    }
+
+    func purged(_ topic: TopicName, earliest: Offset, at position: TopicPosition?) {
+        shard.purged(topic, earliest: earliest, at: position)
+        tell(.purged(below: earliest), of: topic)
+    }
+
+    func restarted(_ position: TopicPosition, fork: Offset, from old: TopicPosition?) {
+        shard.restarted(position, fork: fork, from: old)
+        tell(.changed, of: position.topic)
     }
 
     private func tick() {

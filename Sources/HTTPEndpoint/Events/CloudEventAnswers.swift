@@ -8,15 +8,11 @@ internal import Transport
 // Events for whoever accepts CloudEvents (doc:CloudEvents).
 
 extension HTTPAnswer {
-    /// One event in the JSON format, with its cursor as `ETag`.
+    /// One event in the JSON format.
     static func cloudEvent(topic: TopicName, epoch: Epoch, event: Event) -> HTTPAnswer {
-        let cursor = Cursor(epoch: epoch, offset: event.offset)
-        return HTTPAnswer(
+        HTTPAnswer(
             status: .ok,
-            headers: [
-                "content-type": MediaType.cloudEvent.rawValue, "etag": "\"\(cursor)\"",
-                "vary": "accept",
-            ],
+            headers: ["content-type": MediaType.cloudEvent.rawValue, "vary": "accept"],
             body: ByteBuffer(
                 bytes: CloudEventMessage.encode(topic: topic, epoch: epoch, event: event)))
     }
@@ -27,12 +23,7 @@ extension EventPageDocument {
     /// place for is in headers.
     func cloudEvents(now: Timestamp, headers: HTTPHeaders) -> HTTPAnswer {
         let position = page.position
-        var notices = gaps.map(BrokerMessage.gap)
-        if let reset = start.reset {
-            let fork = Cursor(epoch: position.epoch, offset: reset.fork)
-            notices.insert(
-                .reset(.init(topic: position.topic, cursor: fork, reason: reset.reason)), at: 0)
-        }
+        let notices = (reset.map { [.reset($0)] } ?? []) + gaps.map(BrokerMessage.gap)
         let events =
             notices.compactMap { CloudEventMessage.encode($0, now: now) }
             + page.events.map {
@@ -43,9 +34,8 @@ extension EventPageDocument {
         body.append(UInt8(ascii: "]"))
         var all: HTTPHeaders = [
             "content-type": MediaType.cloudEventBatch.rawValue,
-            "sluice-cursor": cursor.description, "sluice-earliest": String(position.earliest),
-            "sluice-latest": String(position.latest), "sluice-caught-up": String(isCaughtUp),
-            "vary": "accept",
+            "sluice-earliest": String(position.earliest),
+            "sluice-latest": String(position.latest), "vary": "accept",
         ]
         all.add(contentsOf: headers)
         return HTTPAnswer(status: .ok, headers: all, body: ByteBuffer(bytes: body))

@@ -11,12 +11,38 @@ struct EventPageDocument {
     let seen: ClosedRange<Offset>?
     let start: PageStart
 
+    init(page: EventPage, seen: ClosedRange<Offset>?, start: PageStart) {
+        self.page = page
+        self.seen = seen
+        self.start = start
+    }
+
+    /// A page right behind what the client has.
+    init(_ page: EventPage, _ seen: ClosedRange<Offset>) {
+        self.init(page: page, seen: seen, start: PageStart(after: seen.lowerBound - 1))
+    }
+
     /// The last offset that a client has consumed with this page.
     var last: Offset { seen?.upperBound ?? gaps.last?.to ?? start.after }
 
     var cursor: Cursor { Cursor(epoch: page.position.epoch, offset: last) }
 
     var isCaughtUp: Bool { last >= page.position.latest }
+
+    /// Nothing is to be told now, and nothing was left for another page.
+    var isEmpty: Bool {
+        page.events.isEmpty && isCaughtUp && start.reset == nil && gaps.isEmpty
+    }
+
+    /// The cursor that was sent is not valid any more.
+    var reset: BrokerMessage.Reset? {
+        start.reset.map { reset in
+            .init(
+                topic: page.position.topic,
+                cursor: Cursor(epoch: page.position.epoch, offset: reset.fork),
+                reason: reset.reason)
+        }
+    }
 
     /// What is missing between the start and the first event that is kept; the purged part first.
     var gaps: [BrokerMessage.Gap] {
@@ -58,11 +84,11 @@ struct EventPageDocument {
             json.raw(BrokerMessage.gap(gap).encode())
         }
         json.raw(#"],"reset":"#)
-        if let reset = start.reset {
+        if let reset, let cursor = reset.cursor {
             json.raw(#"{"cursor":"#)
-            json.string(Cursor(epoch: position.epoch, offset: reset.fork).description)
+            json.string("\(cursor)")
             json.raw(#","reason":"#)
-            json.string(reset.reason.rawValue)
+            json.string(reset.reason)
             json.raw("}")
         } else {
             json.raw("null")

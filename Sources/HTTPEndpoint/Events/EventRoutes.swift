@@ -1,5 +1,5 @@
+internal import Delivery
 internal import EventModel
-internal import Filtering
 internal import NIOCore
 internal import NIOHTTP1
 internal import SessionProtocol
@@ -8,13 +8,12 @@ internal import Transport
 /// Publishing and reading events.
 struct EventRoutes: Sendable {
     let log: any EventLog
+    /// What waits for events hears of them here.
+    let hub: DeliveryHub
     let limits: Limits
     let problems: Problems
     /// The clock that `ago:` counts back from.
     let now: @Sendable () -> Timestamp
-
-    /// Events of one page, if the request does not say.
-    static let pageEvents = 100
 
     var routes: [Route] {
         [
@@ -30,9 +29,9 @@ struct EventRoutes: Sendable {
             Route(
                 method: .GET, path: "/v1/topics/{topic}/events",
                 summary: "Reads a page of a topic's events; 'follow' and WebSockets stream them.",
-                access: .reader, query: ["from", "limit", "filter", "follow"],
-                answers: [.json, .cloudEventBatch],
-                webSocket: .stream, isFollowed: true, action: .answer(page)),
+                access: .reader, query: ["from", "limit", "filter", "follow", "view", "wait"],
+                answers: [.json, .ndjson, .cloudEventBatch], webSocket: .stream, isFollowed: true,
+                action: .answer(page)),
             Route(
                 method: .GET, path: "/v1/topics/{topic}/events/{offset}",
                 summary: "Reads one event.", access: .reader, answers: [.json, .cloudEvent],
@@ -69,47 +68,84 @@ struct EventRoutes: Sendable {
                 remedy: "Wait for it, or read what is there.")
         }
         let epoch = page.position.epoch
-        if request.answerType == .cloudEvent {
-            return .cloudEvent(topic: topic, epoch: epoch, event: event)
+        let cursor = Cursor(epoch: epoch, offset: offset)
+        let isCloudEvent = request.answerType == .cloudEvent
+        // A topic of the name may begin anew, so that a copy has to be asked about.
+        let tag = EntityTag(
+            isCloudEvent ? "\(cursor)-cloudevent" : "\(cursor)", cacheControl: "no-cache")
+        return tag.answer(to: request) {
+            isCloudEvent
+                ? .cloudEvent(topic: topic, epoch: epoch, event: event)
+                : .json(.ok, EventMessage.encode(topic: topic, epoch: epoch, event: event))
         }
-        return .json(
-            .ok, EventMessage.encode(topic: topic, epoch: epoch, event: event),
-            headers: ["etag": "\"\(Cursor(epoch: epoch, offset: offset))\""])
     }
 
     @Sendable private func page(_ request: RouteRequest) async throws -> HTTPAnswer {
-        let query = request.query
-        if let follow = query["follow"], follow != "false" {
+        if let follow = request.query["follow"], follow != "false" {
             throw BrokerError(
                 .invalidRequest, "'follow' is \(quoted(follow)), not 'true' or 'false'.",
                 at: InputPlace(field: "follow"))
         }
-        let topic = try request.topic()
-        let from = try query["from"].map { text throws(BrokerError) in
-            try StartPosition(text, field: "from")
+        let question = try PageQuestion(request, limits: limits)
+        let page = try await page(question, request.incoming)
+        return EventPageAnswer(
+            page: page, question: question, type: request.answerType, now: now()
+        ).answer(problems, head: request.incoming.head)
+    }
+
+    /// A page that tells something, or the one that there is when the wait is over.
+    private func page(
+        _ question: PageQuestion, _ request: IncomingRequest
+    ) async throws(BrokerError) -> EventPageDocument {
+        let deadline = ContinuousClock.now + question.wait
+        var question = question
+        var known: TopicPosition?
+        while true {
+            let page = try await knownPage(question)
+            let timeLeft = deadline - .now
+            guard timeLeft > .zero, page?.isEmpty ?? true else {
+                guard let page else { throw Self.unknown(question.topic) }
+                return page
+            }
+            let events = AwaitedEvents(question, behind: page?.cursor, limits: limits)
+            let outcome = await PageWait.outcome(
+                of: events, in: question.topic, known: known, for: timeLeft, request, hub: hub)
+            switch outcome {
+            case .found(.page(let found, let seen)): return EventPageDocument(found, seen)
+            case .found(.askAgain(let position)):
+                known = position
+                question.from = page.map { .after($0.cursor) } ?? question.from.onceCreated
+            case .over(let passed):
+                guard let page else { throw Self.unknown(question.topic) }
+                return passed.map { EventPageDocument($0.page, $0.seen) } ?? page
+            case .failed(let error): throw error
+            }
         }
-        let count = try query.count(
-            "limit", default: min(Self.pageEvents, limits.pageEventsMax),
-            most: limits.pageEventsMax)
-        let filter = try query["filter"].map { text throws(BrokerError) in
-            try EventFilter(text, bytesMax: limits.filterBytesMax)
+    }
+
+    /// What the log says; `nil`: there is no topic yet, and the question waits for one.
+    private func knownPage(
+        _ question: PageQuestion
+    ) async throws(BrokerError) -> EventPageDocument? {
+        do throws(BrokerError) { return try await read(question) } catch {
+            if case .after = question.from { throw error }
+            guard error.code == .topicNotFound, question.wait > .zero else { throw error }
+            return nil
         }
-        let start = try await begin(from ?? .earliest, of: topic)
-        var scan = PageScan(after: start.after, events: count, filter: filter, limits: limits)
+    }
+
+    private func read(_ question: PageQuestion) async throws(BrokerError) -> EventPageDocument {
+        let topic = question.topic
+        let start = try await begin(question.from, of: topic)
+        var scan = PageScan(
+            after: start.after, events: question.count, filter: question.filter, limits: limits)
         while let next = scan.question {
             scan.take(
                 try await read(topic, after: next.after, events: next.events, bytes: next.bytes))
         }
         guard let page = scan.page else { preconditionFailure("bug: a page without a read") }
-        try (from ?? .earliest).checkFits(page.position)
-        let document = EventPageDocument(page: page, seen: scan.seen, start: start)
-        var target = "/v1/topics/\(topic)/events?from=after:\(document.cursor)&limit=\(count)"
-        if let text = query["filter"] { target += "&filter=\(percentEncoded(text))" }
-        let headers: HTTPHeaders = ["link": "<\(target)>; rel=\"next\""]
-        if request.answerType == .cloudEventBatch {
-            return document.cloudEvents(now: now(), headers: headers)
-        }
-        return .json(.ok, document.encode(), headers: headers)
+        try question.from.checkFits(page.position)
+        return EventPageDocument(page: page, seen: scan.seen, start: start)
     }
 
     private func begin(

@@ -41,3 +41,13 @@ struct PageStart: Sendable {
         self.reset = reset
     }
 }
+
+extension StartPosition {
+    /// The same in a topic that came into being since: nothing of it was before the question.
+    var onceCreated: StartPosition {
+        switch self {
+        case .latest, .earliest, .last, .ago: .earliest
+        case .offset, .after, .time, .mark: self
+        }
+    }
+}

@@ -17,11 +17,14 @@ package struct IncomingRequest: Sendable {
     package private(set) var answer: @Sendable (HTTPAnswer) -> Void
     /// The same with a stream, on the connection's event loop, for a request that may have one.
     package private(set) var stream: @Sendable (HTTPStream) -> Void
+    /// Calls back once if the client leaves before the answer; both on the connection's event loop.
+    package let whenClientLeaves: @Sendable (@escaping () -> Void) -> Void
 
     package init(
         head: HTTPRequestHead, body: ByteBuffer, connection: ConnectionInfo,
         identity: Identity? = nil, answer: @escaping @Sendable (HTTPAnswer) -> Void,
-        stream: @escaping @Sendable (HTTPStream) -> Void
+        stream: @escaping @Sendable (HTTPStream) -> Void,
+        whenClientLeaves: @escaping @Sendable (@escaping () -> Void) -> Void = { _ in }
     ) {
         let ticketed = TicketedTarget(of: head)
         var head = head
@@ -33,6 +36,7 @@ package struct IncomingRequest: Sendable {
         self.identity = identity
         self.answer = answer
         self.stream = stream
+        self.whenClientLeaves = whenClientLeaves
     }
 
     /// The same request, whose answer has further fields.

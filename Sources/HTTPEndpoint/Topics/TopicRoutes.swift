@@ -68,7 +68,9 @@ struct TopicRoutes: Sendable {
         guard let description = try await log.describe(topic) else {
             throw BrokerError(.topicNotFound, "There is no topic \(quoted(topic.text)).")
         }
-        return Self.answer(.ok, description)
+        // What a browser keeps would be old: the ends of a topic move, and its revision stays.
+        return EntityTag("\(description.revision)", cacheControl: "no-store")
+            .answer(to: request) { .json(.ok, TopicDocument.encode(description)) }
     }
 
     /// Creates, or replaces all settings.

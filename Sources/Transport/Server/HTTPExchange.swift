@@ -46,6 +46,13 @@ package final class HTTPExchange: Sendable {
         place.value.settle(number, with: stream)
     }
 
+    /// Calls `body` once if the client sends nothing more before the request is answered.
+    ///
+    /// For an answer that waits; both are called on the event loop.
+    package func whenInputEnds(_ body: @escaping () -> Void) {
+        place.value.whenInputEnds(behind: number, body)
+    }
+
     deinit {
         guard !isAnswered.load(ordering: .relaxed) else { return }
         deliver { $0.abandon($1) }

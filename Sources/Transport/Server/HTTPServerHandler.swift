@@ -20,6 +20,8 @@ final class HTTPServerHandler: ChannelInboundHandler, RemovableChannelHandler {
     private var held = ByteBuffer()
     private var context: ChannelHandlerContext?
     private var isFeeding = false
+    /// To be told of the end of the input, by the number of a request that is not answered yet.
+    private var inputWatches: [Int: () -> Void] = [:]
 
     /// What is sealed before it is asked again whether the socket is blocked.
     private static let sealBytesMax = 4 * TLSRecord.bytesMax
@@ -103,6 +105,7 @@ final class HTTPServerHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     /// Takes the answer to a request.
     func settle(_ number: Int, with answer: HTTPAnswer) {
+        if !inputWatches.isEmpty { inputWatches[number] = nil }
         decide { $0.answered(number, with: answer, now: $1, into: &$2) }
     }
 
@@ -118,6 +121,17 @@ final class HTTPServerHandler: ChannelInboundHandler, RemovableChannelHandler {
         decide { conversation, _, actions in
             conversation.unanswered(number, into: &actions)
         }
+    }
+
+    /// Calls `body` once if the input ends before the request is answered.
+    func whenInputEnds(behind number: Int, _ body: @escaping () -> Void) {
+        if socket.isOpen, !socket.isInputOver { inputWatches[number] = body } else { body() }
+    }
+
+    private func tellThatInputEnded() {
+        let watches = inputWatches.values
+        inputWatches = [:]
+        for watch in watches { watch() }
     }
 
     /// Ends the connection when its requests have been answered.
@@ -264,6 +278,7 @@ extension HTTPServerHandler: SocketOwner {
     }
 
     func inputEnded() {
+        tellThatInputEnded()
         if !isFeeding, parts.isEmpty, held.readableBytes == 0 { endOfInput() }
     }
 
@@ -276,6 +291,7 @@ extension HTTPServerHandler: SocketOwner {
 
     func closed(_ error: (any Error)?) {
         conversation.closed()
+        tellThatInputEnded()
         parts.removeAll()
         held = ByteBuffer()
         output = ByteBuffer()

@@ -58,7 +58,7 @@ final class FollowedNode {
 
     /// A new ticket of a token's.
     func ticket(token: String) throws -> String {
-        let client = try RawClient(port: port)
+        let client = try connect()
         try client.send(
             "POST /v1/tickets HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n"
                 + "Authorization: Bearer \(token)\r\nConnection: close\r\n\r\n")
@@ -66,9 +66,11 @@ final class FollowedNode {
         return String(parts.first { $0.hasPrefix("slt_") } ?? "")
     }
 
+    func connect() throws -> RawClient { try RawClient(port: port) }
+
     /// Begins to follow, and reads the answer's head.
     func follow(_ target: String, _ headers: String = "") throws -> Follower {
-        let client = try RawClient(port: port)
+        let client = try connect()
         try client.send("GET \(target) HTTP/1.1\r\nHost: localhost\r\n\(headers)\r\n")
         return Follower(client: client, head: try client.receive(upTo: "\r\n\r\n"))
     }
