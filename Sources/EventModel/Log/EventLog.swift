@@ -247,14 +247,14 @@ package enum Resumption: Hashable, Sendable {
 }
 
 /// Why a subscriber's position is not valid any more (doc:Session).
-package enum ResetReason: String, Sendable {
+package enum ResetReason: String, CaseIterable, Sendable {
     case recreated
     case restored
     case deleted
 }
 
 /// Why offsets are not delivered (doc:Session).
-package enum GapReason: String, Sendable {
+package enum GapReason: String, CaseIterable, Sendable {
     case retention
     case purged
     case overflow

@@ -29,18 +29,7 @@ extension ClientMessage {
     }
 
     /// The request's type as on the wire.
-    var type: String {
-        switch self {
-        case .auth: "auth"
-        case .subscribe: "subscribe"
-        case .cursors: "cursors"
-        case .unsubscribe: "unsubscribe"
-        case .credit: "credit"
-        case .update: "update"
-        case .publish: "publish"
-        case .ping: "ping"
-        }
-    }
+    var type: String { kind.rawValue }
 }
 
 /// A wish to follow topics.

@@ -28,28 +28,7 @@ private struct ClientMessageDecoder {
     var fields: ObjectReader
     let limits: Limits
     let needsID: Bool
-    var kind: Kind?
-
-    enum Kind: String {
-        case auth, subscribe, cursors, unsubscribe, credit, update, publish, ping
-
-        var fields: [String] {
-            switch self {
-            case .auth: ["type", "id", "token"]
-            case .subscribe:
-                [
-                    "type", "id", "topic", "topics", "from", "cursors", "overflow", "credit",
-                    "filter", "max_rate",
-                ]
-            case .cursors: ["type", "id", "cursors"]
-            case .unsubscribe, .ping: ["type", "id"]
-            case .credit: ["type", "id", "events"]
-            case .update: ["type", "id", "max_rate", "filter"]
-            case .publish:
-                ["type", "id", "topic", "data", "key", "event_id", "attributes", "if_head"]
-            }
-        }
-    }
+    var kind: ClientMessage.Kind?
 
     /// The id, if that much could be read.
     var readableID: Int64? { try? id() }
@@ -66,7 +45,7 @@ private struct ClientMessageDecoder {
             let type = try fields.required(try fields.string("type"), "type")
             throw fields.wrong("type", "is \(quoted(type)), which is no message of a client")
         }
-        try fields.refuseFields(except: kind.fields)
+        try fields.refuseFields(except: kind.description.object.names)
         switch kind {
         case .auth:
             return .auth(
@@ -86,9 +65,9 @@ private struct ClientMessageDecoder {
         }
     }
 
-    private var readableKind: Kind? {
+    private var readableKind: ClientMessage.Kind? {
         guard let text = try? fields.string("type") else { return nil }
-        return Kind(rawValue: text)
+        return ClientMessage.Kind(rawValue: text)
     }
 
     private func id() throws(BrokerError) -> Int64? {
