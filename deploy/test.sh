@@ -64,8 +64,8 @@ python=.build/python/bin/python
 # Packages of PyPI that are none of Debian, in an environment of the build folder.
 prepare_python() {
     [ -x $python ] || /usr/bin/python3 -m venv .build/python
-    $python -m pip install -q --disable-pip-version-check \
-        -r Tests/CloudEvents/requirements.txt -r Tests/Python/requirements.txt
+    $python -m pip install -q --disable-pip-version-check -r Tests/CloudEvents/requirements.txt \
+        -r Tests/Python/requirements.txt -r Tests/OpenAPI/requirements.txt
 }
 
 check_cloudevents() {
@@ -74,6 +74,10 @@ check_cloudevents() {
 
 check_python() {
     $python Tests/Python/run.py .build/debug/sluice
+}
+
+check_descriptions() {
+    $python Tests/OpenAPI/description_test.py .build/debug/sluice
 }
 
 prepare
@@ -88,5 +92,6 @@ timed "running the tests of sluice.js" check_javascript
 timed "preparing Python's packages" prepare_python
 timed "trying the official SDK of CloudEvents" check_cloudevents
 timed "running the tests of sluice.py and the examples" check_python
+timed "holding the descriptions against a broker (about 2 minutes)" check_descriptions
 timed "running the tests of the SQL functions (about 2 minutes)" run_sql_tests
 say "all is well after $SECONDS s"

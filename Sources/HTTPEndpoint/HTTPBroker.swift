@@ -49,15 +49,18 @@ package final class HTTPBroker: HTTPService {
         publishes = PublishEndpoint(
             publisher: publisher, limits: limits, problems: problems)
         follows = FollowEndpoint(log: log, hub: hub, terms: terms, problems: problems)
-        table = RouteTable(
+        let routes =
             HealthRoutes(log: log, state: state, problems: problems, now: now).routes
-                + ErrorRoutes().routes + TicketRoutes(tickets: tickets).routes
-                + AssetRoutes().routes
-                + TopicRoutes(log: log, limits: limits).routes
-                + EventRoutes(
-                    log: log, hub: hub, limits: limits, problems: problems, now: now
-                ).routes)
+            + ErrorRoutes().routes + TicketRoutes(tickets: tickets).routes
+            + AssetRoutes().routes + TopicRoutes(log: log, limits: limits).routes
+            + EventRoutes(
+                log: log, hub: hub, limits: limits, problems: problems, now: now
+            ).routes
+        table = RouteTable(DescriptionRoutes(routes: routes, version: terms.version).described)
     }
+
+    /// All there are.
+    var routes: [Route] { table.routes }
 
     /// A name of 64 random bits, such as `r_2k9d8f7h3j1m0`.
     @Sendable package static func randomRequestID() -> String {

@@ -8,10 +8,12 @@ struct ErrorRoutes: Sendable {
         [
             Route(
                 method: .GET, path: "/v1/errors", summary: "Lists the codes of errors.",
-                access: .everybody, action: .answer { _ in ErrorCatalogue.list() }),
+                access: .everybody,
+                results: [.json("All codes.", "ErrorList")],
+                action: .answer { _ in ErrorCatalogue.list() }),
             Route(
                 method: .GET, path: "/v1/errors/{code}", summary: "Explains a code.",
-                access: .everybody,
+                access: .everybody, results: [.json("The code.", "ErrorEntry")],
                 action: .answer { try ErrorCatalogue.entry(String($0.parameters[0])) }),
         ]
     }

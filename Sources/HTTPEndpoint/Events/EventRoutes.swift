@@ -20,25 +20,37 @@ struct EventRoutes: Sendable {
             Route(
                 method: .POST, path: "/v1/topics/{topic}/events",
                 summary: "Publishes one event, or one a line, to a topic.",
+                headers: EventDescriptions.publishHeaders,
                 bodies: [.json, .ndjson, .cloudEvent, .cloudEventBatch],
-                bodyBytesMax: limits.bodyBytesMax, action: .publish),
+                bodySchemas: EventDescriptions.publishBodies, bodyBytesMax: limits.bodyBytesMax,
+                results: [EventDescriptions.published], action: .publish),
             Route(
                 method: .POST, path: "/v1/events",
                 summary: "Publishes lines to many topics, all or nothing.",
-                bodies: [.ndjson], bodyBytesMax: limits.bodyBytesMax, action: .publishMany),
+                headers: [EventDescriptions.idempotencyKey], bodies: [.ndjson],
+                bodySchemas: [.ndjson: DocumentSchemas.reference("PublishLine")],
+                bodyBytesMax: limits.bodyBytesMax, results: [EventDescriptions.publishedMany],
+                action: .publishMany),
             Route(
                 method: .GET, path: "/v1/topics/{topic}/events",
                 summary: "Reads a page of a topic's events; 'follow' and WebSockets stream them.",
-                access: .reader, query: ["from", "limit", "filter", "follow", "view", "wait"],
-                answers: [.json, .ndjson, .cloudEventBatch], webSocket: .stream, isFollowed: true,
-                action: .answer(page)),
+                access: .reader, query: EventDescriptions.pageQuery(limits),
+                headers: [EventDescriptions.lastEventID],
+                answers: [.json, .ndjson, .cloudEventBatch], webSocket: .stream,
+                webSocketQuery: EventDescriptions.streamQuery, isFollowed: true,
+                results: [EventDescriptions.page],
+                errors: EventDescriptions.pageErrors, action: .answer(page)),
             Route(
                 method: .GET, path: "/v1/topics/{topic}/events/{offset}",
-                summary: "Reads one event.", access: .reader, answers: [.json, .cloudEvent],
-                action: .answer(event)),
+                summary: "Reads one event.", access: .reader,
+                headers: [EventDescriptions.ifNoneMatch], answers: [.json, .cloudEvent],
+                results: EventDescriptions.event,
+                errors: [.topicNotFound, .offsetExpired], action: .answer(event)),
             Route(
                 method: .GET, path: "/v1/connect", summary: "A session, over a WebSocket.",
-                webSocket: .session, action: .answer(connect)),
+                webSocket: .session, webSocketQuery: EventDescriptions.sessionQuery,
+                results: [RouteResult(status: 101, text: "It is a WebSocket now.")],
+                action: .answer(connect)),
         ]
     }
 

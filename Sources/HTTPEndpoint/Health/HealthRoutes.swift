@@ -14,11 +14,13 @@ struct HealthRoutes: Sendable {
         [
             Route(
                 method: .GET, path: "/healthz", summary: "Says that the node is alive.",
-                access: .everybody,
+                access: .everybody, results: [.json("It is.", "Health")],
                 action: .answer { _ in .json(.ok, Array(#"{"status":"ok"}"#.utf8)) }),
             Route(
                 method: .GET, path: "/readyz",
                 summary: "Says whether publishing and subscribing work.", access: .everybody,
+                results: [.json("They do.", "Readiness")],
+                errors: [.databaseUnavailable, .draining],
                 action: .answer { request in try ready(request) }),
         ]
     }

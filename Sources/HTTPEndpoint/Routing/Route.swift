@@ -14,9 +14,13 @@ struct Route: Sendable {
     let summary: String
     var access = Access.bearer
     /// The members of the query that mean something; others are refused.
-    var query: Set<String> = []
+    var query: RouteQuery = []
+    /// Header fields that mean something here; for a description.
+    var headers: [RouteParameter] = []
     /// Media types of the body; empty: no body is looked at.
     var bodies: [MediaType] = []
+    /// What a body holds; for a description.
+    var bodySchemas: [MediaType: JSONTree] = [:]
     /// Bytes of the body.
     var bodyBytesMax = Self.smallBodyBytesMax
     /// Media types among which the client's Accept chooses; empty: JSON, whatever is accepted.
@@ -24,9 +28,15 @@ struct Route: Sendable {
     /// What becomes of a request that asks for a WebSocket; `nil`: its Upgrade is ignored
     /// (RFC 9110 7.8).
     var webSocket: WebSocket?
+    /// The members of the query of such a request; for a description.
+    var webSocketQuery: RouteQuery = []
     /// A request with `follow` in its query is answered with the stream of the topic in the path.
     var isFollowed = false
-    let action: Action
+    /// What it is answered with when all is well; for a description.
+    var results = [RouteResult()]
+    /// Codes of refusals that are not implied by the rest; for a description.
+    var errors: [ErrorCode] = []
+    var action: Action
 
     /// Settings and other small documents.
     static let smallBodyBytesMax = 64 << 10
@@ -87,7 +97,7 @@ struct RouteRequest: Sendable {
     ) throws(BrokerError) {
         self.incoming = incoming
         self.parameters = parameters
-        query = try Query(RequestTarget(incoming.head.uri).query, known: route.query)
+        query = try Query(RequestTarget(incoming.head.uri).query, known: route.query.names)
         if !route.bodies.isEmpty {
             let type = incoming.head.headers.first(name: "content-type")
             _ = try MediaType(type, offered: route.bodies)

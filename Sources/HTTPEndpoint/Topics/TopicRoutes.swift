@@ -15,28 +15,75 @@ struct TopicRoutes: Sendable {
         [
             Route(
                 method: .GET, path: "/v1/topics", summary: "Lists topics by name.",
-                query: ["match", "limit", "after"], action: .answer(list)),
+                query: [
+                    .init("match", "A pattern; all without it.", JSONSchema.pattern),
+                    .init(
+                        "limit", "Topics of the page.", Self.count(limits.pageTopicsMax)),
+                    .init("after", "The name behind which it begins.", JSONSchema.topic),
+                ],
+                results: [.json("A page of the list.", "TopicList", headers: ["Link"])],
+                errors: [.invalidPattern, .invalidTopic], action: .answer(list)),
             Route(
                 method: .GET, path: "/v1/topics/{topic}",
                 summary: "Describes a topic: settings, ends, size.", access: .reader,
-                action: .answer(describe)),
+                headers: [Self.ifNoneMatch],
+                results: [
+                    .json("The topic.", "Topic", headers: ["ETag"]),
+                    RouteResult(status: 304, text: "The settings are those of the ETag."),
+                ],
+                errors: [.topicNotFound], action: .answer(describe)),
             Route(
                 method: .PUT, path: "/v1/topics/{topic}",
                 summary: "Creates a topic, or replaces all of its settings.",
-                access: .manager, bodies: [.json], action: .answer(put)),
+                access: .manager, headers: [Self.ifMatch, Self.ifNoneMatch], bodies: [.json],
+                bodySchemas: [.json: DocumentSchemas.reference("TopicSettings")],
+                results: [
+                    .json("The topic, changed.", "Topic", headers: ["ETag"]),
+                    .json(
+                        "The topic, created.", "Topic", status: 201,
+                        headers: ["ETag", "Location"]),
+                ],
+                errors: [.topicNotFound, .topicExists, .revisionMoved, .outcomeUnknown],
+                action: .answer(put)),
             Route(
                 method: .PATCH, path: "/v1/topics/{topic}",
                 summary: "Changes some of a topic's settings.",
-                access: .manager, bodies: [.mergePatch], action: .answer(patch)),
+                access: .manager, headers: [Self.ifMatch], bodies: [.mergePatch],
+                bodySchemas: [.mergePatch: DocumentSchemas.reference("TopicSettings")],
+                results: [.json("The topic, changed.", "Topic", headers: ["ETag"])],
+                errors: [.topicNotFound, .topicExists, .revisionMoved, .outcomeUnknown],
+                action: .answer(patch)),
             Route(
                 method: .DELETE, path: "/v1/topics/{topic}",
                 summary: "Deletes a topic with its events.", access: .manager,
+                headers: [Self.ifMatch],
+                results: [.json("The topic, as it was.", "Topic")],
+                errors: [.topicNotFound, .revisionMoved, .outcomeUnknown],
                 action: .answer(delete)),
             Route(
                 method: .DELETE, path: "/v1/topics/{topic}/events",
                 summary: "Purges a topic's events before an offset.",
-                access: .manager, query: ["before"], action: .answer(purge)),
+                access: .manager,
+                query: [
+                    .init(
+                        "before", "The first offset to keep.", JSONSchema.positive,
+                        isRequired: true)
+                ],
+                headers: [Self.ifMatch],
+                results: [.json("The topic, as it is now.", "TopicPurge", headers: ["ETag"])],
+                errors: [.topicNotFound, .revisionMoved, .ephemeralTopic, .outcomeUnknown],
+                action: .answer(purge)),
         ]
+    }
+
+    private static let ifMatch = RouteParameter(
+        "If-Match", "Acts only on settings of this revision, in quotes.", JSONSchema.text)
+    private static let ifNoneMatch = RouteParameter(
+        "If-None-Match", "With PUT '*': only creates. With GET the ETag that is known.",
+        JSONSchema.text)
+
+    private static func count(_ most: Int) -> JSONTree {
+        ["type": "integer", "minimum": 1, "maximum": .integer(Int64(most))]
     }
 
     @Sendable private func list(

@@ -29,10 +29,7 @@ package struct TopicSettingsDocument {
         return try TopicSettingsDocument(fields: fields, limits: limits).changes(of: topic, base)
     }
 
-    private static let known = [
-        "topic", "durable", "retain", "event_bytes", "overflow", "description",
-        "revision", "epoch", "earliest", "latest", "bytes", "created", "effective",
-    ]
+    private static let known = DocumentSchemas.settings.names
 
     private func changes(
         of topic: TopicName, _ base: TopicChanges
