@@ -80,7 +80,7 @@ package struct Limits: Sendable {
     package var appendQueueEventsMax = 100_000
     package var appendQueueBytesMax = 64 << 20
     /// How long one loop's connections are flushed before its sockets get their turn.
-    package var flushTurn = Duration.milliseconds(2)
+    package var flushTurn = Duration.milliseconds(1)
     /// How long an append waits for a topic's lock, and a read for a table's.
     package var lockTimeout = Duration.seconds(1)
     /// How long work waits for a lost database to come back before it is refused.

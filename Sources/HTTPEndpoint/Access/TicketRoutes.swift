@@ -13,6 +13,7 @@ struct TicketRoutes: Sendable {
             Route(
                 method: .POST, path: "/v1/tickets",
                 summary: "Issues a ticket, which opens one request within 30 s.",
+                results: [.json("It was issued.", "Ticket", status: 201)],
                 action: .answer(issue))
         ]
     }

@@ -11,29 +11,29 @@ struct AssetRoutes: Sendable {
             let answers = AssetAnswers(asset)
             return Route(
                 method: .GET, path: asset.path, summary: asset.summary, access: .everybody,
-                action: .answer { answers.answer(to: $0.headers) })
+                results: [RouteResult(text: "The file."), EntityTag.known],
+                action: .answer { answers.answer(to: $0) })
         }
     }
 }
 
 /// The answers of one asset, made once.
 private struct AssetAnswers: Sendable {
+    private let tag: String
     private let plain: HTTPAnswer
     private let gzip: HTTPAnswer
 
     init(_ asset: WebAsset) {
-        plain = Self.answer(asset, asset.content, tag: asset.tag)
-        // What differs in its bytes has another strong tag (RFC 9110 8.8.3.3).
-        var gzip = Self.answer(asset, asset.gzip, tag: "\(asset.tag)-gzip")
+        tag = asset.tag
+        plain = Self.answer(asset, asset.content)
+        var gzip = Self.answer(asset, asset.gzip)
         gzip.headers.add(name: "content-encoding", value: "gzip")
         self.gzip = gzip
     }
 
-    private static func answer(_ asset: WebAsset, _ bytes: [UInt8], tag: String) -> HTTPAnswer {
+    private static func answer(_ asset: WebAsset, _ bytes: [UInt8]) -> HTTPAnswer {
         var headers: HTTPHeaders = [
-            "content-type": asset.mediaType, "etag": "\"\(tag)\"", "vary": "accept-encoding",
-            // Asked for again each time, so that a new broker's client is never an old one.
-            "cache-control": "no-cache",
+            "content-type": asset.mediaType, "vary": "accept-encoding",
             // Pages of any origin may load the client.
             "access-control-allow-origin": "*", "cross-origin-resource-policy": "cross-origin",
             "x-content-type-options": "nosniff",
@@ -51,13 +51,12 @@ private struct AssetAnswers: Sendable {
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
         + "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-    func answer(to headers: HTTPHeaders) -> HTTPAnswer {
-        var answer = Self.takesGzip(headers) ? gzip : plain
-        guard Self.isKnown(answer.headers.first(name: "etag") ?? "", headers) else { return answer }
-        answer.status = .notModified
-        answer.body = nil
-        for name in ["content-type", "content-encoding"] { answer.headers.remove(name: name) }
-        return answer
+    func answer(to request: RouteRequest) -> HTTPAnswer {
+        let isGzip = Self.takesGzip(request.headers)
+        // What differs in its bytes has another strong tag (RFC 9110 8.8.3.3). It is asked for again
+        // each time, so that a new broker's client is never an old one.
+        let tag = EntityTag(isGzip ? "\(tag)-gzip" : tag, cacheControl: "no-cache")
+        return tag.answer(to: request) { isGzip ? gzip : plain }
     }
 
     /// RFC 9110 12.5.3; without the header or a word about gzip, the content goes as it is.
@@ -67,13 +66,6 @@ private struct AssetAnswers: Sendable {
             guard let name = parts.first, ["gzip", "x-gzip"].contains(name) else { return false }
             let weight = parts.dropFirst().last { $0.hasPrefix("q=") }
             return weight.flatMap { Double($0.dropFirst(2)) } != 0
-        }
-    }
-
-    /// Compared weakly (RFC 9110 13.1.2).
-    private static func isKnown(_ tag: String, _ headers: HTTPHeaders) -> Bool {
-        headers[canonicalForm: "if-none-match"].contains { known in
-            known == "*" || known == tag || known == "W/\(tag)"
         }
     }
 }

@@ -18,6 +18,13 @@ enum DocumentSchemas {
             ObjectSchema([.required("results", JSONSchema.array(publishedLine.tree))]).tree
         ),
         ("PublishLine", publishLine.tree),
+        (
+            "Ticket",
+            ObjectSchema([
+                .required("ticket", JSONSchema.text, "It is good once."),
+                .required("expires", JSONSchema.time),
+            ]).tree
+        ),
         ("Topic", topic.tree),
         ("TopicSettings", settings.tree),
         (

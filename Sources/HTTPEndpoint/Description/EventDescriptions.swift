@@ -23,12 +23,28 @@ enum EventDescriptions {
     static let publishBodies: [MediaType: JSONTree] = [
         .json: ["description": "One event; an array is one event, too."],
         .ndjson: ["description": "Each line is the data of one event."],
+        .cloudEvent: ["type": "object", "description": "A CloudEvent in the JSON format."],
+        .cloudEventBatch: JSONSchema.array(["type": "object"]),
     ]
 
-    static let published = RouteResult.json(
-        "The events are committed.", "Published", status: 201, headers: ["ETag", "Location"],
-        example: #"{"topic":"orders.eu","cursor":"k3f9-42","first_offset":42,"last_offset":42,"#
-            + #""time":"2026-01-01T00:00:00.000000Z","repeated":false}"#)
+    static let published = [
+        RouteResult(
+            status: 201, text: "The events are committed; of a batch, each has a result.",
+            content: [
+                .init(
+                    .json,
+                    [
+                        "anyOf": [
+                            DocumentSchemas.reference("Published"),
+                            DocumentSchemas.reference("PublishedMany"),
+                        ]
+                    ],
+                    example: #"{"topic":"orders.eu","cursor":"k3f9-42","first_offset":42,"#
+                        + #""last_offset":42,"time":"2026-01-01T00:00:00.000000Z","#
+                        + #""repeated":false}"#)
+            ], headers: ["ETag", "Location"]),
+        RouteResult.json("The batch was empty.", "PublishedMany"),
+    ]
 
     static let publishedMany = RouteResult.json(
         "The events are committed.", "PublishedMany", status: 201,
@@ -97,16 +113,24 @@ enum EventDescriptions {
                 example: #"{"events":[],"gaps":[],"reset":null,"cursor":"k3f9-142","#
                     + #""earliest":3,"latest":142,"caught_up":true}"#),
             .init(.ndjson, ["description": "Lines: reset, gap and event, or bare data."]),
+            .init(.cloudEventBatch, JSONSchema.array(["type": "object"])),
             .init(.eventStream, JSONSchema.text),
         ],
-        headers: ["Link", "Sluice-Cursor", "Sluice-Caught-Up"])
+        headers: [
+            "Link", "Sluice-Cursor", "Sluice-Caught-Up", "Sluice-Earliest", "Sluice-Latest",
+        ])
 
     static let pageErrors: [ErrorCode] = [
         .topicNotFound, .invalidStart, .invalidFilter, .ephemeralTopic, .offsetExpired,
     ]
 
     static let event = [
-        RouteResult.json("The event.", "Event", headers: ["ETag"]),
-        RouteResult(status: 304, text: "It is the one of the ETag."),
+        RouteResult(
+            text: "The event.",
+            content: [
+                .init(.json, DocumentSchemas.reference("Event")),
+                .init(.cloudEvent, ["type": "object"]),
+            ], headers: ["ETag"]),
+        EntityTag.known,
     ]
 }

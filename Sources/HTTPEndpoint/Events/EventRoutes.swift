@@ -23,7 +23,7 @@ struct EventRoutes: Sendable {
                 headers: EventDescriptions.publishHeaders,
                 bodies: [.json, .ndjson, .cloudEvent, .cloudEventBatch],
                 bodySchemas: EventDescriptions.publishBodies, bodyBytesMax: limits.bodyBytesMax,
-                results: [EventDescriptions.published], action: .publish),
+                results: EventDescriptions.published, action: .publish),
             Route(
                 method: .POST, path: "/v1/events",
                 summary: "Publishes lines to many topics, all or nothing.",

@@ -14,10 +14,17 @@ struct EntityTag {
         self.cacheControl = cacheControl
     }
 
+    /// What a description says of a request that has it.
+    static let known = RouteResult(status: 304, text: "It is the one of the ETag.")
+
     /// 304 without a body if `If-None-Match` names the tag, else `answer` with it.
     func answer(to request: RouteRequest, _ answer: () -> HTTPAnswer) -> HTTPAnswer {
-        var answer =
-            isKnown(request.headers) ? HTTPAnswer(status: .notModified) : answer()
+        var answer = answer()
+        if isKnown(request.headers) {
+            answer.status = .notModified
+            answer.body = nil
+            for name in ["content-type", "content-encoding"] { answer.headers.remove(name: name) }
+        }
         answer.headers.add(name: "etag", value: "\"\(text)\"")
         answer.headers.add(name: "cache-control", value: cacheControl)
         return answer

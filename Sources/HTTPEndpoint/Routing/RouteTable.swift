@@ -60,7 +60,9 @@ struct RouteTable: Sendable {
     /// Finds the route of a request target in origin form, or what `*` has, which comes with OPTIONS
     /// alone; a query means nothing here.
     func find(_ method: HTTPMethod, _ uri: String) -> Found {
-        if uri == "*" { return .path(allow: allow(Array(routes.indices)), access: .everybody) }
+        if method == .OPTIONS, uri == "*" {
+            return .path(allow: allow(Array(routes.indices)), access: .everybody)
+        }
         var parameters: [Substring] = []
         guard let place = place(of: RequestTarget(uri).path, &parameters) else { return .nothing }
         let here = places[place].routes
