@@ -292,7 +292,8 @@ let package = Package(
         .testTarget(
             name: "SluiceClientTests",
             dependencies: [
-                "SluiceClient", "EventModel", "WebSocketCodec", "OpenSSLBridge", nioCore, nioPosix,
+                "SluiceClient", "EventModel", "SessionProtocol", "WebSocketCodec", "OpenSSLBridge",
+                nioCore, nioPosix,
             ],
             swiftSettings: settings),
         .testTarget(

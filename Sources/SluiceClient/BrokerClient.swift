@@ -4,19 +4,23 @@ internal import SessionProtocol
 
 /// A client of one broker: publishes, subscribes and manages topics.
 ///
-/// Usable from any task; connections are opened when they are needed and kept. Errors are
-/// `SluiceError`, or `CancellationError` when the task is cancelled.
+/// Usable from any task; connections are opened when they are needed and kept: one for requests,
+/// and one for all subscriptions that do not overlap. Errors are `SluiceError`, or
+/// `CancellationError` when the task is cancelled; a publish that is cancelled may have been
+/// committed.
 public final class BrokerClient: Sendable {
     let connector: BrokerConnector
     let caller: HTTPCaller
+    let sessions: SessionPool
 
     /// Makes a client; nothing is connected yet.
     ///
     /// - Parameter configuration: Where the broker is, and how to show who asks.
-    /// - Throws: When the file of authorities can't be used.
+    /// - Throws: When the token is none, or the file of authorities can't be used.
     public init(_ configuration: ClientConfiguration) throws(SluiceError) {
         connector = try BrokerConnector(configuration)
         caller = HTTPCaller(connector)
+        sessions = SessionPool(connector)
     }
 
     // MARK: Publishing
@@ -139,7 +143,7 @@ public final class BrokerClient: Sendable {
             var parsed: [TopicPattern] = []
             for pattern in patterns { parsed.append(try TopicPattern(pattern)) }
             return Subscription(
-                connector: connector, patterns: parsed,
+                pool: sessions, patterns: parsed,
                 start: try StartPosition(position.start ?? start), cursors: cursors,
                 options: checked, filter: options.filter, rate: RateControl(options.maxRate),
                 isBatched: options.isBatched)

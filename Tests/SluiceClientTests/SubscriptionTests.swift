@@ -211,4 +211,105 @@ extension SubscriptionItem {
         #expect(said.dropLast() == topics.map { _ in "cursors" }[...])
         #expect(said.last == "subscribe")
     }
+
+    /// Says that what is asked for stands, and an event of it.
+    private func answering() async throws -> ScriptedBroker {
+        try await ScriptedBroker.start { input in
+            switch input {
+            case .opened: return .messages([welcome])
+            case .message(let text, _):
+                guard let fields = try? JSONFields(Array(text.utf8)), let id = fields.integer("id"),
+                    fields.text("type") == "subscribe", let topic = fields.text("topic")
+                else { return .silence }
+                let name = topic.replacing(">", with: "x")
+                return .messages([
+                    #"{"type":"subscribed","id":\#(id),"topics":{}}"#, event(1, name),
+                ])
+            case .request: return .silence
+            }
+        }
+    }
+
+    @Test func `shares its connection with the others of its client`() async throws {
+        let broker = try await answering()
+        let client = try broker.client()
+        var first = try client.subscribe(to: ["a.>"]).makeAsyncIterator()
+        var second = try client.subscribe(to: ["b.>"]).makeAsyncIterator()
+        while try await first.next()?.event?.topic != "a.x" {}
+        while try await second.next()?.event?.topic != "b.x" {}
+        #expect(broker.messages(connection: 1) == ["subscribe", "subscribe"])
+        try await broker.send([event(2, "b.x"), event(2, "a.x")], connection: 1)
+        #expect(try await second.next()?.offset == 2)
+        #expect(try await first.next()?.event?.topic == "a.x")
+    }
+
+    @Test func `has a connection of its own where it overlaps another one`() async throws {
+        let broker = try await answering()
+        let client = try broker.client()
+        var first = try client.subscribe(to: ["a.>"]).makeAsyncIterator()
+        var second = try client.subscribe(to: ["a.x"]).makeAsyncIterator()
+        while try await first.next()?.offset != 1 {}
+        while try await second.next()?.offset != 1 {}
+        #expect(broker.messages(connection: 1) == ["subscribe"])
+        #expect(broker.messages(connection: 2) == ["subscribe"])
+    }
+
+    @Test func `goes on beside one that nobody takes from`() async throws {
+        let broker = try await answering()
+        let client = try broker.client()
+        var slow = try client.subscribe(to: ["a.>"]).makeAsyncIterator()
+        var fast = try client.subscribe(to: ["b.>"]).makeAsyncIterator()
+        while try await slow.next()?.offset != 1 {}
+        while try await fast.next()?.offset != 1 {}
+        let data = String(repeating: "1", count: 1 << 20)
+        for offset in 2...6 {
+            let large =
+                #"{"type":"event","topic":"a.x","offset":\#(offset),"cursor":"k3f9-\#(offset)","#
+                + #""time":"2026-01-01T00:10:01.000000Z","data":\#(data)}"#
+            try await broker.send([large], connection: 1)
+        }
+        try await broker.send([event(2, "b.x")], connection: 1)
+        #expect(try await fast.next()?.offset == 2)
+        try await broker.received(.message(#"{"type":"unsubscribe","id":1}"#, connection: 1))
+    }
+
+    @Test func `leaves the others alone when it is let go`() async throws {
+        let broker = try await answering()
+        let client = try broker.client()
+        var first: Subscription.Iterator? = try client.subscribe(to: ["a.>"]).makeAsyncIterator()
+        var second = try client.subscribe(to: ["b.>"]).makeAsyncIterator()
+        while try await first?.next()?.offset != 1 {}
+        while try await second.next()?.offset != 1 {}
+        first = nil
+        try await broker.received(.message(#"{"type":"unsubscribe","id":1}"#, connection: 1))
+        try await broker.send([event(2, "b.x")], connection: 1)
+        #expect(try await second.next()?.offset == 2)
+    }
+
+    @Test func `goes on in a session of its own where the broker would not have it beside others`()
+        async throws
+    {
+        let broker = try await ScriptedBroker.start { input in
+            switch input {
+            case .opened: .messages([welcome])
+            case .message(let text, connection: 1) where text.contains("\"b.>\""):
+                .messages([
+                    #"{"type":"error","id":2,"to":"subscribe","code":"subscription_limit","#
+                        + #""message":"m","remedy":"r"}"#
+                ])
+            case .message(_, connection: 1): .messages([subscribed, event(1)])
+            case .message:
+                .messages([#"{"type":"subscribed","id":2,"topics":{}}"#, event(1, "b.x")])
+            case .request: .silence
+            }
+        }
+        let client = try broker.client()
+        var first = try client.subscribe(to: ["a.>"]).makeAsyncIterator()
+        while try await first.next()?.offset != 1 {}
+        var second = try client.subscribe(to: ["b.>"]).makeAsyncIterator()
+        while try await second.next()?.offset != 1 {}
+        #expect(broker.messages(connection: 2) == ["subscribe"])
+        try await broker.send([event(2)], connection: 1)
+        #expect(try await first.next()?.offset == 2)
+    }
 }

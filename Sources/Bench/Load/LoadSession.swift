@@ -38,13 +38,13 @@ final class LoadSession {
     static func open(
         _ connector: BrokerConnector, on group: any EventLoopGroup
     ) async throws -> NIOLoopBound<LoadSession> {
-        let connection = try await connector.connect(on: group)
-        let loop = connection.eventLoop
+        let loop = group.next()
         let session = try await loop.submit { NIOLoopBound(LoadSession(), eventLoop: loop) }.get()
         let promise = loop.makePromise(of: Void.self)
         do {
-            try await connector.openSession(on: connection) { stream in
-                let socket = SessionSocket(stream, receiver: session.value)
+            try await connector.openSession(on: loop) { stream, compression in
+                let socket = SessionSocket(
+                    stream, receiver: session.value, compression: compression)
                 session.value.socket = socket
                 session.value.opened = { promise.succeed() }
                 session.value.ended = { promise.fail(ClosedEarly(reason: $0)) }

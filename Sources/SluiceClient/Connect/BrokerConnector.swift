@@ -8,18 +8,14 @@ package import Transport
 /// Opens connections to the broker and knows what every request to it carries.
 package final class BrokerConnector: Sendable {
     package let configuration: ClientConfiguration
+    /// What requests show.
+    let tokens: TokenKeeper
     private let tls: TLSContext?
 
     /// - Throws: When the token is none, or the file of authorities can't be used.
     package init(_ configuration: ClientConfiguration) throws(SluiceError) {
         self.configuration = configuration
-        // RFC 9110 11.4; a line end read along from a file would begin another header field.
-        guard configuration.token?.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) != false else {
-            throw SluiceError(
-                .invalid, code: "invalid_request",
-                "The token holds white space or other characters that no token has.",
-                remedy: "Give the token alone, as 'sluice token create' printed it.")
-        }
+        tokens = try TokenKeeper(configuration)
         guard configuration.address.isTLS else {
             tls = nil
             return
@@ -57,13 +53,14 @@ package final class BrokerConnector: Sendable {
         }
     }
 
-    /// A request's line and headers; Host is the connection's own.
+    /// A request's line and headers, with a token of `tokens`; Host is the connection's own.
     func head(
-        _ method: HTTPMethod, _ target: RequestTarget, _ headers: [(String, String)] = []
+        _ method: HTTPMethod, _ target: RequestTarget, _ headers: [(String, String)] = [],
+        token: String?
     ) -> HTTPRequestHead {
         var fields = HTTPHeaders(headers)
         fields.add(name: "User-Agent", value: "sluice-client")
-        if let token = configuration.token {
+        if let token {
             fields.add(name: "Authorization", value: "Bearer \(token)")
         }
         return HTTPRequestHead(version: .http1_1, method: method, uri: target.text, headers: fields)

@@ -15,6 +15,9 @@ actor HTTPCaller {
 
     /// Sends a request.
     ///
+    /// Where the source of tokens has another one, a refusal with 401 is tried again once: nothing
+    /// was done then.
+    ///
     /// - Parameters:
     ///   - method: What to do.
     ///   - target: Where to.
@@ -28,11 +31,27 @@ actor HTTPCaller {
         _ method: HTTPMethod, _ target: RequestTarget, headers: [(String, String)] = [],
         body: [UInt8]? = nil, isRepeatable: Bool = true
     ) async throws(SluiceError) -> [UInt8] {
-        let head = connector.head(method, target, headers)
+        let tokens = connector.tokens
+        let token = try await tokens.token()
+        let head = connector.head(method, target, headers, token: token)
+        let answer = try await reply(to: head, body, isRepeatable: isRepeatable)
+        guard answer.head.status == .unauthorized, tokens.isRenewable else {
+            return try Self.result(answer)
+        }
+        await tokens.refuse(token)
+        let next = try await tokens.token()
+        guard next != token else { return try Self.result(answer) }
+        let again = connector.head(method, target, headers, token: next)
+        return try Self.result(try await reply(to: again, body, isRepeatable: isRepeatable))
+    }
+
+    private func reply(
+        to head: HTTPRequestHead, _ body: [UInt8]?, isRepeatable: Bool
+    ) async throws(SluiceError) -> Answer {
         let kept = connection
         if let kept, isRepeatable {
             // A kept connection that the broker closed meanwhile says nothing about the broker.
-            if let answer = try? await exchange(kept, head, body) { return try Self.result(answer) }
+            if let answer = try? await exchange(kept, head, body) { return answer }
             forget(kept)
         }
         let opened = try await connector.connect()
@@ -40,9 +59,7 @@ actor HTTPCaller {
         // Meanwhile others may have opened one, on which they wait.
         if connection == nil || connection === kept { connection = opened }
         do {
-            return try Self.result(try await exchange(opened, head, body))
-        } catch let error as SluiceError {
-            throw error
+            return try await exchange(opened, head, body)
         } catch {
             forget(opened)
             throw .unreachable(connector.configuration.address, BrokerConnector.words(error))

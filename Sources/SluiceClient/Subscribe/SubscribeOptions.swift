@@ -22,8 +22,9 @@ public struct SubscribeOptions: Equatable, Sendable {
     public var maxRate: Int?
     /// Events that the broker may send ahead of what was taken from the iterator, at least 1.
     ///
-    /// `nil` is a number that costs no speed, from a broker that knows credit; another one is held
-    /// back by the socket. With a number such a broker refuses the subscription.
+    /// `nil` is a number that costs no speed, and fewer where events are large. From a broker that
+    /// does not know credit, a subscription without a number of its own takes what 4 MiB hold, and
+    /// goes on from the log when that is taken; with a number such a broker refuses it.
     public var credit: Int?
     /// Which events come, like `$.price > 100 && $.symbol == "ACME"` (doc:Filters); `nil`: all.
     ///

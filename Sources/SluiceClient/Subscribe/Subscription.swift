@@ -3,14 +3,18 @@ internal import SessionProtocol
 
 /// Events of some topics as a sequence that outlives connections.
 ///
-/// Iterating connects. When a connection is lost, the next one goes on exactly behind what was
-/// taken from the iterator. Where the iterator is slow, the broker waits for it: it is granted
-/// credit as events are taken.
+/// Iterating connects. When a connection is lost, the next one goes on exactly behind what came
+/// over it: no event is missing, and none comes twice. Where the iterator is slow, the broker waits
+/// for it: it is granted credit as events are taken.
+///
+/// The subscriptions of a `BrokerClient` share one wss session. Each has its own credit and its own
+/// position, so a slow one holds up no other. What a session can't hold beside the others, like a
+/// subscription whose topics another one has already, gets a session of its own.
 public struct Subscription: AsyncSequence, Sendable {
     /// Events and notices.
     public typealias Element = SubscriptionItem
 
-    let connector: BrokerConnector
+    let pool: SessionPool
     let patterns: [TopicPattern]
     let start: StartPosition
     let cursors: [TopicName: Cursor]
@@ -28,55 +32,38 @@ public struct Subscription: AsyncSequence, Sendable {
         rate.set(maxRate)
     }
 
-    /// Begins at the start position, on a connection of its own.
-    public func makeAsyncIterator() -> Iterator {
-        Iterator(
-            connector, rate,
-            SubscriptionProgress(
-                patterns: patterns, start: start, cursors: cursors, options: options,
-                filter: filter),
-            isBatched: isBatched)
-    }
+    /// Begins at the start position, with the first item that is asked for.
+    ///
+    /// Two iterators are two subscriptions, each with all events.
+    public func makeAsyncIterator() -> Iterator { Iterator(SubscriptionFeed(self)) }
 
     /// Takes items; ends by being let go, or by throwing a `SluiceError`, which it then throws
     /// again.
     ///
-    /// After a `CancellationError` another task may go on with it.
+    /// Usable from any task, but from one at a time. After a `CancellationError` another task may
+    /// go on with it.
     public struct Iterator: AsyncIteratorProtocol, Sendable {
-        private let connector: BrokerConnector
-        private let rate: RateControl
-        private let isBatched: Bool
-        private var progress: SubscriptionProgress
-        private var session: SessionConnection?
-        /// When the session that is open, or was just lost, began.
-        private var began: ContinuousClock.Instant?
-        private var hasConnected = false
-        private var backoff = ReconnectBackoff()
-        private var random = SystemRandomNumberGenerator()
-        private var wait: Duration?
-        private var waiting: ArraySlice<SubscriptionItem> = []
-        /// Why it is over, once what came before has been given out.
-        private var failure: SluiceError?
+        /// The broker hears of what was taken when it is worth its while, or at so many bytes.
+        private static let takenBytesMax = 1 << 20
 
-        init(
-            _ connector: BrokerConnector, _ rate: RateControl, _ progress: SubscriptionProgress,
-            isBatched: Bool
-        ) {
-            self.connector = connector
-            self.rate = rate
-            self.progress = progress
-            self.isBatched = isBatched
-        }
+        private let feed: SubscriptionFeed
+        private var waiting: ArraySlice<SubscriptionItem> = []
+        private var takenStep = 1
+        /// Events that were taken and not told yet.
+        private var taken = (events: 0, bytes: 0)
+
+        init(_ feed: SubscriptionFeed) { self.feed = feed }
 
         /// The next item.
         ///
         /// - Returns: Never `nil`: a subscription has no end of its own.
-        /// - Throws: `SluiceError` when trying again can't help, or when the broker was never
-        ///   reached; `CancellationError`.
+        /// - Throws: `SluiceError` when trying again can't help, or when the client never reached
+        ///   the broker; `CancellationError`.
         public mutating func next() async throws -> SubscriptionItem? {
             while waiting.isEmpty { waiting = try await nextItems()[...] }
             let item = waiting.popFirst()
-            if case .event = item { took(1) }
+            if let item { count(item) }
+            tell()
             return item
         }
 
@@ -88,131 +75,27 @@ public struct Subscription: AsyncSequence, Sendable {
             var items: [SubscriptionItem] = Array(waiting)
             waiting = []
             while items.isEmpty { items = try await nextItems() }
-            took(items.count { if case .event = $0 { true } else { false } })
+            for item in items { count(item) }
+            tell()
             return items
-        }
-
-        /// Lets the broker send as many events more, once they are worth a message.
-        private mutating func took(_ events: Int) {
-            if let credit = progress.took(events) { session?.send(credit) }
         }
 
         private mutating func nextItems() async throws -> [SubscriptionItem] {
-            if let failure { throw failure }
-            if let wait {
-                try await Task.sleep(for: wait)
-                self.wait = nil
-            }
-            do throws(SluiceError) {
-                let session = try await connectedSession()
-                let items = try await items(of: session)
-                if !items.isEmpty { return items }
-            } catch {
-                return [try failed(error)]
-            }
-            // Nothing for the subscriber in it; or the wait was cancelled, and must not begin
-            // again.
-            try Task.checkCancellation()
-            return []
+            let delivery = try await feed.take()
+            takenStep = delivery.takenStep
+            return delivery.items
         }
 
-        /// The connection is over, and with an error that trying again can't mend the subscription,
-        /// too.
-        private mutating func failed(_ error: SluiceError) throws(SluiceError) -> SubscriptionItem {
-            session = nil
-            guard hasConnected, let asked = error.retryAfter else {
-                failure = error
-                throw error
-            }
-            return lost(error.message, asked: asked)
+        private mutating func count(_ item: SubscriptionItem) {
+            guard case .event(let event) = item else { return }
+            taken.events += 1
+            taken.bytes += event.message.count
         }
 
-        private mutating func connectedSession() async throws(SluiceError) -> SessionConnection {
-            if let session { return session }
-            let session = try await SessionConnection.open(connector, isBatched: isBatched)
-            self.session = session
-            began = .now
-            hasConnected = true
-            progress.connected()
-            return session
-        }
-
-        private mutating func items(
-            of session: SessionConnection
-        ) async throws(SluiceError) -> [SubscriptionItem] {
-            let delivery: SessionMailbox.Delivery
-            do {
-                delivery = try await session.take()
-            } catch {
-                // Only cancellation ends the wait; the caller finds it.
-                return []
-            }
-            switch delivery {
-            case .messages(let messages, _): return try read(messages, session)
-            case .end(let end):
-                self.session = nil
-                return [try ended(end)]
-            }
-        }
-
-        private mutating func read(
-            _ messages: [[UInt8]], _ session: SessionConnection
-        ) throws(SluiceError) -> [SubscriptionItem] {
-            var items: [SubscriptionItem] = []
-            progress.maxRate = rate.maxRate
-            for message in messages {
-                var steps: [SubscriptionProgress.Step] = []
-                do {
-                    try progress.received(message, into: &steps)
-                } catch {
-                    // What came before the error counts as taken, so it has to be given out before
-                    // it.
-                    guard !items.isEmpty else { throw error }
-                    if let loss = try? failed(error) { items.append(loss) }
-                    return items
-                }
-                for step in steps {
-                    switch step {
-                    case .item(let item): items.append(item)
-                    case .send(let text): session.send(text)
-                    case .heartbeat(let interval): session.watch(silenceMax: interval * 2)
-                    case .stands(let maxRate): rate.stands(in: session, at: maxRate)
-                    }
-                }
-            }
-            return items
-        }
-
-        private mutating func ended(
-            _ end: SessionEnd
-        ) throws(SluiceError) -> SubscriptionItem {
-            switch end {
-            case .broken(let reason): return lost(reason, asked: progress.reconnectAfter ?? .zero)
-            case .closed(let code, let reason):
-                let shown = reason.isEmpty ? "code \(code ?? 1005)" : "\(code ?? 1005) \(reason)"
-                switch CloseCode.Disposition(closeCode: code) {
-                case .reconnect:
-                    return lost(
-                        "the broker closed: \(shown)", asked: progress.reconnectAfter ?? .zero)
-                case .newCredentials:
-                    throw SluiceError(
-                        .refused, code: reason, "The broker closed the session: \(shown).",
-                        remedy: "Use another token; 'sluice token create' makes one.")
-                case .stop:
-                    throw SluiceError(
-                        .failed, code: reason, "The broker closed the session: \(shown).",
-                        remedy: "Trying again can't help; the broker's log says more.")
-                }
-            }
-        }
-
-        private mutating func lost(_ reason: String, asked: Duration) -> SubscriptionItem {
-            let wait = backoff.wait(
-                lasted: began.map { .now - $0 }, asked: asked, jitter: &random)
-            began = nil
-            self.wait = wait
-            let shown = reason.hasSuffix(".") ? String(reason.dropLast()) : reason
-            return .notice(.disconnected(reason: shown, retryIn: wait), message: nil)
+        private mutating func tell() {
+            guard taken.events >= takenStep || taken.bytes >= Self.takenBytesMax else { return }
+            feed.took(events: taken.events, bytes: taken.bytes)
+            taken = (0, 0)
         }
     }
 }

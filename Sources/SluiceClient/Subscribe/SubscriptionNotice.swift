@@ -26,4 +26,9 @@ public enum SubscriptionItem: Equatable, Sendable {
     case event(ReceivedEvent)
     /// Something else, with the broker's message if it came from there.
     case notice(SubscriptionNotice, message: [UInt8]?)
+
+    /// The event, if it is one.
+    public var event: ReceivedEvent? {
+        if case .event(let event) = self { event } else { nil }
+    }
 }

@@ -39,24 +39,32 @@ final class ScriptedBroker: Sendable {
         var connections: [any Channel] = []
         var inputs: [Input] = []
         var ends: [End] = []
+        var tokens: [String?] = []
     }
 
     private let ledger: Mutex<Ledger>
     private let script: @Sendable (Input) -> Output
+    private let admits: @Sendable (String?) -> Bool
     private let listener = Mutex<(any Channel)?>(nil)
 
-    private init(_ script: @escaping @Sendable (Input) -> Output) {
+    private init(
+        _ script: @escaping @Sendable (Input) -> Output,
+        admits: @escaping @Sendable (String?) -> Bool
+    ) {
         ledger = Mutex(Ledger())
         self.script = script
+        self.admits = admits
     }
 
     deinit { listener.withLock { $0 }?.close(promise: nil) }
 
-    /// Listens on a port of the kernel's choice.
+    /// Listens on a port of the kernel's choice; requests with other tokens than it admits are
+    /// answered 401.
     static func start(
+        admits: @escaping @Sendable (String?) -> Bool = { _ in true },
         _ script: @escaping @Sendable (Input) -> Output
     ) async throws -> ScriptedBroker {
-        let broker = ScriptedBroker(script)
+        let broker = ScriptedBroker(script, admits: admits)
         let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             // Little lies between the two, and it is read slowly: clients get blocked soon.
             .serverChannelOption(.tcpOption(.init(rawValue: TCP_MAXSEG)), value: 536)
@@ -71,6 +79,7 @@ final class ScriptedBroker: Sendable {
                     let number = broker.accepted(channel)
                     let connection = ScriptedConnection(
                         number, script: { [weak broker] in broker?.said($0) ?? .silence },
+                        admits: { [weak broker] in broker?.admitted($0) ?? false },
                         ended: { [weak broker] in broker?.ended($0) })
                     try channel.pipeline.syncOperations.addHandler(connection)
                 }
@@ -92,15 +101,24 @@ final class ScriptedBroker: Sendable {
         return script(input)
     }
 
+    private func admitted(_ token: String?) -> Bool {
+        ledger.withLock { $0.tokens.append(token) }
+        return admits(token)
+    }
+
     private func ended(_ end: End) { ledger.withLock { $0.ends.append(end) } }
 
     // MARK: What a test does
 
-    func client() throws -> BrokerClient {
+    func client(tokens source: TokenSource? = nil) throws -> BrokerClient {
         let port = try #require(listener.withLock { $0 }?.localAddress?.port)
         return try BrokerClient(
-            ClientConfiguration(address: try BrokerAddress("http://127.0.0.1:\(port)")))
+            ClientConfiguration(
+                address: try BrokerAddress("http://127.0.0.1:\(port)"), tokenSource: source))
     }
+
+    /// The tokens that requests showed, in the order in which they came.
+    var tokens: [String?] { ledger.withLock { $0.tokens } }
 
     /// All that was said, in the order in which it came.
     var inputs: [Input] { ledger.withLock { $0.inputs } }

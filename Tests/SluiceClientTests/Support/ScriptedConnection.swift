@@ -9,16 +9,19 @@ final class ScriptedConnection: ChannelInboundHandler {
 
     private let number: Int
     private let script: (ScriptedBroker.Input) -> ScriptedBroker.Output
+    private let admits: (String?) -> Bool
     private let ended: (ScriptedBroker.End) -> Void
     private var text = ""
     private var receiver: WebSocketReceiver?
 
     init(
         _ number: Int, script: @escaping (ScriptedBroker.Input) -> ScriptedBroker.Output,
+        admits: @escaping (String?) -> Bool,
         ended: @escaping (ScriptedBroker.End) -> Void
     ) {
         self.number = number
         self.script = script
+        self.admits = admits
         self.ended = ended
     }
 
@@ -51,6 +54,11 @@ final class ScriptedConnection: ChannelInboundHandler {
         _ request: (line: String, fields: [(name: String, value: String)]),
         _ context: ChannelHandlerContext
     ) {
+        let authorization = request.fields.first { $0.name == "Authorization" }?.value
+        guard admits(authorization.map { String($0.trimmingPrefix("Bearer ")) }) else {
+            let json = #"{"code":"unauthorized","detail":"m","remedy":"r"}"#
+            return say(.answer(status: "401 Unauthorized", json: json), context)
+        }
         let upgrade = try? WebSocketUpgrade.check(
             method: "GET", version: (1, 1), headers: request.fields, subprotocols: ["sluice.v1"],
             sha1: { Digest.sha1($0) })

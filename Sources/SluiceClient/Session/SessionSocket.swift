@@ -1,7 +1,7 @@
 internal import NIOCore
 internal import SessionProtocol
 package import Transport
-internal import WebSocketCodec
+package import WebSocketCodec
 
 /// Takes what comes of a session; told on the connection's event loop.
 package protocol SessionReceiver: AnyObject {
@@ -42,13 +42,17 @@ package final class SessionSocket: StreamHandler {
     private var silenceMax = Duration.seconds(40)
     private var timer: Scheduled<Void>?
 
-    package init(_ stream: StreamConnection, receiver: any SessionReceiver) {
+    /// `compression` is what was agreed on in the handshake.
+    package init(
+        _ stream: StreamConnection, receiver: any SessionReceiver,
+        compression: MessageCompression? = nil
+    ) {
         self.stream = stream
         self.receiver = receiver
         webSocket = .client(
             messageBytesMax: Self.messageBytesMax,
             silence: SilenceWatch(silenceMax: silenceMax, now: .now),
-            maskingKeys: SystemRandomNumberGenerator())
+            maskingKeys: SystemRandomNumberGenerator(), compression: compression)
         scheduleTick()
     }
 
