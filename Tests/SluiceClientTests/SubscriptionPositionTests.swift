@@ -1,3 +1,4 @@
+import FoundationEssentials
 import SluiceClient
 import Testing
 
@@ -36,5 +37,46 @@ import Testing
     @Test mutating func `is not moved by what is no message`() {
         #expect(!received(#"{"type":"event","topic":"a","off"#))
         #expect(position == SubscriptionPosition())
+    }
+
+    private static let mark = "mark:latest.memory0001.hefg7e3rpc"
+
+    @Test(arguments: [
+        SubscriptionPosition(), SubscriptionPosition(start: mark),
+        SubscriptionPosition(start: mark, cursors: ["a.b": "k3f91-7", "a": "k3f91-8"]),
+    ])
+    func `can be stored as a text`(position: SubscriptionPosition) throws {
+        #expect(try SubscriptionPosition(text: position.text) == position)
+        let text = try JSONEncoder().encode(position)
+        #expect(try JSONDecoder().decode(SubscriptionPosition.self, from: text) == position)
+        // The text is what JSONEncoder would make of it, so either may be read by the other.
+        #expect(
+            try JSONDecoder().decode(SubscriptionPosition.self, from: Data(position.text.utf8))
+                == position)
+    }
+
+    @Test func `has its topics in order as a text`() {
+        let position = SubscriptionPosition(cursors: ["b": "k3f91-7", "a": "k3f91-8"])
+        #expect(position.text == #"{"cursors":{"a":"k3f91-8","b":"k3f91-7"}}"#)
+    }
+
+    @Test(arguments: ["", "[]", #"{"cursors":[]}"#, #"{"cursors":{"a":1}}"#, #"{"start":1}"#])
+    func `is not read from other texts`(text: String) {
+        let error = #expect(throws: SluiceError.self) { try SubscriptionPosition(text: text) }
+        #expect(error?.code == "invalid_request")
+    }
+
+    @Test mutating func `moves behind items, too, decoded or not`() throws {
+        let event = ReceivedEvent(
+            topic: "a", offset: 2, cursor: "k3f91-2", time: "", data: [0x31], message: [])
+        position.received(.event(event))
+        #expect(position.cursors == ["a": "k3f91-2"])
+        let gap = Array(moved("gap", "a", #""k3f91-9""#).utf8)
+        let notice = SubscriptionNotice.gap(topic: "a", from: 3, to: 9, reason: "purged")
+        position.received(.notice(notice, message: gap))
+        #expect(position.cursors == ["a": "k3f91-9"])
+        position.received(
+            DecodedItem<Int>.event(DecodedEvent(event) { _ in throw TimedOut(what: "") }))
+        #expect(position.cursors == ["a": "k3f91-2"])
     }
 }
