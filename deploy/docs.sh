@@ -2,6 +2,7 @@
 # Builds the documentation with the toolchain's DocC; a warning is an error.
 #   deploy/docs.sh
 #   python3 -m http.server -d .build/documentation 8000     then http://127.0.0.1:8000/documentation/sluice
+#   python3 -m http.server -d .build/documentation-client 8000           and …/documentation/sluiceclient
 set -eu
 cd "$(dirname "$0")/.."
 . deploy/setup.sh
@@ -19,4 +20,14 @@ rm -rf .build/documentation
 mkdir -p .build
 "$docc" convert Sources/Documentation.docc --output-dir .build/documentation \
     --fallback-display-name Sluice --fallback-bundle-identifier sluice --warnings-as-errors
-say "the documentation is in .build/documentation"
+
+# The pages of the Swift client are made of its articles and of the comments of what is public in it.
+rm -rf .build/documentation-client .build/symbols
+swift package dump-symbol-graph --minimum-access-level public --skip-synthesized-members >/dev/null
+mkdir -p .build/symbols
+cp "$(swift build --show-bin-path)/../symbolgraph/SluiceClient.symbols.json" .build/symbols
+"$docc" convert Sources/SluiceClient/SluiceClient.docc --output-dir .build/documentation-client \
+    --additional-symbol-graph-dir .build/symbols \
+    --fallback-display-name SluiceClient --fallback-bundle-identifier sluice.client \
+    --warnings-as-errors
+say "the documentation is in .build/documentation and .build/documentation-client"
