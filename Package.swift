@@ -296,6 +296,9 @@ let package = Package(
                 nioCore, nioPosix,
             ],
             swiftSettings: settings),
+        .executableTarget(
+            name: "client-figures", dependencies: ["SluiceClient"],
+            path: "Tests/Support/ClientFigures", swiftSettings: settings),
         .testTarget(
             name: "BenchTests",
             dependencies: ["Bench", "EventModel", "SessionProtocol", "RepeatableChance"],
