@@ -20,7 +20,7 @@ export interface SluiceOptions {
   shared?: boolean | string;
   /** Instead of the global one, which older Nodes don't have. */
   WebSocket?: typeof WebSocket;
-  /** Instead of the global one; for `publishAll`. */
+  /** Instead of the global one; for `publishAll`. Where WebSockets are blocked, the global one. */
   fetch?: typeof fetch;
 }
 
@@ -40,7 +40,7 @@ export interface EventLabels {
 }
 
 export interface PublishOptions extends EventLabels {
-  /** Appends only if the topic's head is at this cursor; else `head_moved`. */
+  /** Appends only if the topic's head is at this cursor; else `head_moved`. Needs a WebSocket. */
   ifHead?: string;
   /** How long to try, over lost connections and a busy broker; 30,000 unless told. */
   timeoutMs?: number;

@@ -10,6 +10,9 @@ const soundAfterMs = 5000;
 const answerTimeoutMs = 20_000;
 const windowUsual = 1000;
 const saveIntervalMs = 1000;
+/** After so long without, a WebSocket is tried again. */
+const streamsMs = 300_000;
+const queryBytesMax = 7000;
 const closedClient = { code: 'closed', message: 'The client was closed.' };
 
 export class SluiceError extends Error {
@@ -50,6 +53,30 @@ export function rawData(event) {
 
 /** Also where a page is not secure, which has no `randomUUID`. */
 const randomID = () => crypto.getRandomValues(new Uint32Array(4)).join('-');
+
+async function refusal(response) {
+  const after = response.headers.get('retry-after');
+  return { ...await response.json(), retry_after_ms: after === null ? undefined : after * 1000 };
+}
+
+async function publishLines(fetch, url, headers, body, signal) {
+  try {
+    const response = await fetch(`${url}v1/events`, {
+      method: 'POST', headers: { ...headers, 'content-type': 'application/x-ndjson' }, body, signal,
+    });
+    if (response.ok) return { answer: await response.json() };
+    return { error: SluiceError.of(await refusal(response)) };
+  } catch (cause) {
+    return {
+      error: SluiceError.of({
+        code: 'unreachable', message: `No answer: ${cause.message}.`, retry_after_ms: 0,
+      }),
+    };
+  }
+}
+
+// Line ends can only stand between tokens, where a space means the same.
+const oneLine = (text) => text.replace(/[\r\n]/g, ' ');
 
 const byteCount = (text) => new TextEncoder().encode(text).length;
 
@@ -308,7 +335,10 @@ class Session {
 
   wake() {
     if (this.#isWaiting && !this.#askedMs) this.#connect();
-    else if (this.welcome) this.#act(this.#watch.doubt(Date.now()));
+    else if (this.welcome) {
+      this.#act(this.#watch.doubt(Date.now()));
+      this.#socket.wake?.();
+    }
   }
 
   async #connect() {
@@ -326,7 +356,12 @@ class Session {
         });
       }
       this.#token = token;
-      socket = this.#socket = this.#engine.open();
+      socket = await this.#engine.open(this);
+      if (this.#socket !== attempt) {
+        socket.close();
+        return;
+      }
+      this.#socket = socket;
     } catch (error) {
       if (this.#socket !== attempt) return;
       if (error instanceof SluiceError) this.#engine.fail(error);
@@ -335,13 +370,14 @@ class Session {
     }
     this.#timer = setTimeout(() => this.#lost('no answer'), answerTimeoutMs);
     socket.onopen = () => {
+      this.#engine.failures = 0;
       if (this.#token) this.send({ type: 'auth', token: this.#token });
     };
     socket.onmessage = ({ data }) => this.#received(data);
     socket.onclose = ({ code, reason }) => this.#closed(code, reason);
     socket.onerror = () => {
       // Some implementations say only this when the handshake fails.
-      if (this.#socket === socket && socket.readyState === 3) this.#closed(1006, '');
+      if (this.#socket === socket && socket.readyState % 3 === 0) this.#closed(1006, '');
     };
   }
 
@@ -429,6 +465,173 @@ class Session {
       if (upstream) this.#routes.set(topic, upstream);
     }
     return upstream;
+  }
+}
+
+/**
+ * What a session uses of a WebSocket, where that is blocked: each subscription is a stream of
+ * server-sent events, and each publish a request.
+ */
+class Streams {
+  readyState = 1;
+  #url;
+  #fetch;
+  #upstreams;
+  #opens;
+  #headers = { accept: 'text/event-stream' };
+  /** By the id of the subscribe. */
+  #streams = new Map();
+  #lastPublish;
+  #timer = setInterval(() => this.wake(), streamsMs);
+
+  constructor(url, fetch, upstreams, opens) {
+    this.#url = url;
+    this.#fetch = fetch;
+    this.#upstreams = upstreams;
+    this.#opens = opens;
+    setTimeout(() => this.#begin());
+  }
+
+  async wake() {
+    if (await this.#opens()) this.#end();
+  }
+
+  send(text) {
+    const { type, id, token, credit, events } = JSON.parse(text);
+    const stream = this.#streams.get(id);
+    switch (type) {
+      case 'auth': this.#headers.authorization = `Bearer ${token}`; break;
+      case 'subscribe':
+      case 'update': this.#follow(id, type, stream ?? { credit: credit ?? Infinity }); break;
+      case 'unsubscribe':
+        this.#streams.delete(id);
+        stream?.abort?.();
+        break;
+      case 'credit':
+        stream.credit += events;
+        stream.more?.();
+        break;
+      case 'ping': this.#say({ type: 'pong', id }); break;
+      case 'publish': this.#lastPublish = this.#publish(id, text, this.#lastPublish);
+    }
+  }
+
+  close() {
+    this.readyState = 3;
+    clearInterval(this.#timer);
+    for (const stream of this.#streams.values()) stream.abort?.();
+    this.#streams.clear();
+  }
+
+  #end(code = 1006, reason = '') {
+    if (this.readyState === 3) return;
+    this.close();
+    this.onclose?.({ code, reason });
+  }
+
+  #say(message) {
+    const data = typeof message === 'string' ? message : JSON.stringify(message);
+    if (this.readyState === 1) this.onmessage?.({ data });
+  }
+
+  async #begin() {
+    this.onopen?.();
+    // A network that came back may be another one.
+    this.wake();
+    const response = await this.#get('v1/topics?limit=1');
+    if (!response?.ok) return this.#refuse(response);
+    const time = new Date(response.headers.get('date') ?? Date.now()).toISOString();
+    return this.#say({
+      type: 'welcome', time, heartbeat_ms: answerTimeoutMs,
+      limits: { message_bytes: 2 ** 21, topics_per_subscribe: 10_000 },
+    });
+  }
+
+  async #get(path, signal) {
+    return this.#fetch(this.#url + path, { headers: this.#headers, signal }).catch(() => null);
+  }
+
+  /** What is not about one subscription ends all; a session comes back, or gets a token. */
+  async #refuse(response, to, id) {
+    const told = await refusal(response).catch(() => null);
+    if (response?.status === 401) this.#end(4202, 'unauthorized');
+    else if (to && told) this.#say({ ...told, type: 'error', to, id });
+    else this.#end();
+  }
+
+  async #publish(id, text, before) {
+    await before;
+    if (this.readyState === 3) return;
+    const { answer, error } = await publishLines(this.#fetch, this.#url, this.#headers,
+      `{${oneLine(text.slice(text.indexOf('"topic"')))}`, AbortSignal.timeout(answerTimeoutMs));
+    if (answer) this.#say({ type: 'published', id, ...answer.results[0] });
+    else if (error.code === 'unauthorized') this.#end(4202, error.code);
+    // What came behind it has to wait for it.
+    else if (error.code === 'unreachable') this.#end();
+    else this.#say({ type: 'error', to: 'publish', id, ...error.toJSON() });
+  }
+
+  #path({ patterns, request, position: { start, cursors } }) {
+    const { topics, from, filter, overflow, max_rate } = request;
+    const exact = topics.length === 1 && patterns.exact.size && topics[0];
+    const cursor = cursors.get(exact);
+    const query = new URLSearchParams(JSON.parse(JSON.stringify({
+      filter, overflow, max_rate, from: cursor ? `after:${cursor}` : start ?? from,
+    })));
+    if (exact) return `v1/topics/${exact}/events?${query}`;
+    for (const topic of topics) query.append('topic', topic);
+    for (const [topic, each] of cursors) {
+      // Of the others some events come again, and are left out then.
+      if (`${query}`.length < queryBytesMax) query.append('cursor', `${topic}:${each}`);
+    }
+    return `v1/events?${query}`;
+  }
+
+  async #follow(id, to, stream) {
+    this.#streams.set(id, stream);
+    const upstream = this.#upstreams.get(id);
+    const control = new AbortController();
+    const response = await this.#get(this.#path(upstream), control.signal);
+    if (this.#streams.get(id) !== stream) return control.abort();
+    if (!response?.ok) return this.#refuse(response, to, id);
+    stream.abort?.();
+    stream.abort = () => control.abort();
+    let wasTold = to === 'update';
+    if (wasTold) this.#say({ type: 'updated', id });
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    for (let rest = ''; ;) {
+      // The broker says something every 20 s, or the connection is dead.
+      const timer = setTimeout(() => this.#end(), 2 * answerTimeoutMs);
+      const { done, value } = await reader.read().catch(() => ({ done: true }));
+      clearTimeout(timer);
+      if (control.signal.aborted) return;
+      if (done) return this.#end();
+      const blocks = (rest + value).split('\n\n');
+      rest = blocks.pop();
+      for (const block of blocks) {
+        const text = block.replace(/^(data: |[^d].*\n?)/gm, '');
+        if (!wasTold) {
+          wasTold = true;
+          // Those of several topics have a colon, and are not for sessions.
+          const cursor = /^id: ([^:\n]+)$/m.exec(block)?.[1];
+          const topics = cursor ? { [upstream.request.topics[0]]: { cursor } } : {};
+          this.#say({ type: 'subscribed', id, topics });
+        }
+        if (!text) continue;
+        const message = JSON.parse(text);
+        const { type, cursor } = message;
+        if (type === 'event') {
+          // Who does not read holds the broker back.
+          const known = upstream.position.cursors.get(message.topic);
+          if (cursor === known || isBehind(cursor, known)) continue;
+          while (stream.credit <= 0) await new Promise((resolve) => (stream.more = resolve));
+          stream.credit--;
+        }
+        if (control.signal.aborted) return;
+        this.#say(/^l/.test(type) ? { ...message, id } : text);
+        if (type === 'closing') this.#end(message.code, message.reason);
+      }
+    }
   }
 }
 
@@ -619,8 +822,12 @@ class Upstream {
 /** Serves tabs over one session, and more where topics overlap. */
 class Engine {
   failure = null;
-  #endpoint;
+  /** Of WebSockets, since one opened. */
+  failures = 0;
+  #isBlocked = false;
+  #url;
   #WebSocket;
+  #fetch;
   /** The members by their ids, by what speaks to their tab. */
   #tabs = new Map();
   #sessions = [];
@@ -628,9 +835,10 @@ class Engine {
   #tokens = new Map();
   #lastID = 0;
 
-  constructor(url, WebSocket = globalThis.WebSocket) {
-    this.#endpoint = endpoint(url, 'ws', 'v1/connect');
+  constructor(url, WebSocket = globalThis.WebSocket, fetch = globalThis.fetch) {
+    this.#url = url;
     this.#WebSocket = WebSocket;
+    this.#fetch = fetch?.bind(globalThis);
   }
 
   nextID() {
@@ -667,14 +875,41 @@ class Engine {
     }
   }
 
-  /** A ticket instead of a token would go into the URL here. */
-  open() {
+  /** WebSockets are blocked where they don't open although the broker can be reached. */
+  async open(session) {
     if (!this.#WebSocket) {
       throw new SluiceError('unsupported', 'There is no WebSocket here.', {
         remedy: 'Give one as the option WebSocket.',
       });
     }
-    return new this.#WebSocket(this.#endpoint, 'sluice.v1');
+    if (!this.#isBlocked && this.failures++ > 1 && await this.#isThere()) await this.#opens();
+    if (!this.#isBlocked) return this.#socket();
+    return new Streams(this.#url, this.#fetch, session.upstreams, () => this.#opens());
+  }
+
+  #socket() {
+    return new this.#WebSocket(endpoint(this.#url, 'ws', 'v1/connect'), 'sluice.v1');
+  }
+
+  async #isThere() {
+    return (await this.#fetch(`${this.#url}healthz`).catch(() => ({}))).ok;
+  }
+
+  /** Whether a WebSocket opens now. */
+  #opens() {
+    return new Promise((resolve) => {
+      const socket = this.#socket();
+      const end = (opens) => () => {
+        // Of some implementations, closing tells of an end again.
+        socket.onopen = socket.onclose = socket.onerror = null;
+        socket.close();
+        this.#isBlocked = !opens;
+        resolve(opens);
+      };
+      socket.onopen = end(true);
+      socket.onclose = socket.onerror = end(false);
+      setTimeout(end(false), answerTimeoutMs);
+    });
   }
 
   /** Of the first tab that answers: others may be asleep. */
@@ -971,8 +1206,7 @@ export class Sluice {
 
   async publishAll(events, { idempotencyKey, timeoutMs = 30_000, signal } = {}) {
     const hasIDs = events.every(({ eventId }) => eventId !== undefined);
-    // Line ends can only stand between tokens, where a space means the same.
-    const body = events.map((event) => eventText(event).replace(/[\r\n]/g, ' ')).join('\n');
+    const body = events.map((event) => oneLine(eventText(event))).join('\n');
     const until = Date.now() + timeoutMs;
     const backoff = new Backoff();
     let key = idempotencyKey ?? (hasIDs ? undefined : randomID());
@@ -981,7 +1215,9 @@ export class Sluice {
       signal?.throwIfAborted();
       const token = await this.#ask(refused);
       const bound = AbortSignal.timeout(Math.max(0, until - Date.now()));
-      const { answer, error } = await this.#post('v1/events', token, key, body,
+      const headers = token ? { authorization: `Bearer ${token}` } : {};
+      if (key !== undefined) headers['idempotency-key'] = key;
+      const { answer, error } = await publishLines(this.#fetch, this.#url, headers, body,
         signal ? AbortSignal.any([signal, bound]) : bound);
       if (answer) return answer.results;
       if (error.code === 'ephemeral_topic' && key && !idempotencyKey) {
@@ -1005,28 +1241,6 @@ export class Sluice {
     this.#link('bye');
     this.#closed.abort();
     for (const id of this.#calls.keys()) this.#received('refused', id, closedClient);
-  }
-
-  async #post(path, token, key, body, signal) {
-    const headers = { 'content-type': 'application/x-ndjson' };
-    if (token) headers.authorization = `Bearer ${token}`;
-    if (key !== undefined) headers['idempotency-key'] = key;
-    try {
-      const response = await this.#fetch(this.#url + path, {
-        method: 'POST', headers, body, signal,
-      });
-      const answer = await response.json();
-      if (response.ok) return { answer };
-      const after = response.headers.get('retry-after');
-      const retry_after_ms = after === null ? undefined : after * 1000;
-      return { error: SluiceError.of({ ...answer, retry_after_ms }) };
-    } catch (cause) {
-      return {
-        error: SluiceError.of({
-          code: 'unreachable', message: `No answer: ${cause.message}.`, retry_after_ms: 0,
-        }),
-      };
-    }
   }
 
   async #ask(refused) {

@@ -27,7 +27,7 @@ package struct WebAsset: Sendable {
     package static let all = [
         WebAsset(
             "/sluice.js", "The client for browsers and Node.", javaScript,
-            PackageResources.sluice_js),
+            withoutComments(PackageResources.sluice_js)),
         WebAsset(
             "/sluice.d.ts", "Its TypeScript declarations.", "application/typescript",
             PackageResources.sluice_d_ts),
@@ -57,6 +57,20 @@ package struct WebAsset: Sendable {
             "/examples/eventsource.js", "Its script.", javaScript,
             PackageResources.eventsource_js),
     ]
+
+    /// JavaScript without the lines that are comments and nothing else: a ninth of what is
+    /// sent.
+    ///
+    /// A line of a text that begins so would be taken for one, too; the client has none.
+    private static func withoutComments(_ content: [UInt8]) -> [UInt8] {
+        let lineEnd = UInt8(ascii: "\n")
+        let lines = content.split(separator: lineEnd, omittingEmptySubsequences: false)
+        let code = lines.filter { line in
+            let text = line.drop { $0 == UInt8(ascii: " ") }
+            return !["//", "/**", "* ", "*/"].contains { text.starts(with: $0.utf8) }
+        }
+        return Array(code.joined(separator: [lineEnd]))
+    }
 
     package static let page = "text/html; charset=utf-8"
     /// RFC 9239.

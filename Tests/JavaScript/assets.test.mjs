@@ -11,13 +11,16 @@ test('the broker serves its client', async (t) => {
   for (const [name, type] of [
     ['sluice.js', 'text/javascript; charset=utf-8'], ['sluice.d.ts', 'application/typescript'],
   ]) {
-    await t.test(`${name}, as it is, to everybody`, async () => {
+    await t.test(`${name}, to everybody`, async () => {
       const response = await fetch(`${broker.url}/${name}`);
       assert.equal(response.status, 200);
       assert.equal(response.headers.get('content-type'), type);
       // Asked for by fetch, which inflates it.
       assert.equal(response.headers.get('content-encoding'), 'gzip');
-      assert.equal(await response.text(), await readFile(new URL(name, client), 'utf8'));
+      const text = await readFile(new URL(name, client), 'utf8');
+      // Lines that are comments are for who reads the file.
+      const code = text.replace(/^ *(\/\/|\/\*\*|\* |\*\/).*\n/gm, '');
+      assert.equal(await response.text(), name.endsWith('.d.ts') ? text : code);
     });
   }
 
