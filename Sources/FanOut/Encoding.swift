@@ -10,15 +10,19 @@ package final class Encoding: Sendable {
     package let event: @Sendable (TopicName, Epoch, Event) -> [UInt8]
     /// Empty for one that is not told in this form.
     package let notice: @Sendable (Notice) -> [UInt8]
+    /// Whether nothing goes out behind a notice: the subscriber's output has to end there.
+    package let isLast: @Sendable (Notice) -> Bool
     /// How those that wait together are joined; `nil`: each is sent as it is.
     package let joining: Joining?
 
     package init(
         event: @escaping @Sendable (TopicName, Epoch, Event) -> [UInt8],
-        notice: @escaping @Sendable (Notice) -> [UInt8], joining: Joining? = nil
+        notice: @escaping @Sendable (Notice) -> [UInt8],
+        isLast: @escaping @Sendable (Notice) -> Bool = { _ in false }, joining: Joining? = nil
     ) {
         self.event = event
         self.notice = notice
+        self.isLast = isLast
         self.joining = joining
     }
 }

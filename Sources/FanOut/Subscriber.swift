@@ -49,6 +49,9 @@ package final class Subscriber {
         backlog = Backlog(countedIn: shard.budget)
     }
 
+    /// From now on, messages that move the client on get bytes of its own when they go out.
+    package func mark(_ mark: @escaping Backlog.Mark) { backlog.mark = mark }
+
     // MARK: What is put into the backlog
 
     /// A reply or another message that belongs to no event stream.
@@ -140,8 +143,9 @@ package final class Subscriber {
         precondition(
             message.offset > cursor,
             "bug: \(feed.topic) \(message.offset) delivered after \(cursor)")
-        backlog.append(
-            event: message.bytes, own: message.own, of: subscription, in: feed, before: cursor)
+        let step = Backlog.Step(
+            subscription: subscription, feed: feed, before: cursor, after: message.offset)
+        backlog.append(event: message.bytes, own: message.own, step)
         subscription.progress.told(of: feed)
         shard.markDirty(self)
     }

@@ -9,7 +9,12 @@ extension Subscriber {
     private func tell(_ notice: Notice) -> Bool {
         let bytes = encoding.notice(notice)
         guard hasRoom(for: bytes.count) else { return false }
-        backlog.append(notice: bytes)
+        if case .reset(let topic, let cursor, _) = notice {
+            backlog.append(
+                reset: bytes, of: topic, to: cursor, isLast: encoding.isLast(notice))
+        } else {
+            backlog.append(notice: bytes)
+        }
         shard.markDirty(self)
         return true
     }
@@ -62,8 +67,9 @@ extension Subscriber {
     /// - Returns: `false` if the budget has no room.
     func tellGap(_ reader: TopicReader, upTo last: Offset, _ reason: GapReason) -> Bool {
         let notice = gap(behind: reader, upTo: last, reason)
-        guard hasRoom(for: notice.count) else { return false }
-        append(notice, of: reader, upTo: last)
+        let bytes = encoding.notice(notice)
+        guard hasRoom(for: bytes.count) else { return false }
+        append(notice, bytes, of: reader, upTo: last)
         return true
     }
 
@@ -75,23 +81,27 @@ extension Subscriber {
         let split = min(max(purgedBelow - 1, reader.cursor), last)
         for (end, reason) in [(split, GapReason.purged), (last, .retention)]
         where end > reader.cursor {
-            append(gap(behind: reader, upTo: end, reason), of: reader, upTo: end)
+            let notice = gap(behind: reader, upTo: end, reason)
+            append(notice, encoding.notice(notice), of: reader, upTo: end)
         }
     }
 
     private func gap(
         behind reader: TopicReader, upTo last: Offset, _ reason: GapReason
-    ) -> [UInt8] {
+    ) -> Notice {
         let feed = reader.feed
-        return encoding.notice(
-            .gap(
-                topic: feed.topic, epoch: feed.epoch, from: reader.cursor + 1, to: last,
-                reason: reason))
+        return .gap(
+            topic: feed.topic, epoch: feed.epoch, from: reader.cursor + 1, to: last,
+            reason: reason)
     }
 
-    private func append(_ notice: [UInt8], of reader: TopicReader, upTo last: Offset) {
-        backlog.append(
-            notice, of: reader.subscription, in: reader.feed, before: reader.cursor)
+    private func append(
+        _ notice: Notice, _ bytes: [UInt8], of reader: TopicReader, upTo last: Offset
+    ) {
+        let step = Backlog.Step(
+            subscription: reader.subscription, feed: reader.feed, before: reader.cursor,
+            after: last)
+        backlog.append(bytes, step, isLast: encoding.isLast(notice))
         reader.cursor = last
         reader.subscription.progress.told(of: reader.feed)
         shard.markDirty(self)
@@ -118,7 +128,10 @@ extension Subscriber {
             let cursor = Cursor(epoch: feed.epoch, offset: offset)
             let bytes = encoding.notice(.cursors([feed.topic: cursor]))
             guard hasRoom(for: bytes.count) else { return }
-            backlog.append(bytes, of: subscription, in: feed, before: offset)
+            backlog.append(
+                bytes,
+                Backlog.Step(
+                    subscription: subscription, feed: feed, before: offset, after: offset))
             subscription.progress.told(of: feed)
             shard.markDirty(self)
         }

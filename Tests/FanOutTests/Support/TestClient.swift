@@ -8,6 +8,8 @@ final class TestClient: SubscriberOutput {
     /// How many bytes the socket still takes.
     var bytesTaken = Int.max
     private(set) var flushes = 0
+    /// A message has gone out behind which nothing may.
+    private(set) var hasEnded = false
     private let shard: FanOutShard
     private let encoding: Encoding
     private let ownBytes: ((SharedEvent, Subscription) -> [UInt8])?
@@ -28,7 +30,7 @@ final class TestClient: SubscriberOutput {
     /// Moves bytes as a connection does: what waits first, and then what can be fetched.
     func flush() {
         flushes += 1
-        while bytesTaken > 0 {
+        while bytesTaken > 0, !hasEnded {
             let count = withUnsafeTemporaryAllocation(
                 byteCount: min(bytesTaken, 200), alignment: 1
             ) { record in
@@ -37,6 +39,7 @@ final class TestClient: SubscriberOutput {
                 return count
             }
             bytesTaken -= count
+            hasEnded = subscriber.backlog.takeEnd()
             if count == 0 {
                 subscriber.refill()
                 if subscriber.backlog.isEmpty { return }
