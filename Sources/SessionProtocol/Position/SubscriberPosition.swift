@@ -57,7 +57,7 @@ package struct SubscriberPosition: Sendable {
     package var resumption: SubscribeRequest {
         var next = request
         next.cursors = cursors
-        next.from = resumeFrom ?? startOfUnseenTopics
+        next.from = resumeFrom ?? request.from.ofUnseenTopics(began: began)
         return next
     }
 
@@ -71,13 +71,18 @@ package struct SubscriberPosition: Sendable {
         return next.messages(
             cursorsMax: welcome.topicsPerSubscribe, bytesMax: welcome.messageBytes)
     }
+}
 
-    /// Of a broker that could not ask its database for a mark: nothing that commits after the first
-    /// start may be missing; a few events from before it may come.
-    private var startOfUnseenTopics: StartPosition {
-        switch request.from {
+extension StartPosition {
+    /// Where topics begin that were never seen, when a subscription resumes that began so, and whose
+    /// broker could not ask its database for a mark.
+    ///
+    /// Nothing that commits after the first start may be missing; a few events from before it may
+    /// come. `began`: When that was, by the broker's clock.
+    package func ofUnseenTopics(began: Timestamp) -> StartPosition {
+        switch self {
         // These name the same place whenever they are said.
-        case .earliest, .offset, .after, .time, .mark: request.from
+        case .earliest, .offset, .after, .time, .mark: self
         case .latest, .last: .time(began.advanced(by: .zero - ResumeMark.margin))
         case .ago(let duration): .time(began.advanced(by: .zero - max(duration, ResumeMark.margin)))
         }
