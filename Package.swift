@@ -262,7 +262,7 @@ let package = Package(
             name: "HTTPEndpointTests",
             dependencies: [
                 "HTTPEndpoint", "MemoryLog", "RawClient", "EventModel", "Filtering",
-                "AccessControl", "SessionProtocol", "Publishing", "Delivery", "Transport",
+                "AccessControl", "SessionProtocol", "Publishing", "FanOut", "Delivery", "Transport",
                 "WebAssets", nioCore, nioPosix, nioHTTP1, logging,
             ],
             swiftSettings: settings),

@@ -524,7 +524,7 @@ package final class FanOutShard {
     }
 
     /// How many subscriptions get the topic here, live or behind.
-    func followerCount(of topic: TopicName) -> Int {
+    package func followerCount(of topic: TopicName) -> Int {
         guard let feed = feeds[topic] else { return 0 }
         return groups(of: feed).flatMap(\.subscriptions).count { $0.hasBegun(feed) }
     }

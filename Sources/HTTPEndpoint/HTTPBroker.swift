@@ -99,7 +99,7 @@ package final class HTTPBroker: HTTPService {
         var collection = HTTPCollection(bodyBytesMax: Route.smallBodyBytesMax)
         if case .route(let route, _) = found {
             collection.bodyBytesMax = route.bodyBytesMax
-            collection.mayStream = route.isFollowed && FollowEndpoint.isAsked(by: head)
+            collection.mayStream = route.isStream(for: head)
         }
         let refuse = { [self] (error: BrokerError) in refusal(error, of: head, found) }
         switch access.sender(of: head, on: connection.eventLoop) {
@@ -168,10 +168,11 @@ package final class HTTPBroker: HTTPService {
                 request.identity != nil || access.authenticate == nil
                     || route.access == .everybody,
                 "bug: a request was admitted without its sender")
-            if route.isFollowed, FollowEndpoint.isAsked(by: request.head) {
-                return follows.follow(parameters[0], request)
+            if route.isStream(for: request.head) {
+                return follows.follow(parameters.first, request)
             }
             switch route.action {
+            case .follow: preconditionFailure("bug: \(route.path) is always a stream")
             case .publish: publishes.publish(request, to: .topic(parameters[0]))
             case .publishMany: publishes.publish(request, to: .many)
             case .answer(let handler): run(handler, route, parameters, request)

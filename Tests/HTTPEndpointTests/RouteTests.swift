@@ -22,7 +22,7 @@ import Testing
         (HTTPMethod.POST, "/v1/topics/a", "GET, HEAD, PUT, PATCH, DELETE"),
         (.POST, "/v1/topics", "GET, HEAD"),
         (.PUT, "/v1/topics/a/events", "GET, HEAD, POST, DELETE"),
-        (.PROPFIND, "/v1/events", "POST"),
+        (.PROPFIND, "/v1/events", "GET, HEAD, POST"),
         (.POST, "/v1/connect", "GET, HEAD"),
     ]) func `says which methods it has`(
         method: HTTPMethod, path: String, allow: String
@@ -35,7 +35,7 @@ import Testing
 
     @Test(arguments: [
         ("/healthz", "GET, HEAD"), ("/v1/topics/a/events", "GET, HEAD, POST, DELETE"),
-        ("/v1/events?x=1", "POST"), ("*", "GET, HEAD, POST, PUT, PATCH, DELETE"),
+        ("/v1/events?x=1", "GET, HEAD, POST"), ("*", "GET, HEAD, POST, PUT, PATCH, DELETE"),
     ]) func `tells OPTIONS its methods`(uri: String, allow: String) async throws {
         let answer = try await fixture.ask(.OPTIONS, uri)
         #expect(answer == .init(status: 204, headers: ["allow: \(allow)"], body: ""))

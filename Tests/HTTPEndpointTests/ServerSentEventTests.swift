@@ -98,7 +98,7 @@ import Testing
 
 extension Follower {
     /// The lines up to an empty one; heartbeats are left out.
-    fileprivate func block() throws -> [String] {
+    func block() throws -> [String] {
         var lines: [String] = []
         while let line = try line() {
             if !line.isEmpty {

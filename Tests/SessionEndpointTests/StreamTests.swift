@@ -1,7 +1,7 @@
 import EventModel
 import MemoryLog
-import Synchronization
 import Testing
+import WebSocketCodec
 
 @Suite("A stream of one topic") struct StreamTests {
     @Test func `begins at its start and goes on`() async throws {
@@ -54,23 +54,39 @@ import Testing
         #expect(try await other.told(3) == ["reset a@0 recreated", "a 1 1", "live -"])
     }
 
-    @Test func `ends when the log goes away before it has begun`() async throws {
-        let count = Mutex(0)
-        let node = try TestNode(wrapping: { log in
-            ObservedLog(
-                log,
-                following: {
-                    // The start was fixed; the stream looks again for what came meanwhile.
-                    if count.withLock({
-                        $0 += 1; return $0
-                    }) == 2 {
-                        log.setAvailable(false)
-                    }
-                })
-        })
+    @Test func `stands when the log goes away as soon as its start is fixed`() async throws {
+        let node = try TestNode()
         let client = try await TestClient.open(node, "/a?from=after:memory0001z-7")
-        #expect(try await client.told(1) == ["closing 4003"])
-        #expect(try await client.close() == 4003)
+        node.log.setAvailable(false)
+        #expect(try await client.told(2) == ["reset a@null deleted", "live -"])
+        node.log.setAvailable(true)
+        try await node.publish("a", "1")
+        #expect(try await client.told(2) == ["reset a@0 recreated", "a 1 1"])
+    }
+
+    @Test func `of bare data has nothing but the data of events`() async throws {
+        let node = try TestNode()
+        try await node.publish("a", "1", "[\n2]")
+        for deflate in [nil, DeflateParameters()] {
+            let client = try await TestClient.open(
+                node, "/a?view=data&from=earliest", deflate: deflate)
+            #expect(try await client.next() == .message("1"))
+            #expect(try await client.next() == .message("[\n2]"))
+            client.send(#"{"type":"ping"}"#, "no message")
+            let long = "\"" + String(repeating: "long ", count: 100) + "\""
+            try await node.publish("a", long)
+            #expect(try await client.next() == .message(long))
+        }
+    }
+
+    @Test func `of bare data ends where something is missing, behind what is not`() async throws {
+        let node = try TestNode()
+        try await node.publish("a", "1", "2")
+        let client = try await TestClient.open(node, "/a?view=data&from=earliest")
+        #expect(try await client.next() == .message("1"))
+        #expect(try await client.next() == .message("2"))
+        _ = try await node.log.delete(try TopicName("a"), ifRevision: nil)
+        #expect(try await client.next() == .close(4504, "gap"))
     }
 
     @Test func `takes nothing but ping`() async throws {

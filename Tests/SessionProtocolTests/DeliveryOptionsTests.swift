@@ -91,7 +91,7 @@ private let everything =
     @Test func `has its policy, rate and credit in the query`() throws {
         let items = [("overflow", "drop_oldest"), ("max_rate", "20"), ("credit", "0")]
         let query = try StreamQuery(
-            items: items.map { (name: $0.0, value: $0.1) }, terms: terms())
+            of: try topic("a"), items: items.map { (name: $0.0, value: $0.1) }, terms: terms())
         #expect(
             query.options == SubscriptionOptions(overflow: .dropOldest, maxRate: 20, credit: 0))
     }
@@ -103,7 +103,8 @@ private let everything =
     ])
     func `refuses other values by the item's name`(name: String, value: String) {
         let error = #expect(throws: BrokerError.self) {
-            try StreamQuery(items: [(name: name, value: value)], terms: terms())
+            try StreamQuery(
+                of: try topic("a"), items: [(name: name, value: value)], terms: terms())
         }
         #expect(error?.code == .invalidRequest && error?.at?.field == name)
     }

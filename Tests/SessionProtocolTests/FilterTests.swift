@@ -109,15 +109,16 @@ private func subscribe(_ id: Int64, _ topic: String, filter: String) -> String {
 @Suite("A stream with a filter") struct FilteredStreamTests {
     @Test func `has it in the query`() throws {
         let query = try StreamQuery(
-            items: [(name: "filter", value: price)], terms: terms())
-        #expect(query == StreamQuery(filter: try EventFilter(price, bytesMax: 4096)))
+            of: try topic("a"), items: [(name: "filter", value: price)], terms: terms())
+        #expect(query.filter == (try EventFilter(price, bytesMax: 4096)))
+        #expect(query.from == .latest)
     }
 
     @Test(arguments: [("$.active", 8), ("", 0), ("$.a == 'x'", 7)])
     func `is refused with the byte at which it goes wrong`(filter: String, byte: Int) {
         let error = #expect(throws: BrokerError.self) {
             try StreamQuery(
-                items: [(name: "filter", value: filter)], terms: terms())
+                of: try topic("a"), items: [(name: "filter", value: filter)], terms: terms())
         }
         #expect(error?.code == .invalidFilter)
         #expect(error?.at == InputPlace(byte: byte, field: "filter"))

@@ -181,11 +181,20 @@ import Testing
     }
 
     @Test func `begins where its query says`() throws {
-        #expect(try StreamQuery(items: [], terms: terms()) == StreamQuery())
+        let patterns = [try TopicPattern("a")]
         #expect(
-            try StreamQuery(items: [("from", "offset:3"), ("overflow", "replay")], terms: terms())
+            try StreamQuery(of: try topic("a"), items: [], terms: terms())
+                == StreamQuery(patterns: patterns))
+        #expect(
+            try StreamQuery(
+                of: try topic("a"), items: [("from", "offset:3"), ("overflow", "replay")],
+                terms: terms())
                 == StreamQuery(
-                    from: .offset(3), options: SubscriptionOptions(overflow: .replay)))
+                    patterns: patterns, from: .offset(3),
+                    options: SubscriptionOptions(overflow: .replay)))
+        let bare = try StreamQuery(
+            of: try topic("a"), items: [("view", "data")], terms: terms())
+        #expect(bare.view == .data)
     }
 
     @Test(
@@ -194,14 +203,16 @@ import Testing
             ([("from", "latest"), ("from", "latest")], .unknownField, "from"),
             ([("overflow", "x")], .invalidRequest, "overflow"),
             ([("filter", "x")], .invalidFilter, "filter"),
-            ([("view", "data")], .invalidRequest, "view"),
+            ([("view", "all")], .invalidRequest, "view"),
+            ([("topic", "a")], .unknownField, "topic"),
             ([("access_token", "slc_secret")], .unknownField, "access_token"),
         ] as [([(String, String)], ErrorCode, String)])
     func `refuses queries by their item's name`(
         items: [(String, String)], code: ErrorCode, field: String
     ) {
         let error = #expect(throws: BrokerError.self) {
-            try StreamQuery(items: items.map { (name: $0.0, value: $0.1) }, terms: terms())
+            try StreamQuery(
+                of: try topic("a"), items: items.map { (name: $0.0, value: $0.1) }, terms: terms())
         }
         #expect(error?.code == code)
         #expect(error?.at?.field == field)

@@ -16,3 +16,16 @@ extension BrokerMessage {
         }
     }
 }
+
+extension Notice {
+    /// Whether a stream of bare data ends there, as it can't say what is missing (doc:HTTP).
+    ///
+    /// What was conflated was to be left out.
+    package var endsBareData: Bool {
+        switch self {
+        case .gap(_, _, _, _, let reason): reason != .conflated
+        case .reset: true
+        case .lagging, .live, .cursors: false
+        }
+    }
+}

@@ -11,9 +11,10 @@ package import Transport
 /// subscriptions and hands it replies. Confined to its loop.
 package final class Outlet {
     package let loop: LoopDelivery
-    /// Whose half it is; set by its owner.
-    package weak var connection: (any DeliveryConnection)?
-    private let stream: StreamConnection
+    /// Whose half it is.
+    private weak var connection: (any DeliveryConnection)?
+    /// `nil` until there is one; what comes waits meanwhile.
+    private var stream: StreamConnection?
     private let joining: Joining?
     /// `nil` once the connection is over.
     private var subscriber: Subscriber?
@@ -33,14 +34,25 @@ package final class Outlet {
     /// subscriber does not hold up a loop.
     private static let flushBytesMax = Subscriber.refillBytesMax
 
-    /// Begins delivery to a connection in one encoding.
-    package init(_ stream: StreamConnection, loop: LoopDelivery, encoding: Encoding) {
-        self.stream = stream
+    /// Begins delivery in one encoding, to a connection that is to come.
+    package init(loop: LoopDelivery, encoding: Encoding) {
         self.loop = loop
         joining = encoding.joining
         subscriber = Subscriber(
             output: self, shard: loop.shard, limits: loop.limits, encoding: encoding)
     }
+
+    /// The connection has come: what waits moves to its socket from the end of this turn on.
+    package func open(_ stream: StreamConnection, for connection: any DeliveryConnection) {
+        self.stream = stream
+        self.connection = connection
+        if let subscriber, !subscriber.backlog.isEmpty || subscriber.isReplaying {
+            loop.shard.markDirty(subscriber)
+        }
+    }
+
+    /// From now on, messages that move the client on get bytes of its own when they go out.
+    package func mark(_ mark: @escaping Backlog.Mark) { subscriber?.mark(mark) }
 
     // MARK: Subscriptions
 
@@ -99,7 +111,7 @@ package final class Outlet {
         guard let subscriber else { return }
         subscriber.sendControl(bytes)
         // The client asks and does not read the answers: what it costs is bounded, too.
-        if !isHeldBack, stream.isOpen,
+        if !isHeldBack, stream?.isOpen == true,
             subscriber.backlog.controlByteCount > Self.answerBytesMax
         {
             holdBack(true)
@@ -108,7 +120,7 @@ package final class Outlet {
 
     private func holdBack(_ isHeldBack: Bool) {
         self.isHeldBack = isHeldBack
-        stream.setReading(!isHeldBack)
+        stream?.setReading(!isHeldBack)
     }
 
     /// Whether a message went out since this was asked last.
@@ -120,7 +132,7 @@ package final class Outlet {
     /// Ends the connection behind what waits.
     package func finish() {
         if backlogBytes == 0 {
-            stream.close()
+            stream?.close()
         } else {
             end = .now + loop.limits.sessionCloseTimeout
         }
@@ -128,7 +140,7 @@ package final class Outlet {
 
     /// Gives up on a client that does not take what waits behind the end.
     package func tick(now: ContinuousClock.Instant) {
-        if let end, now >= end { stream.abort() }
+        if let end, now >= end { stream?.abort() }
     }
 
     /// The socket takes bytes again.
@@ -153,7 +165,7 @@ package final class Outlet {
 extension Outlet: SubscriberOutput {
     /// Moves the backlog into TLS records, one write each, until the socket takes no more.
     package func flush() {
-        guard let subscriber, stream.isOpen else { return }
+        guard let subscriber, let stream, stream.isOpen else { return }
         // What waits does not matter any more: the client comes back with its cursors.
         if subscriber.takeOverflow() { connection?.end(.overflow) }
         defer { flushed(subscriber) }
@@ -165,11 +177,14 @@ extension Outlet: SubscriberOutput {
                 if count > Self.pingBytes { hasSent = true }
                 sentBytes += UInt64(count)
                 moved += count
-                if subscriber.backlog.isEmpty, !subscriber.isReplaying { return }
-            } else {
-                subscriber.refill()
-                if subscriber.backlog.isEmpty { return }
             }
+            // Its encoding can't say what is missing.
+            if subscriber.backlog.takeEnd() {
+                connection?.end(.gap)
+                return
+            }
+            if count == 0 { subscriber.refill() }
+            if subscriber.backlog.isEmpty, count == 0 || !subscriber.isReplaying { return }
         }
         if moved >= Self.flushBytesMax { loop.flushLater(subscriber) }
     }
@@ -178,6 +193,6 @@ extension Outlet: SubscriberOutput {
         if isHeldBack, subscriber.backlog.controlByteCount <= Self.answerBytesMax {
             holdBack(false)
         }
-        if end != nil, subscriber.backlog.isEmpty { stream.close() }
+        if end != nil, subscriber.backlog.isEmpty { stream?.close() }
     }
 }

@@ -1,4 +1,5 @@
 internal import EventModel
+internal import SessionProtocol
 
 /// What the routes of events take and answer, in the words of the description.
 enum EventDescriptions {
@@ -67,6 +68,10 @@ enum EventDescriptions {
         "filter", "A condition on events, a predicate of SQL/JSON path.",
         ["type": "string", "maxLength": 4096, "examples": ["$.price > 100"]])
 
+    private static let view = RouteParameter(
+        "view", "'data': bare data, without cursors, gaps and resets.",
+        JSONSchema.oneOf(StreamView.allCases.map(\.rawValue)))
+
     static func pageQuery(_ limits: Limits) -> RouteQuery {
         [
             from,
@@ -80,9 +85,7 @@ enum EventDescriptions {
             RouteParameter(
                 "follow", "'true' or nothing: a stream of lines, or of server-sent events.",
                 JSONSchema.oneOf(["true", "false", ""])),
-            RouteParameter(
-                "view", "'data': bare data, without cursors, gaps and resets.",
-                JSONSchema.oneOf(PageQuestion.View.allCases.map(\.rawValue))),
+            view,
             RouteParameter(
                 "wait", "How long a page that has nothing to tell waits, at most 60s.",
                 ["type": "string", "pattern": "^[0-9]{1,5}(ms|s|m)$"]),
@@ -92,7 +95,7 @@ enum EventDescriptions {
     static let streamQuery: RouteQuery = [
         from, filter, RouteParameter("overflow", "What slow readers lose.", JSONSchema.overflow),
         RouteParameter("max_rate", "Events a second.", JSONSchema.positive),
-        RouteParameter("credit", "Events that may come.", JSONSchema.count),
+        RouteParameter("credit", "Events that may come.", JSONSchema.count), view,
     ]
 
     static let sessionQuery: RouteQuery = [

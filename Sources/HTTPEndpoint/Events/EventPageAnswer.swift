@@ -58,7 +58,7 @@ struct EventPageAnswer {
         var lines: [[UInt8]] = []
         switch question.view {
         case .data: lines = page.page.events.map(\.content.data)
-        case .messages:
+        case .message:
             if let reset = page.reset { lines.append(BrokerMessage.reset(reset).encode()) }
             lines += page.gaps.map { BrokerMessage.gap($0).encode() }
             lines += page.page.events.map {

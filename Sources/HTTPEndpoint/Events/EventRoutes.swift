@@ -41,6 +41,12 @@ struct EventRoutes: Sendable {
                 results: [EventDescriptions.page],
                 errors: EventDescriptions.pageErrors, action: .answer(page)),
             Route(
+                method: .GET, path: "/v1/events",
+                summary: "Streams the events of topics and patterns.",
+                query: [
+                    "topic", "from", "cursor", "filter", "overflow", "max_rate", "credit", "view",
+                ], answers: StreamFormat.types, action: .follow),
+            Route(
                 method: .GET, path: "/v1/topics/{topic}/events/{offset}",
                 summary: "Reads one event.", access: .reader,
                 headers: [EventDescriptions.ifNoneMatch], answers: [.json, .cloudEvent],

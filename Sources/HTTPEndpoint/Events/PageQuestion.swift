@@ -10,17 +10,9 @@ struct PageQuestion: Sendable {
     let filter: EventFilter?
     /// How long a page that has nothing to tell waits for something; zero: not at all.
     let wait: Duration
-    let view: View
+    let view: StreamView
     /// What the query says of these, for a link.
     private let filterText: String?
-
-    /// What the page holds.
-    enum View: String, CaseIterable, Sendable {
-        /// Everything that there is to tell.
-        case messages
-        /// Bare data.
-        case data
-    }
 
     /// Events of one page, if the request does not say.
     static let countUsual = 100
@@ -42,8 +34,8 @@ struct PageQuestion: Sendable {
             try EventFilter(text, bytesMax: limits.filterBytesMax)
         }
         wait = try query["wait"].map(Self.wait) ?? .zero
-        view = try query["view"].map(Self.view) ?? .messages
-        guard view == .messages || request.answerType != .cloudEventBatch else {
+        view = try query["view"].map(Self.view) ?? .message
+        guard view == .message || request.answerType != .cloudEventBatch else {
             throw BrokerError(
                 .invalidRequest, "A CloudEvent is no bare data.",
                 remedy: "Leave out 'view', or accept another type.", at: InputPlace(field: "view"))
@@ -61,9 +53,9 @@ struct PageQuestion: Sendable {
         return wait
     }
 
-    private static func view(_ text: String) throws(BrokerError) -> View {
-        guard let view = View(rawValue: text) else {
-            let known = View.allCases.map { "'\($0.rawValue)'" }.joined(separator: " or ")
+    private static func view(_ text: String) throws(BrokerError) -> StreamView {
+        guard let view = StreamView(rawValue: text) else {
+            let known = StreamView.allCases.map { "'\($0.rawValue)'" }.joined(separator: " or ")
             throw BrokerError(
                 .invalidRequest, "'view' is \(quoted(text)), not \(known).",
                 at: InputPlace(field: "view"))
@@ -76,7 +68,7 @@ struct PageQuestion: Sendable {
         var target = "/v1/topics/\(topic)/events?from=after:\(cursor)&limit=\(count)"
         if let filterText { target += "&filter=\(percentEncoded(filterText))" }
         if wait > .zero { target += "&wait=\(durationText(wait))" }
-        if view != .messages { target += "&view=\(view.rawValue)" }
+        if view != .message { target += "&view=\(view.rawValue)" }
         return "<\(target)>; rel=\"next\""
     }
 }

@@ -4,8 +4,7 @@ internal import EventModel
 internal import SessionProtocol
 internal import Transport
 
-/// A topic's stream as the endless body of an answer: the messages of the single-topic stream, as
-/// lines or server-sent events (doc:HTTP).
+/// A stream as the endless body of an answer, as lines or server-sent events (doc:HTTP).
 ///
 /// Confined to its loop.
 final class FollowConnection {
@@ -14,33 +13,26 @@ final class FollowConnection {
     private let stream: StreamConnection
     private let outlet: Outlet
     private let format: StreamFormat
-    private let query: StreamQuery
     private var conversation: StreamConversation
     private var stuck: StuckWatch
 
     /// `identity` is who asked for it, and when that ends; `nil` without access control.
     init(
-        _ stream: StreamConnection, loop: LoopDelivery, format: StreamFormat, query: StreamQuery,
+        _ stream: StreamConnection, start: StreamStart, format: StreamFormat, query: StreamQuery,
         terms: SessionTerms, identity: Identity?
     ) {
         self.stream = stream
         self.format = format
-        self.query = query
         tokenID = identity?.tokenID
-        outlet = Outlet(stream, loop: loop, encoding: format.encoding)
+        outlet = start.takeOutlet()
+        let loop = outlet.loop
         conversation = StreamConversation(
             terms: terms, credit: query.options.credit, expires: identity?.expires, now: .now)
         stuck = StuckWatch(
             timeout: loop.limits.stuckTimeout, restInterval: loop.limits.heartbeatInterval,
             now: .now)
-        outlet.connection = self
+        outlet.open(stream, for: self)
         loop.add(self)
-    }
-
-    /// Begins delivery.
-    func begin(_ start: TopicStart, log: any EventLog) {
-        outlet.send(format.opening(at: start.position))
-        start.join(outlet, query, log: log) { [weak self] in self?.end(.internal) }
     }
 
     private func decide(
@@ -50,7 +42,7 @@ final class FollowConnection {
         input(&conversation, .now, &actions)
         for action in actions {
             switch action {
-            case .send(let message): outlet.send(format.encode(message))
+            case .send(let message): send(format.encode(message))
             case .credit(let events): outlet.grant(events, to: nil)
             case .close:
                 outlet.endSubscriptions()
@@ -59,6 +51,8 @@ final class FollowConnection {
             }
         }
     }
+
+    private func send(_ bytes: [UInt8]) { if !bytes.isEmpty { outlet.send(bytes) } }
 }
 
 @available(*, unavailable) extension FollowConnection: Sendable {}

@@ -64,6 +64,8 @@ struct Route: Sendable {
         case publish
         /// The same, to the topics in the body.
         case publishMany
+        /// The stream of the topics in the query.
+        case follow
         case answer(Handler)
     }
 
@@ -71,7 +73,15 @@ struct Route: Sendable {
     var isPublish: Bool {
         switch action {
         case .publish, .publishMany: true
-        case .answer: false
+        case .follow, .answer: false
+        }
+    }
+
+    /// Whether the answer to such a request is a stream over HTTP.
+    func isStream(for head: HTTPRequestHead) -> Bool {
+        switch action {
+        case .follow: true
+        case .publish, .publishMany, .answer: isFollowed && FollowEndpoint.isAsked(by: head)
         }
     }
 }

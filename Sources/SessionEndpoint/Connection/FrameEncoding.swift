@@ -1,10 +1,11 @@
 internal import Delivery
+internal import EventModel
 internal import FanOut
 internal import SessionProtocol
 internal import WebSocketCodec
 
 extension Encoding {
-    /// Text messages of sessions and single-topic streams.
+    /// Text messages of sessions.
     ///
     /// With `isDeflated` an event is deflated when its bytes are made: once a loop, for everybody
     /// who has agreed on permessage-deflate.
@@ -17,10 +18,29 @@ extension Encoding {
         }
     }
 
+    /// Text messages of single-topic streams.
+    static func stream(_ view: StreamView, isDeflated: Bool) -> Encoding {
+        switch view {
+        case .message: texts(isDeflated: isDeflated, isBatched: false)
+        case .data: isDeflated ? deflatedData : data
+        }
+    }
+
+    /// Events' data alone; a stream of it ends where something is missing (doc:HTTP).
+    private static let data = Encoding(
+        event: { WebSocketFrame.encode(text: $2.content.data) }, notice: { _ in [] },
+        isLast: \.endsBareData)
+
+    private static let deflatedData = Encoding(
+        event: { deflatedFrame(of: $2.content.data) }, notice: { _ in [] },
+        isLast: \.endsBareData)
+
     /// Each a whole WebSocket frame.
     private static let frames = Encoding { WebSocketFrame.encode(text: $0) }
 
-    private static let deflatedFrames = Encoding { text in
+    private static let deflatedFrames = Encoding { deflatedFrame(of: $0) }
+
+    private static func deflatedFrame(of text: [UInt8]) -> [UInt8] {
         let (payload, isCompressed) = deflater.payload(of: text)
         return WebSocketFrame.encode(text: payload, isCompressed: isCompressed)
     }

@@ -19,10 +19,11 @@ package final class SubscriberConnection {
     /// a thousand times as much.
     private static let pieceBytes = 2 << 10
 
-    /// `isDeflated`: permessage-deflate was agreed on, as in the encoding.
-    init(_ stream: StreamConnection, loop: LoopDelivery, isDeflated: Bool, encoding: Encoding) {
+    /// `outlet`: Delivers in an encoding of texts; `isDeflated`: permessage-deflate was agreed on.
+    init(_ stream: StreamConnection, outlet: Outlet, isDeflated: Bool) {
         self.stream = stream
-        outlet = Outlet(stream, loop: loop, encoding: encoding)
+        self.outlet = outlet
+        let loop = outlet.loop
         let keepalive = Keepalive(
             pingInterval: loop.limits.heartbeatInterval,
             pongTimeout: loop.limits.heartbeatInterval,
@@ -32,7 +33,7 @@ package final class SubscriberConnection {
             messageBytesMax: 0, keepalive: keepalive,
             closeTimeout: loop.limits.sessionCloseTimeout,
             compression: isDeflated ? loop.compression : nil)
-        outlet.connection = self
+        outlet.open(stream, for: self)
         loop.add(self)
     }
 

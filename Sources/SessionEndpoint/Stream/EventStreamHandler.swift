@@ -8,7 +8,7 @@ internal import SessionProtocol
 final class EventStreamHandler: MessageHandler {
     let tokenID: String?
     let messageBytesMax: Int
-    private let query: StreamQuery
+    private let view: StreamView
     /// The client gets CloudEvents, and nothing else is said.
     private let isCloudEvents: Bool
     private var conversation: StreamConversation
@@ -22,19 +22,11 @@ final class EventStreamHandler: MessageHandler {
     ) {
         self.isCloudEvents = isCloudEvents
         self.connection = connection
-        self.query = query
+        view = query.view
         tokenID = identity?.tokenID
         messageBytesMax = terms.limits.messageBytesMax
         conversation = StreamConversation(
             terms: terms, credit: query.options.credit, expires: identity?.expires, now: .now)
-    }
-
-    /// Begins delivery.
-    func opened(_ start: TopicStart, log: any EventLog) {
-        guard let connection else { return }
-        start.join(connection.outlet, query, log: log) { [weak self] in
-            self?.end(.internal)
-        }
     }
 
     func received(text: [UInt8]) {
@@ -73,7 +65,9 @@ final class EventStreamHandler: MessageHandler {
         input(&conversation, .now, &actions)
         for action in actions {
             switch action {
-            case .send(let message): if !isCloudEvents { connection?.send([message]) }
+            // Among bare data nobody could tell it from an event.
+            case .send(let message):
+                if view == .message, !isCloudEvents { connection?.send([message]) }
             case .credit(let events): connection?.outlet.grant(events, to: nil)
             case .close(let code, let reason): connection?.close(code.rawValue, reason: reason)
             }

@@ -61,11 +61,12 @@ package struct WebSocketAdmission: Sendable {
         _ query: SessionQuery, _ info: ConnectionInfo
     ) -> HTTPStream {
         webSocket(accepted) { stream in
+            let isDeflated = accepted.deflate != nil
+            let outlet = Outlet(
+                loop: services.hub.loop(info.loopIndex),
+                encoding: .texts(isDeflated: isDeflated, isBatched: query.isBatched))
             let connection = SubscriberConnection(
-                stream, loop: services.hub.loop(info.loopIndex),
-                isDeflated: accepted.deflate != nil,
-                encoding: .texts(
-                    isDeflated: accepted.deflate != nil, isBatched: query.isBatched))
+                stream, outlet: outlet, isDeflated: isDeflated)
             let handler = SessionHandler(
                 connection, services: services, admission: admission, query: query)
             connection.begin(handler)
@@ -83,11 +84,20 @@ package struct WebSocketAdmission: Sendable {
         _ head: HTTPRequestHead, from connection: ConnectionInfo, reply: @escaping Reply
     ) {
         let query: StreamQuery
-        do { query = try StreamQuery(items: items, terms: services.terms) } catch {
+        do { query = try StreamQuery(of: topic, items: items, terms: services.terms) } catch {
             return reply(.answer(refusal(error, head, [:])))
         }
         let subprotocols = [Self.streamProtocol, Self.cloudEventsProtocol]
         admit(head, subprotocols: subprotocols, reply) { accepted in
+            guard query.view == .message || !accepted.isCloudEvents else {
+                return reply(.answer(refusal(Self.bareCloudEvents, head, [:])))
+            }
+            let loop = services.hub.loop(connection.loopIndex)
+            let isDeflated = accepted.deflate != nil
+            let encoding =
+                accepted.isCloudEvents
+                ? Encoding.cloudEvents(isDeflated: isDeflated)
+                : .stream(query.view, isDeflated: isDeflated)
             authenticate(head, tickets, accepted, connection) { credentials in
                 let identity: Identity?
                 switch credentials {
@@ -100,7 +110,9 @@ package struct WebSocketAdmission: Sendable {
                 case .refusedInSession(let error) where accepted.isCloudEvents:
                     return reply(
                         .stream(
-                            stream(query, nil, accepted, connection) { handler in
+                            stream(query, nil, accepted) {
+                                Outlet(loop: loop, encoding: encoding)
+                            } begun: { handler in
                                 handler.end(error.code.isRetryable ? .internal : .unauthorized)
                             }))
                 // Until it ends, a session that was refused says what such a stream would.
@@ -108,17 +120,14 @@ package struct WebSocketAdmission: Sendable {
                     return reply(
                         .stream(session(accepted, .refused(error), SessionQuery(), connection)))
                 }
-                TopicStart.fix(
-                    topic, query.from, by: Permission(of: identity),
-                    on: services.hub.loop(connection.loopIndex), log: services.log
+                StreamStart.begin(
+                    query, isResumable: false, by: Permission(of: identity),
+                    as: StreamForm(encoding: encoding), on: loop, log: services.log
                 ) { result in
                     switch result {
                     case .success(let start):
                         reply(
-                            .stream(
-                                stream(query, identity, accepted, connection) { handler in
-                                    handler.opened(start, log: services.log)
-                                }))
+                            .stream(stream(query, identity, accepted) { start.takeOutlet() }))
                     case .failure(let error): reply(.answer(refusal(error, head, [:])))
                     }
                 }
@@ -128,22 +137,25 @@ package struct WebSocketAdmission: Sendable {
 
     private func stream(
         _ query: StreamQuery, _ identity: Identity?, _ accepted: WebSocketUpgrade.Accepted,
-        _ info: ConnectionInfo, begin: @escaping (EventStreamHandler) -> Void
+        outlet: @escaping () -> Outlet, begun: @escaping (EventStreamHandler) -> Void = { _ in }
     ) -> HTTPStream {
-        let isDeflated = accepted.deflate != nil
-        return webSocket(accepted) { stream in
+        webSocket(accepted) { stream in
             let connection = SubscriberConnection(
-                stream, loop: services.hub.loop(info.loopIndex), isDeflated: isDeflated,
-                encoding: accepted.isCloudEvents
-                    ? .cloudEvents(isDeflated: isDeflated)
-                    : .texts(isDeflated: isDeflated, isBatched: false))
+                stream, outlet: outlet(), isDeflated: accepted.deflate != nil)
             let handler = EventStreamHandler(
                 connection, query: query, terms: services.terms, identity: identity,
                 isCloudEvents: accepted.isCloudEvents)
             connection.begin(handler)
-            begin(handler)
+            begun(handler)
             return connection
         }
+    }
+
+    private static var bareCloudEvents: BrokerError {
+        BrokerError(
+            .invalidRequest, "A CloudEvent is no bare data.",
+            remedy: "Leave out 'view', or the subprotocol '\(cloudEventsProtocol)'.",
+            at: InputPlace(field: "view"))
     }
 
     // MARK: Handshake and credentials

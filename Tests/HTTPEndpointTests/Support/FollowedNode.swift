@@ -2,6 +2,7 @@ import AccessControl
 import Delivery
 import Dispatch
 import EventModel
+import FanOut
 import Logging
 import MemoryLog
 import NIOCore
@@ -68,11 +69,34 @@ final class FollowedNode {
 
     func connect() throws -> RawClient { try RawClient(port: port) }
 
+    /// Sends a request whose answer is the connection's last.
+    func ask(_ request: String) throws -> RawClient {
+        let client = try connect()
+        try client.send("\(request) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        return client
+    }
+
     /// Begins to follow, and reads the answer's head.
     func follow(_ target: String, _ headers: String = "") throws -> Follower {
         let client = try connect()
         try client.send("GET \(target) HTTP/1.1\r\nHost: localhost\r\n\(headers)\r\n")
         return Follower(client: client, head: try client.receive(upTo: "\r\n\r\n"))
+    }
+
+    /// How many subscriptions get the topic.
+    func followerCount(of topic: String) async throws -> Int {
+        let name = try TopicName(topic)
+        let hub = hub
+        return try await group.next().submit { hub.loop(0).shard.followerCount(of: name) }.get()
+    }
+
+    /// The cursor of an offset in a topic that there is.
+    func cursor(of topic: String, _ offset: Offset) async throws -> Cursor {
+        let name = try TopicName(topic)
+        let page = await withCheckedContinuation { continuation in
+            log.page(of: name, after: 0, events: 1, bytes: 1) { continuation.resume(returning: $0) }
+        }
+        return Cursor(epoch: try page.get().position.epoch, offset: offset)
     }
 }
 
