@@ -7,16 +7,17 @@ import Synchronization
 /// A way to read a topic from a start position on: every interface, by name and by pattern.
 enum ReadingWay: String, CaseIterable, Sendable {
     case session, batchSession, sessionPattern, cursors, cursorsOfPattern, cursorsAhead
-    case stream, lines, serverSentEvents, pages
+    case stream, lines, serverSentEvents, pages, topicLines, topicEventsPattern
     case client, clientPattern, command, commandPattern
 
     /// Whether the topic is not named.
     var isPattern: Bool {
         switch self {
-        case .sessionPattern, .cursorsOfPattern, .cursorsAhead, .clientPattern, .commandPattern:
+        case .sessionPattern, .cursorsOfPattern, .cursorsAhead, .topicEventsPattern,
+            .clientPattern, .commandPattern:
             true
-        case .session, .batchSession, .cursors, .stream, .lines, .serverSentEvents, .pages, .client,
-            .command:
+        case .session, .batchSession, .cursors, .stream, .lines, .serverSentEvents, .pages,
+            .topicLines, .client, .command:
             false
         }
     }
@@ -26,7 +27,7 @@ enum ReadingWay: String, CaseIterable, Sendable {
         switch self {
         case .cursors, .cursorsOfPattern, .cursorsAhead: true
         case .session, .batchSession, .sessionPattern, .stream, .lines, .serverSentEvents, .pages,
-            .client, .clientPattern, .command, .commandPattern:
+            .topicLines, .topicEventsPattern, .client, .clientPattern, .command, .commandPattern:
             false
         }
     }
@@ -56,10 +57,19 @@ enum ReadingWay: String, CaseIterable, Sendable {
                 ])
         case .stream:
             return SocketReader(broker, "/v1/topics/\(topic)/events?from=\(start)", says: [])
-        case .lines: return try ProgramReader(broker, follows: topic, from: start)
+        case .lines:
+            return try ProgramReader(
+                broker, gets: "/v1/topics/\(topic)/events?follow&from=\(start)")
         case .serverSentEvents:
             return try ProgramReader(
-                broker, follows: topic, from: start, accepting: "text/event-stream")
+                broker, gets: "/v1/topics/\(topic)/events?follow&from=\(start)",
+                accepting: "text/event-stream")
+        case .topicLines:
+            return try ProgramReader(broker, gets: "/v1/events?topic=\(what)&from=\(start)")
+        case .topicEventsPattern:
+            return try ProgramReader(
+                broker, gets: "/v1/events?topic=\(what)&from=\(start)",
+                accepting: "text/event-stream")
         case .pages: return PagesReader(broker, topic, from: start)
         case .client, .clientPattern: return try ClientReader(broker, what, from: start)
         case .command, .commandPattern:
@@ -264,7 +274,7 @@ actor ProgramReader: StartReader {
 
     /// Over HTTP, as NDJSON or as server-sent events.
     init(
-        _ broker: TestBroker, follows topic: String, from start: String,
+        _ broker: TestBroker, gets path: String,
         accepting type: String = "application/x-ndjson"
     ) throws {
         mark = type == "text/event-stream" ? Array("data: ".utf8) : []
@@ -273,7 +283,7 @@ actor ProgramReader: StartReader {
             [
                 "-sN", "--cacert", broker.caFile, "-H", "Accept: \(type)", "-H",
                 "Authorization: Bearer \(broker.token ?? "")",
-                "https://127.0.0.1:\(broker.port)/v1/topics/\(topic)/events?follow&from=\(start)",
+                "https://127.0.0.1:\(broker.port)\(path)",
             ], input: [], environment: [:], executable: URL(filePath: "/usr/bin/curl"))
     }
 
