@@ -16,7 +16,8 @@ import Transport
     private static let allowed = [
         "vary: Origin", "access-control-allow-origin: \(page)",
         "access-control-expose-headers: ETag, Location, Link, Retry-After, Allow, "
-            + "WWW-Authenticate, Date",
+            + "WWW-Authenticate, Date, Sluice-Cursor, Sluice-Earliest, Sluice-Latest, "
+            + "Sluice-Caught-Up, Sluice-Resume-From",
     ]
 
     private let fixture = BrokerFixture(tokens: ScriptedTokens(), origins: Self.listed)

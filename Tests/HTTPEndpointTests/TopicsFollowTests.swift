@@ -152,10 +152,12 @@ import Testing
     @Test func `leaves nothing behind when only the head was asked for`() async throws {
         let node = try FollowedNode()
         try await node.publish("a", ["1"])
-        let client = try node.ask("HEAD \(path)&from=earliest")
+        let client = try node.request("HEAD \(path)&from=earliest")
         #expect(try client.receiveAll().contains("content-type: application/x-ndjson"))
         let deadline = ContinuousClock.now + .seconds(20)
-        while try await node.followerCount(of: "a") > 0, ContinuousClock.now < deadline {
+        while try await node.followerCount(of: "a") + node.connectionCount > 0,
+            ContinuousClock.now < deadline
+        {
             try await Task.sleep(for: .milliseconds(1))
         }
         #expect(try await node.followerCount(of: "a") == 0)

@@ -152,7 +152,7 @@ extension EndToEnd {
             let broker = try await TestBroker.shared
             let client = try client(of: broker, isCompressed: true)
             let topic = freshTopic()
-            var iterator = try client.subscribe(to: topic, from: "earliest").makeAsyncIterator()
+            var iterator = try client.subscribe(to: [topic], from: "earliest").makeAsyncIterator()
             let data = Array(#"{"text": "\#(String(repeating: "Sluice ", count: 500))"}"#.utf8)
             _ = try await client.publish(OutgoingEvent(topic: topic, data: data))
             _ = try await client.publish(OutgoingEvent(topic: topic, data: [0x31]))

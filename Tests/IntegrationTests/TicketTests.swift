@@ -39,7 +39,7 @@ extension EndToEnd {
 
         @Test func `open a session, a stream and a page, each once`() async throws {
             let broker = try await TestBroker.shared
-            let topic = freshTopic("tickets")
+            let topic = freshTopic()
             let path = "/v1/topics/\(topic)/events"
             try await TestHTTP(broker).publish(topic, numbers: 1...3)
 

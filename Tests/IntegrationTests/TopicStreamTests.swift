@@ -3,6 +3,7 @@ import Foundation
 import NIOHTTP1
 import RepeatableChance
 import SessionProtocol
+import SluiceClient
 import Testing
 
 extension EndToEnd {

@@ -85,9 +85,11 @@ import WebSocketCodec
         let expires = Timestamp.now.advanced(by: .seconds(2))
         let node = try TestNode(
             authenticate: Self.authenticate, tickets: .of(["a", "b"], expires: expires))
-        for path in ["/v1/connect?ticket=", "/a?ticket="] {
-            let name = path.hasPrefix("/a") ? "a" : "b"
-            let client = try await TestClient.open(node, path + TicketOffice.text(name))
+        let clients = [
+            try await TestClient.open(node, "/v1/connect?ticket=" + TicketOffice.text("a")),
+            try await TestClient.open(node, "/a?ticket=" + TicketOffice.text("b")),
+        ]
+        for client in clients {
             while try await client.message().short != "closing 4200" { continue }
             #expect(try await client.close() == 4200)
         }

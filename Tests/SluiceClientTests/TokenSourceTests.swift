@@ -56,7 +56,7 @@ private let subscribed = #"{"type":"subscribed","id":1,"topics":{}}"#
         let client = try broker.client(tokens: tokens.source)
         _ = try await client.topic("a")
         _ = try await client.topic("a")
-        var iterator = try client.subscribe(to: "a").makeAsyncIterator()
+        var iterator = try client.subscribe(to: ["a"]).makeAsyncIterator()
         _ = try await iterator.next()
         #expect(broker.tokens == ["one", "one", "one"])
         #expect(tokens.asked == 1)
@@ -66,14 +66,14 @@ private let subscribed = #"{"type":"subscribed","id":1,"topics":{}}"#
         let broker = try await broker(admits: { $0 == "two" })
         let client = try broker.client(tokens: Tokens("one", "two").source)
         #expect(try await client.topic("a").name == "a")
-        var iterator = try client.subscribe(to: "a").makeAsyncIterator()
+        var iterator = try client.subscribe(to: ["a"]).makeAsyncIterator()
         _ = try await iterator.next()
         #expect(broker.tokens == ["one", "two", "two"])
     }
 
     @Test func `connects again with another token where one was refused`() async throws {
         let broker = try await broker(admits: { $0 == "two" })
-        var iterator = try broker.client(tokens: Tokens("one", "two").source).subscribe(to: "a")
+        var iterator = try broker.client(tokens: Tokens("one", "two").source).subscribe(to: ["a"])
             .makeAsyncIterator()
         _ = try await iterator.next()
         #expect(broker.tokens == ["one", "two"])
@@ -85,7 +85,7 @@ private let subscribed = #"{"type":"subscribed","id":1,"topics":{}}"#
         let client = try broker.client(tokens: tokens.source)
         let error = await #expect(throws: SluiceError.self) { try await client.topic("a") }
         #expect(error?.code == "unauthorized" && error?.description.contains("one") == false)
-        var iterator = try client.subscribe(to: "a").makeAsyncIterator()
+        var iterator = try client.subscribe(to: ["a"]).makeAsyncIterator()
         let other = await #expect(throws: SluiceError.self) { try await iterator.next() }
         #expect(other?.code == "unauthorized")
     }
@@ -93,7 +93,7 @@ private let subscribed = #"{"type":"subscribed","id":1,"topics":{}}"#
     @Test func `extends a session before its token ends`() async throws {
         let broker = try await broker(welcome: welcome(expires: #""2026-01-01T00:10:00.3Z""#))
         let client = try broker.client(tokens: Tokens("one", "two").source)
-        var iterator = try client.subscribe(to: "a").makeAsyncIterator()
+        var iterator = try client.subscribe(to: ["a"]).makeAsyncIterator()
         _ = try await iterator.next()
         try await broker.received(.message(#"{"type":"auth","token":"two"}"#, connection: 1))
         #expect(broker.tokens == ["one"])
@@ -103,7 +103,7 @@ private let subscribed = #"{"type":"subscribed","id":1,"topics":{}}"#
     func `comes back with another token when a session was ended`(code: UInt16) async throws {
         let broker = try await broker()
         let client = try broker.client(tokens: Tokens("one", "two").source)
-        var iterator = try client.subscribe(to: "a").makeAsyncIterator()
+        var iterator = try client.subscribe(to: ["a"]).makeAsyncIterator()
         _ = try await iterator.next()
         try await broker.sendClose(code, connection: 1)
         guard case .notice(.disconnected, _)? = try await iterator.next(),
@@ -117,7 +117,7 @@ private let subscribed = #"{"type":"subscribed","id":1,"topics":{}}"#
         let client = try broker.client(tokens: Tokens("").source)
         let error = await #expect(throws: SluiceError.self) { try await client.topic("a") }
         #expect(error?.code == "token_unavailable" && error?.retryAfter == .zero)
-        var iterator = try client.subscribe(to: "a").makeAsyncIterator()
+        var iterator = try client.subscribe(to: ["a"]).makeAsyncIterator()
         let other = await #expect(throws: SluiceError.self) { try await iterator.next() }
         #expect(other?.code == "token_unavailable")
         #expect(broker.tokens.isEmpty)
@@ -128,7 +128,7 @@ private let subscribed = #"{"type":"subscribed","id":1,"topics":{}}"#
     {
         let broker = try await broker()
         let client = try broker.client(tokens: Tokens("one", "", "two").source)
-        var iterator = try client.subscribe(to: "a").makeAsyncIterator()
+        var iterator = try client.subscribe(to: ["a"]).makeAsyncIterator()
         _ = try await iterator.next()
         try await broker.sendClose(4200, connection: 1)
         var reasons: [String] = []
@@ -156,9 +156,9 @@ private let subscribed = #"{"type":"subscribed","id":1,"topics":{}}"#
 
     @Test func `shows no token that is none`() async throws {
         let broker = try await broker()
-        let client = try broker.client(tokens: Tokens("one\r\nX: y").source)
+        let client = try broker.client(tokens: Tokens("slc_a\r\nX: y").source)
         let error = await #expect(throws: SluiceError.self) { try await client.topic("a") }
-        #expect(error?.code == "invalid_request" && error?.description.contains("one") == false)
+        #expect(error?.code == "invalid_request" && error?.description.contains("slc") == false)
     }
 
     @Test func `tells no token when it is printed`() throws {

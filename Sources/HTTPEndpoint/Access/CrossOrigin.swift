@@ -10,7 +10,9 @@ struct CrossOrigin: Sendable {
     let list: OriginList
 
     /// The fields of an answer that a page may read.
-    private static let exposed = "ETag, Location, Link, Retry-After, Allow, WWW-Authenticate, Date"
+    private static let exposed =
+        "ETag, Location, Link, Retry-After, Allow, WWW-Authenticate, Date, Sluice-Cursor, "
+        + "Sluice-Earliest, Sluice-Latest, Sluice-Caught-Up, Sluice-Resume-From"
     /// Of a request, beside those that need no leave.
     private static let allowed =
         "authorization, content-type, idempotency-key, sluice-event-id, sluice-key, if-match, "

@@ -98,6 +98,23 @@ enum EventDescriptions {
         RouteParameter("credit", "Events that may come.", JSONSchema.count), view,
     ]
 
+    static let topicsQuery = RouteQuery(
+        [
+            RouteParameter(
+                "topic", "Names and patterns, each a member of its own.",
+                JSONSchema.array(JSONSchema.text), isRequired: true),
+            RouteParameter(
+                "cursor", "'<topic>:<cursor>' of topics that the client knows, each a member.",
+                JSONSchema.array(JSONSchema.text)),
+        ] + streamQuery.members)
+
+    static let topicsStream = RouteResult(
+        text: "A stream without end.",
+        content: [
+            .init(.ndjson, ["description": "Lines: the messages of the single-topic stream."]),
+            .init(.eventStream, JSONSchema.text),
+        ], headers: ["Sluice-Resume-From"])
+
     static let sessionQuery: RouteQuery = [
         RouteParameter("batch", "1: a text may be an array of messages.", ["const": "1"])
     ]

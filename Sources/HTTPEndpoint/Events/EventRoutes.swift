@@ -43,9 +43,10 @@ struct EventRoutes: Sendable {
             Route(
                 method: .GET, path: "/v1/events",
                 summary: "Streams the events of topics and patterns.",
-                query: [
-                    "topic", "from", "cursor", "filter", "overflow", "max_rate", "credit", "view",
-                ], answers: StreamFormat.types, action: .follow),
+                query: EventDescriptions.topicsQuery, headers: [EventDescriptions.lastEventID],
+                answers: StreamFormat.types, results: [EventDescriptions.topicsStream],
+                errors: [.invalidPattern, .invalidStart, .invalidFilter, .ephemeralTopic],
+                action: .follow),
             Route(
                 method: .GET, path: "/v1/topics/{topic}/events/{offset}",
                 summary: "Reads one event.", access: .reader,

@@ -1,5 +1,6 @@
 internal import EventModel
 internal import Filtering
+internal import SessionProtocol
 
 /// What a request for a page of a topic's events asks for (doc:HTTP, "Reading").
 struct PageQuestion: Sendable {

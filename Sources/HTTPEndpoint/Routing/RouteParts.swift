@@ -22,10 +22,12 @@ struct RouteQuery: Sendable, ExpressibleByArrayLiteral {
     let members: [RouteParameter]
     let names: Set<String>
 
-    init(arrayLiteral members: RouteParameter...) {
+    init(_ members: [RouteParameter]) {
         self.members = members
         names = Set(members.map(\.name))
     }
+
+    init(arrayLiteral members: RouteParameter...) { self.init(members) }
 }
 
 /// What a route is answered with when it did what it is for.

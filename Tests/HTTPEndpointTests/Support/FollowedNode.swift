@@ -70,7 +70,7 @@ final class FollowedNode {
     func connect() throws -> RawClient { try RawClient(port: port) }
 
     /// Sends a request whose answer is the connection's last.
-    func ask(_ request: String) throws -> RawClient {
+    func request(_ request: String) throws -> RawClient {
         let client = try connect()
         try client.send("\(request) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         return client

@@ -137,7 +137,7 @@ private struct UpgradesOnly: HTTPService {
             case .stream(let stream): exchange.stream(stream)
             }
         }
-        let parts = head.uri.split(separator: "?")
+        let parts = head.uri.split { "?&".contains($0) }
         let items = parts.dropFirst().map { item in
             let pair = item.split(separator: "=", maxSplits: 1)
             return (name: String(pair[0]), value: String(pair[1]))
