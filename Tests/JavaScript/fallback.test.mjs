@@ -272,11 +272,13 @@ test('where WebSockets are blocked', async (t) => {
       const topic = `${prefix}.${round % 7 ? `t${round % 5}` : 'a.b'}`;
       counts[topic] = (counts[topic] ?? 0) + 10;
       await publishNumbers(direct, topic, 1, 10);
-      if (round % 6 === 5) gateway.cut();
+      if (round % 6 === 5) {
+        gateway.cut();
+        await all.ofType('subscribed', all.of('subscribed').length + 1);
+      }
     }
     await all.ofType('event', 300);
     assert.deepEqual(assertContiguous(all.items), counts);
-    assert.ok(all.of('subscribed').length > 2);
   });
 
   await t.test('so are more topics than an address holds', { skip }, async () => {
