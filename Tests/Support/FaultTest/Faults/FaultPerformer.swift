@@ -118,9 +118,10 @@ struct FaultPerformer {
             return {}
         case .topicLocked:
             let connection = try scene.connect()
+            // Who has the lock may wait for a standby that only this thread can thaw.
             try connection.script(
                 """
-                BEGIN; SELECT pg_advisory_xact_lock(4740, topic_id) FROM sluice.topics
+                BEGIN; SET LOCAL lock_timeout = '1s'; SELECT pg_advisory_xact_lock(4740, topic_id) FROM sluice.topics
                 WHERE deleted_at IS NULL ORDER BY random() LIMIT 1
                 """)
             return { connection.close() }
