@@ -65,17 +65,6 @@ struct EventPageAnswer {
                 EventMessage.encode(topic: topic, epoch: epoch, event: $0)
             }
         }
-        return lines.flatMap { Self.line($0) }
-    }
-
-    /// A JSON text as one line: breaks between its tokens, the only ones it can have, are spaces.
-    private static func line(_ text: [UInt8]) -> [UInt8] {
-        let (lineFeed, carriageReturn) = (UInt8(ascii: "\n"), UInt8(ascii: "\r"))
-        var line = text
-        for index in line.indices where line[index] == lineFeed || line[index] == carriageReturn {
-            line[index] = UInt8(ascii: " ")
-        }
-        line.append(lineFeed)
-        return line
+        return lines.flatMap(jsonLine)
     }
 }

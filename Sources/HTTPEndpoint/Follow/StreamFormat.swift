@@ -46,10 +46,10 @@ struct StreamFormat: Sendable {
     /// What is no event and no notice; empty if it is not told.
     func encode(_ message: BrokerMessage) -> [UInt8] {
         switch (isEvents, view) {
-        case (false, .message): Encoding.line(message.encode())
+        case (false, .message): jsonLine(message.encode())
         case (true, .message): ServerSentEvent(message).encode()
         // It keeps what lies between awake, and readers of lines pass over an empty one.
-        case (false, .data): message.isHeartbeat ? Encoding.line([]) : []
+        case (false, .data): message.isHeartbeat ? jsonLine([]) : []
         case (true, .data):
             message.isHeartbeat
                 ? ServerSentEvent.comment
@@ -66,26 +66,11 @@ extension BrokerMessage {
 
 extension Encoding {
     fileprivate static let lines = Encoding(
-        event: { line(EventMessage.encode(topic: $0, epoch: $1, event: $2)) },
-        notice: { line(BrokerMessage($0).encode()) })
+        event: { jsonLine(EventMessage.encode(topic: $0, epoch: $1, event: $2)) },
+        notice: { jsonLine(BrokerMessage($0).encode()) })
 
     fileprivate static let dataLines = Encoding(
-        event: { line($2.content.data) }, notice: { _ in [] }, isLast: \.endsBareData)
-
-    /// One line, also where line breaks stand between tokens of the data; in its strings there are
-    /// none.
-    fileprivate static func line(_ bytes: [UInt8]) -> [UInt8] {
-        var line = bytes
-        line.reserveCapacity(bytes.count + 1)
-        for index in line.indices where line[index] == lineFeed || line[index] == carriageReturn {
-            line[index] = UInt8(ascii: " ")
-        }
-        line.append(lineFeed)
-        return line
-    }
-
-    private static let lineFeed = UInt8(ascii: "\n")
-    private static let carriageReturn = UInt8(ascii: "\r")
+        event: { jsonLine($2.content.data) }, notice: { _ in [] }, isLast: \.endsBareData)
 
     fileprivate static let serverSentEvents = makeEvents(haveIDs: true)
     /// The id is put before each when it goes out, as it says where one client stands.

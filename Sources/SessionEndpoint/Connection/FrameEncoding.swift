@@ -40,7 +40,7 @@ extension Encoding {
 
     private static let deflatedFrames = Encoding { deflatedFrame(of: $0) }
 
-    private static func deflatedFrame(of text: [UInt8]) -> [UInt8] {
+    static func deflatedFrame(of text: [UInt8]) -> [UInt8] {
         let (payload, isCompressed) = deflater.payload(of: text)
         return WebSocketFrame.encode(text: payload, isCompressed: isCompressed)
     }
@@ -53,7 +53,7 @@ extension Encoding {
         deflater.piece(of: $0)
     }
 
-    static let deflater = SharedDeflater()
+    private static let deflater = SharedDeflater()
 
     /// Messages in a form that is made of their texts.
     private convenience init(

@@ -13,10 +13,7 @@ extension Encoding {
 
     private static let cloudEventFrames = cloudEvents { WebSocketFrame.encode(text: $0) }
 
-    private static let deflatedCloudEventFrames = cloudEvents { text in
-        let (payload, isCompressed) = deflater.payload(of: text)
-        return WebSocketFrame.encode(text: payload, isCompressed: isCompressed)
-    }
+    private static let deflatedCloudEventFrames = cloudEvents { deflatedFrame(of: $0) }
 
     private static func cloudEvents(_ frame: @escaping @Sendable ([UInt8]) -> [UInt8]) -> Encoding {
         Encoding(

@@ -92,11 +92,7 @@ public struct OutgoingEvent: Equatable, Sendable {
         }
         writer.raw(#","data":"#)
         writer.raw(data)
-        writer.raw("}\n")
-        let start = body.count
-        body += writer.bytes
-        for index in start..<body.count - 1 where body[index] == 0x0A || body[index] == 0x0D {
-            body[index] = 0x20
-        }
+        writer.raw("}")
+        body += jsonLine(writer.bytes)
     }
 }

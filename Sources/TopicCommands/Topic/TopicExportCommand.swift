@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import EventModel
 internal import SluiceClient
 
 /// The command `sluice topic export`.
@@ -110,7 +111,7 @@ struct TopicExport {
         }
         isDone = end >= last || page.isCaughtUp
         remaining = max(0, last - end)
-        let lines = messages.flatMap(Self.line)
+        let lines = messages.flatMap(jsonLine)
         written = Holdings(
             events: written.events + Int64(messages.count),
             bytes: written.bytes + Int64(lines.count))
@@ -146,10 +147,5 @@ struct TopicExport {
 
     private static func cursor(_ message: [UInt8]) -> String? {
         (try? JSONFields(message))?.text("cursor")
-    }
-
-    /// Line ends can only stand between tokens, where a space means the same.
-    private static func line(_ message: [UInt8]) -> [UInt8] {
-        message.map { $0 == 0x0A || $0 == 0x0D ? 0x20 : $0 } + [0x0A]
     }
 }
