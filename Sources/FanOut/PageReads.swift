@@ -28,7 +28,8 @@ struct PageReads {
     private static let recentPagesMax = 16
     /// Nothing is read ahead while so many pages are being read.
     private static let readsAheadMax = 8
-    /// How many pages one is as long as at the most, that is read ahead: 2 MiB with the default size.
+    /// How many pages one is as long as at the most, that is read ahead: 2 MiB with the default
+    /// size.
     private static let pagesAheadMax = 8
 
     /// The page of a moment ago that goes on behind a cursor.

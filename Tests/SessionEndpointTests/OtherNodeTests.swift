@@ -19,6 +19,15 @@ import Testing
         return (node, try await node.cursor("a", 1))
     }
 
+    /// The log is asked, and asked again; then the node is told, before the second answer.
+    private func isToldBetweenQuestions(_ node: TestNode) async throws {
+        try await eventually("a question") { held.count == 1 }
+        held.answer()
+        try await eventually("the question again") { held.count == 1 }
+        node.sink.release()
+        held.answer()
+    }
+
     @Test func `goes on in a topic that this node's patterns do not match yet`() async throws {
         let node = try TestNode(wrapping: { ObservedLog($0, held, knowsTopics: false) })
         try await node.publish("o.a", "1", "2")
@@ -35,11 +44,7 @@ import Testing
         let (node, cursor) = try await nodeBehind()
         let client = try await TestClient.session(node)
         client.send(#"{"type":"subscribe","id":1,"topic":"*","cursors":{"a":"\#(cursor)"}}"#)
-        try await eventually("a question") { held.count == 1 }
-        held.answer()
-        try await eventually("the question again") { held.count == 1 }
-        node.sink.release()
-        held.answer()
+        try await isToldBetweenQuestions(node)
         #expect(try await client.told(3) == ["subscribed 1", "a 2 2", "live 1"])
     }
 
@@ -47,11 +52,7 @@ import Testing
     {
         let (node, cursor) = try await nodeBehind()
         async let opening = TestClient.open(node, "/a?from=after:\(cursor)")
-        try await eventually("a question") { held.count == 1 }
-        held.answer()
-        try await eventually("the question again") { held.count == 1 }
-        node.sink.release()
-        held.answer()
+        try await isToldBetweenQuestions(node)
         let client = try await opening
         #expect(try await client.told(2) == ["a 2 2", "live -"])
     }
@@ -76,11 +77,7 @@ import Testing
         let (node, cursor) = try await nodeOfOldIncarnation()
         let client = try await TestClient.session(node)
         client.send(#"{"type":"subscribe","id":1,"topic":"*","cursors":{"a":"\#(cursor)"}}"#)
-        try await eventually("a question") { held.count == 1 }
-        held.answer()
-        try await eventually("the question again") { held.count == 1 }
-        node.sink.release()
-        held.answer()
+        try await isToldBetweenQuestions(node)
         #expect(try await client.told(2) == ["subscribed 1", "live 1"])
         try await node.publish("a", "4")
         #expect(try await client.told(1) == ["a 4 4"])
@@ -91,11 +88,7 @@ import Testing
     {
         let (node, cursor) = try await nodeOfOldIncarnation()
         async let opening = TestClient.open(node, "/a?from=after:\(cursor)")
-        try await eventually("a question") { held.count == 1 }
-        held.answer()
-        try await eventually("the question again") { held.count == 1 }
-        node.sink.release()
-        held.answer()
+        try await isToldBetweenQuestions(node)
         let client = try await opening
         #expect(try await client.told(1) == ["live -"])
         try await node.publish("a", "4")

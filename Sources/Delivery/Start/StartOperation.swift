@@ -55,8 +55,8 @@ package final class StartOperation {
         /// Its patterns that match more than one topic.
         var wildcards: [TopicPattern] { patterns.filter { $0.exactName == nil } }
 
-        /// A start in the log of a topic that has none is refused if it was named; a pattern's topics
-        /// go live.
+        /// A start in the log of a topic that has none is refused if it was named; a pattern's
+        /// topics go live.
         ///
         /// - Throws: `ephemeral_topic`.
         func check(_ positions: [TopicPosition]) throws(BrokerError) {

@@ -97,8 +97,8 @@ package final class StreamStart {
 @available(*, unavailable) extension StreamStart: Sendable {}
 
 extension StartOperation.Question {
-    /// Where the client stands: at its own cursors, verbatim, or before its start, in the topics that
-    /// it names or has cursors of, and that exist or that it has known.
+    /// Where the client stands: at its own cursors, verbatim, or before its start, in the topics
+    /// that it names or has cursors of, and that exist or that it has known.
     fileprivate func cursors(standingAt starts: [ReaderStart]) -> [TopicName: Cursor] {
         var standing = cursors
         if case .after(let cursor) = from, let name = patterns.first?.exactName {

@@ -57,8 +57,8 @@ package struct AppendRequest: Sendable {
 /// A key with which publishing again appends nothing, and the digest that tells another body
 /// (doc:Contract).
 package struct IdempotencyKey: Hashable, Sendable {
-    /// The key with its scope's prefix: `e:` and the event id, `c:` and a CloudEvent's source and id,
-    /// or `k:` and the request's key.
+    /// The key with its scope's prefix: `e:` and the event id, `c:` and a CloudEvent's source and
+    /// id, or `k:` and the request's key.
     package var text: String
     /// 16 bytes: the first of SHA-256 over what must be the same again.
     package var digest: [UInt8]
@@ -107,8 +107,8 @@ package struct IdempotencyKey: Hashable, Sendable {
 }
 
 extension NewEvent {
-    /// `data 0 key 0 event_id 0 attributes`, empty where there is none, or the data alone; NUL is in
-    /// none of them, and the attributes are without the trace context.
+    /// `data 0 key 0 event_id 0 attributes`, empty where there is none, or the data alone; NUL is
+    /// in none of them, and the attributes are without the trace context.
     fileprivate func material(eventID: String?) -> [UInt8] {
         if key == nil, eventID == nil, attributes == nil { return data }
         let attributes = attributes.flatMap { TraceContext.removed(from: $0) }

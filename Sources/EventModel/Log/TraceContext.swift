@@ -15,8 +15,8 @@ package struct TraceContext: Hashable, Sendable {
 
     /// The values of a request's headers.
     ///
-    /// `nil` without exactly one `traceparent` that is valid; a `tracestate` that is not, or is over
-    /// 512 bytes, is left out alone (4.3).
+    /// `nil` without exactly one `traceparent` that is valid; a `tracestate` that is not, or is
+    /// over 512 bytes, is left out alone (4.3).
     package init?(traceparents: [String], tracestates: [String]) {
         guard traceparents.count == 1, Self.isTraceparent(traceparents[0]) else { return nil }
         traceparent = traceparents[0]
