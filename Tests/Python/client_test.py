@@ -177,6 +177,8 @@ class ASubscription(WithABroker):
 
     async def test_that_is_slow_lags_and_loses_nothing(self) -> None:
         topic = fresh_topic()
+        # A topic that comes into being causes no `lagging` before it is live.
+        support.broker.request("PUT", f"/v1/topics/{topic}", {})
         subscription = self.client.subscribe(topic, credit=4)
         items: list[Any] = []
         while not any(isinstance(item, Live) for item in items):
