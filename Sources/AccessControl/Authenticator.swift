@@ -61,7 +61,7 @@ package final class Authenticator: Sendable {
         let waiter = Waiter(token: token, completion: completion)
         let step = state.withLock { $0.admit(waiter, now: clock(), lookupsMax: lookupsMax) }
         switch step {
-        case .answer(let record): completion(verdict(on: token, record))
+        case .answer(let known): completion(verdict(on: token, known))
         case .wait: break
         case .refuse:
             completion(
@@ -72,7 +72,7 @@ package final class Authenticator: Sendable {
     }
 
     fileprivate enum Step {
-        case answer(TokenRecord?)
+        case answer(TokenCache.Known)
         case wait
         case lookUp
         case refuse
@@ -86,20 +86,22 @@ package final class Authenticator: Sendable {
             return state.waiting.removeValue(forKey: id) ?? []
         }
         for waiter in waiters {
-            waiter.completion(result.flatMap { verdict(on: waiter.token, $0) })
+            waiter.completion(result.flatMap { verdict(on: waiter.token, .init(record: $0)) })
         }
     }
 
     private func verdict(
-        on token: Token, _ record: TokenRecord?
+        on token: Token, _ known: TokenCache.Known
     ) -> Result<Identity, BrokerError> {
+        if known.isProved, let record = known.record { return record.identity(at: date()) }
         // An unknown id costs the same digest and comparison, so that time does not tell which ids
         // exist.
         let hash = digest(Array(token.secret.utf8))
-        let expected = record?.hash ?? Array(repeating: 0, count: hash.count)
-        guard isEqualInConstantTime(hash, expected), let record else {
+        let expected = known.record?.hash ?? Array(repeating: 0, count: hash.count)
+        guard isEqualInConstantTime(hash.span, expected.span), let record = known.record else {
             return .failure(Self.refusal("The token is not known."))
         }
+        state.withLock { $0.cache.proved(token, by: record) }
         return record.identity(at: date())
     }
 
@@ -112,8 +114,8 @@ extension Authenticator.State {
     fileprivate mutating func admit(
         _ waiter: Authenticator.Waiter, now: ContinuousClock.Instant, lookupsMax: Int
     ) -> Authenticator.Step {
+        if let known = cache.known(of: waiter.token, now: now) { return .answer(known) }
         let id = waiter.token.id
-        if let record = cache.record(of: id, now: now) { return .answer(record) }
         if waiting[id] != nil {
             waiting[id]?.append(waiter)
             return .wait

@@ -6,31 +6,30 @@ package enum BearerToken {
     ///
     /// - Returns: `nil` without such a field.
     /// - Throws: `unauthorized`, saying what is wrong but never the token.
-    package static func find(
-        in fields: some Sequence<String>
-    ) throws(BrokerError) -> String? {
-        var found: String?
-        for field in fields {
-            guard found == nil else {
-                throw BrokerError(.unauthorized, "The header Authorization comes twice.")
-            }
-            found = field
+    package static func find(in fields: [String]) throws(BrokerError) -> String? {
+        guard fields.count <= 1 else {
+            throw BrokerError(.unauthorized, "The header Authorization comes twice.")
         }
-        guard let found else { return nil }
-        let scheme = found.utf8.prefix(7)
-        let isBearer = scheme.elementsEqual("bearer ".utf8) { byte, expected in
+        guard let field = fields.first else { return nil }
+        let bytes = Array(field.utf8)
+        let isBearer = bytes.prefix(7).elementsEqual("bearer ".utf8) { byte, expected in
             byte == expected || byte | 0x20 == expected && expected != UInt8(ascii: " ")
         }
-        let token = trimmed(found[scheme.endIndex...])
-        guard isBearer, !token.isEmpty, token.utf8.allSatisfy(isTokenByte) else {
+        var token = bytes.dropFirst(7).drop(while: isSpace)
+        while let last = token.last, isSpace(last) { token.removeLast() }
+        guard isBearer, !token.isEmpty, token.allSatisfy(isTokenByte) else {
             throw BrokerError(.unauthorized, "The Authorization header is not 'Bearer TOKEN'.")
         }
-        return String(token)
+        return String(decoding: token, as: UTF8.self)
     }
 
     /// What a request without credentials is told.
     package static var missing: BrokerError {
         BrokerError(.unauthorized, "The request has no Authorization header.")
+    }
+
+    private static func isSpace(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t")
     }
 
     /// `b64token` of RFC 6750 2.1.

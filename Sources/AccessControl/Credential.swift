@@ -15,7 +15,7 @@ package enum Credential: Hashable, Sendable {
     /// - Throws: `unauthorized`, and `invalid_request` for a ticket beside a token (RFC 6750 2):
     ///   it would not be clear which of them is used up, or whose end counts.
     package static func find(
-        authorization: some Sequence<String>, offered: String? = nil, tickets: [String]
+        authorization: [String], offered: String? = nil, tickets: [String]
     ) throws(BrokerError) -> Credential? {
         let token = try BearerToken.find(in: authorization) ?? offered
         guard let ticket = tickets.first else { return token.map { .token($0) } }

@@ -14,6 +14,16 @@ enum Secret {
     }
 
     static func isValid(_ text: some StringProtocol, length: Int) -> Bool {
-        text.utf8.count == length && text.utf8.allSatisfy { alphabet.contains($0) }
+        text.utf8.count == length && text.utf8.allSatisfy(isByte)
+    }
+
+    /// Whether the byte is of the alphabet.
+    static func isByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "a")...UInt8(ascii: "z"):
+            true
+        default: false
+        }
     }
 }

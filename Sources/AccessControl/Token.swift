@@ -22,15 +22,19 @@ package struct Token: Hashable, Sendable {
     }
 
     /// Parses a token as a client sent it; `nil` if it is not of the form.
-    package init?(_ text: some StringProtocol) {
-        guard text.hasPrefix(Self.prefix) else { return nil }
-        let parts = text.dropFirst(Self.prefix.count).split(
-            separator: "_", omittingEmptySubsequences: false)
-        guard parts.count == 2, Secret.isValid(parts[0], length: Self.idLength),
-            Secret.isValid(parts[1], length: Self.secretLength)
+    package init?(_ text: String) {
+        let bytes = Array(text.utf8)
+        let start = Self.prefix.utf8.count
+        let mark = start + Self.idLength
+        guard bytes.count == mark + 1 + Self.secretLength, text.hasPrefix(Self.prefix),
+            bytes[mark] == UInt8(ascii: "_")
         else { return nil }
-        id = String(parts[0])
-        secret = String(parts[1])
+        let (idBytes, secretBytes) = (bytes[start..<mark], bytes[(mark + 1)...])
+        guard idBytes.allSatisfy(Secret.isByte), secretBytes.allSatisfy(Secret.isByte) else {
+            return nil
+        }
+        id = String(decoding: idBytes, as: UTF8.self)
+        secret = String(decoding: secretBytes, as: UTF8.self)
     }
 
     /// What the user keeps; shown once.
@@ -43,10 +47,10 @@ extension Token: CustomStringConvertible, CustomDebugStringConvertible {
     package var debugDescription: String { description }
 }
 
-/// Compares without telling by its time where two hashes differ.
-package func isEqualInConstantTime(_ left: [UInt8], _ right: [UInt8]) -> Bool {
+/// Compares without telling by its time where two hashes, or two secrets, differ.
+package func isEqualInConstantTime(_ left: Span<UInt8>, _ right: Span<UInt8>) -> Bool {
     guard left.count == right.count else { return false }
     var difference: UInt8 = 0
-    for (one, other) in zip(left, right) { difference |= one ^ other }
+    for index in left.indices { difference |= left[index] ^ right[index] }
     return difference == 0
 }

@@ -4,11 +4,23 @@ internal import EventModel
 ///
 /// Only what was asked of the store is here, by id. The secret of each request is compared with the
 /// cached hash, so a wrong secret is never let in by the cache, nor does it push a right one out.
+///
+/// A secret that was right stays beside its record, in memory as in the requests that bring it: who
+/// sends it again, as publishers do with each event, costs a comparison and no digest.
 struct TokenCache: Sendable {
     private let limits: Limits
     private struct Entry {
         var record: TokenRecord?
         var until: ContinuousClock.Instant
+        var provedSecret: String?
+    }
+
+    /// What is known of a token that was sent.
+    struct Known {
+        /// `nil`: there is no such token.
+        var record: TokenRecord?
+        /// Its secret was compared with the record before.
+        var isProved = false
     }
 
     private var known: [String: Entry] = [:]
@@ -17,12 +29,22 @@ struct TokenCache: Sendable {
     init(_ limits: Limits) { self.limits = limits }
 
     /// `nil`: ask the store.
-    ///
-    /// `.some(nil)`: there is no such token.
-    func record(of id: String, now: ContinuousClock.Instant) -> TokenRecord?? {
-        if let entry = known[id], now < entry.until { return .some(entry.record) }
-        if let entry = unknown[id], now < entry.until { return .some(nil) }
+    func known(of token: Token, now: ContinuousClock.Instant) -> Known? {
+        if let entry = known[token.id], now < entry.until {
+            let isProved = entry.provedSecret.map {
+                isEqualInConstantTime($0.utf8Span.span, token.secret.utf8Span.span)
+            }
+            return Known(record: entry.record, isProved: isProved ?? false)
+        }
+        if let entry = unknown[token.id], now < entry.until { return Known() }
         return nil
+    }
+
+    /// The token's secret is the one that the record is of.
+    mutating func proved(_ token: Token, by record: TokenRecord) {
+        guard let index = known.index(forKey: token.id), known.values[index].record == record
+        else { return }
+        known.values[index].provedSecret = token.secret
     }
 
     mutating func found(_ record: TokenRecord?, of id: String, now: ContinuousClock.Instant) {

@@ -18,7 +18,7 @@ package final class HTTPBroker: HTTPService {
     private let follows: FollowEndpoint
     private let upgrades: any UpgradeService
     private let state = NodeState()
-    private let table: RouteTable
+    let table: RouteTable
 
     /// Builds the routes.
     ///
@@ -73,7 +73,8 @@ package final class HTTPBroker: HTTPService {
     package func admit(
         _ head: HTTPRequestHead, from connection: ConnectionInfo
     ) -> HTTPAdmission {
-        let found = table.find(head.method, head.uri)
+        let destination = Destination(of: head, in: table)
+        let found = destination.found
         if state.isDraining, !found.isOpen, head.method != .OPTIONS {
             return .answer(refusal(NodeState.draining, of: head, found, closes: true))
         }
@@ -86,35 +87,37 @@ package final class HTTPBroker: HTTPService {
             }
         }
         // A session's first message may bring its credentials.
-        if found.webSocket(for: head) != nil { return .collect(bodyBytesMax: 0, mayStream: true) }
+        let isWebSocket = destination.webSocket != nil
         // A stranger may ask this, and a stranger's body would be held at everybody's expense.
-        if found.isOpen || head.method == .OPTIONS { return .collect(bodyBytesMax: 0) }
-        return admit(head, to: found, connection)
+        if isWebSocket || found.isOpen || head.method == .OPTIONS {
+            let note = AdmittedRequest(destination)
+            return .collect(bodyBytesMax: 0, note: note, mayStream: isWebSocket)
+        }
+        return admit(head, to: destination, connection)
     }
 
     /// Nothing of a request's body is collected before its sender is known.
     private func admit(
-        _ head: HTTPRequestHead, to found: RouteTable.Found, _ connection: ConnectionInfo
+        _ head: HTTPRequestHead, to destination: Destination, _ connection: ConnectionInfo
     ) -> HTTPAdmission {
-        var collection = HTTPCollection(bodyBytesMax: Route.smallBodyBytesMax)
-        if case .route(let route, _) = found {
-            collection.bodyBytesMax = route.bodyBytesMax
-            collection.mayStream = route.isStream(for: head)
+        var bodyBytesMax = Route.smallBodyBytesMax
+        if case .route(let route, _) = destination.found { bodyBytesMax = route.bodyBytesMax }
+        let collection = { [bodyBytesMax] (identity: Identity?) in
+            HTTPCollection(
+                bodyBytesMax: bodyBytesMax, note: AdmittedRequest(destination, by: identity),
+                mayStream: destination.isStream)
         }
-        let refuse = { [self] (error: BrokerError) in refusal(error, of: head, found) }
+        let refuse = { [self] (error: BrokerError) in
+            refusal(error, of: head, destination.found)
+        }
         switch access.sender(of: head, on: connection.eventLoop) {
-        case .known(.success(let identity)):
-            collection.sender = identity
-            return .collect(collection)
+        case .known(.success(let identity)): return .collect(collection(identity))
         case .known(.failure(let error)): return .answer(refuse(error))
         case .awaited(let sender):
-            return .pending { [collection] decision in
+            return .pending { decision in
                 sender.whenKnown { result in
                     switch result {
-                    case .success(let identity):
-                        var collection = collection
-                        collection.sender = identity
-                        decision.collect(collection)
+                    case .success(let identity): decision.collect(collection(identity))
                     case .failure(let error): decision.answer(refuse(error))
                     }
                 }
@@ -146,29 +149,33 @@ package final class HTTPBroker: HTTPService {
     }
 
     package func respond(to exchange: HTTPExchange) {
+        guard let admitted = exchange.note as? AdmittedRequest else {
+            preconditionFailure("bug: a request came back without what was noted of it")
+        }
         handle(
             IncomingRequest(
                 head: exchange.head, body: exchange.body, connection: exchange.connection,
-                identity: exchange.sender as? Identity, answer: { exchange.answer($0) },
+                identity: admitted.identity, answer: { exchange.answer($0) },
                 stream: { exchange.stream($0) },
-                whenClientLeaves: { exchange.whenInputEnds($0) }))
+                whenClientLeaves: { exchange.whenInputEnds($0) }),
+            for: admitted.destination)
     }
 
     /// Answers a request that was admitted; called on its event loop.
-    package func handle(_ request: IncomingRequest) {
+    func handle(_ request: IncomingRequest, for destination: Destination) {
         let request = request.adding(crossOrigin.fields(for: request.head))
-        let found = table.find(request.head.method, request.head.uri)
+        let found = destination.found
         if request.head.method == .OPTIONS { return tellOptions(request, found) }
         switch found {
         case .route(let route, let parameters):
-            if let webSocket = found.webSocket(for: request.head) {
+            if let webSocket = destination.webSocket {
                 return upgrade(request, to: webSocket, parameters)
             }
             precondition(
                 request.identity != nil || access.authenticate == nil
                     || route.access == .everybody,
                 "bug: a request was admitted without its sender")
-            if route.isStream(for: request.head) {
+            if destination.isStream {
                 return follows.follow(parameters.first, request)
             }
             switch route.action {

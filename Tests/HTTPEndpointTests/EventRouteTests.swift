@@ -181,7 +181,9 @@ import Testing
         let request = IncomingRequest(
             head: head, body: ByteBuffer(), connection: BrokerFixture.connection,
             answer: { _ in isOnLoop.succeed(eventLoop.inEventLoop) }, stream: { _ in })
-        try await eventLoop.submit { fixture.broker.handle(request) }.get()
+        let broker = fixture.broker
+        let destination = Destination(of: head, in: broker.table)
+        try await eventLoop.submit { broker.handle(request, for: destination) }.get()
         #expect(fixture.log.resumed.count == 1)
         fixture.log.release()
         #expect(try await isOnLoop.futureResult.get())

@@ -13,7 +13,7 @@ import Transport
             TestService(
                 admission: waiting.admit,
                 response: { exchange in
-                    let sender = exchange.sender as? String ?? "nobody"
+                    let sender = (exchange.note as? Sender)?.name ?? "nobody"
                     exchange.answer(.text("\(exchange.body.readableBytes) from \(sender)"))
                 }), limits: limits)
     }
@@ -46,7 +46,7 @@ import Transport
         // What the kernels buffer on both sides.
         #expect(taken < 8 << 20)
         #expect(eventually { waiting.count == 1 })
-        waiting.decide { $0.collect(HTTPCollection(bodyBytesMax: 16 << 20, sender: "her")) }
+        waiting.decide { $0.collect(HTTPCollection(bodyBytesMax: 16 << 20, note: Sender("her"))) }
         try client.send(Array(body[taken...]))
         #expect(try client.receiveAll().hasSuffix("16777216 from her"))
     }
@@ -57,7 +57,7 @@ import Transport
         let client = try server.raw()
         try client.send(framing.head(4, "Expect: 100-continue\r\n"))
         #expect(eventually { waiting.count == 1 })
-        waiting.decide { $0.collect(HTTPCollection(bodyBytesMax: 4, sender: "her")) }
+        waiting.decide { $0.collect(HTTPCollection(bodyBytesMax: 4, note: Sender("her"))) }
         #expect(try client.receive(upTo: "\r\n\r\n") == "HTTP/1.1 100 Continue\r\n\r\n")
         try client.send(framing.body(4))
         #expect(try client.receiveAll().hasSuffix("4 from her"))
@@ -98,7 +98,7 @@ import Transport
         try client.send(post("1") + post("22") + post("333"))
         for (sender, count) in [("a", 1), ("b", 2), ("c", 3)] {
             #expect(eventually { waiting.count == 1 })
-            waiting.decide { $0.collect(HTTPCollection(bodyBytesMax: 10, sender: sender)) }
+            waiting.decide { $0.collect(HTTPCollection(bodyBytesMax: 10, note: Sender(sender))) }
             let text = try client.receive(upTo: " from \(sender)")
             #expect(text.hasSuffix("\r\n\r\n\(count) from \(sender)"))
         }
@@ -125,7 +125,7 @@ import Transport
         try client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n1")
         client.endOutput()
         #expect(eventually { waiting.count == 1 })
-        waiting.decide { $0.collect(HTTPCollection(bodyBytesMax: 10, sender: "her")) }
+        waiting.decide { $0.collect(HTTPCollection(bodyBytesMax: 10, note: Sender("her"))) }
         #expect(try client.receiveAll().hasSuffix("1 from her"))
     }
 
@@ -161,4 +161,11 @@ private final class PendingAdmissions: Sendable {
         }
         for decision in all { decision.eventLoop.execute { body(decision.value) } }
     }
+}
+
+/// What the service noted.
+private final class Sender: Sendable {
+    let name: String
+
+    init(_ name: String) { self.name = name }
 }

@@ -13,10 +13,29 @@ package struct TopicName: Hashable, Sendable, CustomStringConvertible {
     ///
     /// - Throws: `invalid_topic` with the offending part and a remedy.
     package init(_ text: String) throws(BrokerError) {
-        try Self.check(text, code: .invalidTopic) { segment in
-            segment.utf8.allSatisfy(Self.isSegmentByte)
+        if !Self.isName(text) {
+            try Self.check(text, code: .invalidTopic) { segment in
+                segment.utf8.allSatisfy(Self.isSegmentByte)
+            }
         }
         self.text = text
+    }
+
+    /// The grammar in one pass; `check` says what is wrong.
+    private static func isName(_ text: String) -> Bool {
+        let bytes = text.utf8Span.span
+        guard bytes.count <= Limits.topicBytesMax else { return false }
+        var isInSegment = false
+        for index in bytes.indices {
+            let byte = bytes[index]
+            if isSegmentByte(byte) {
+                isInSegment = true
+            } else {
+                guard byte == UInt8(ascii: "."), isInSegment else { return false }
+                isInSegment = false
+            }
+        }
+        return isInSegment
     }
 
     /// Checks what names and patterns share: length, segments, bytes.

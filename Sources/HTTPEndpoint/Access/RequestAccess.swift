@@ -37,7 +37,10 @@ struct RequestAccess: Sendable {
     }
 
     private static func credential(of head: HTTPRequestHead) throws(BrokerError) -> Credential {
-        let fields = head.headers.lazy.filter { $0.name.isField("authorization") }.map(\.value)
+        var fields: [String] = []
+        for (name, value) in head.headers where name.isField("authorization") {
+            fields.append(value)
+        }
         let tickets = TicketedTarget(of: head).tickets
         guard let found = try Credential.find(authorization: fields, tickets: tickets) else {
             throw BearerToken.missing

@@ -27,8 +27,8 @@ package enum PublishAnswers {
             status: .created,
             headers: [
                 "content-type": "application/json",
-                "location": "/v1/topics/\(receipt.topic.text)/events/\(receipt.first)",
-                "etag": "\"\(cursor)\"",
+                "location": "/v1/topics/" + receipt.topic.text + "/events/" + String(receipt.first),
+                "etag": "\"" + cursor + "\"",
             ],
             body: ByteBuffer(bytes: json.bytes))
     }

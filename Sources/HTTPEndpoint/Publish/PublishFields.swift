@@ -41,7 +41,7 @@ package struct PublishFields: Sendable {
             case 13 where name.isField("if-none-match"): try Self.set(&ifNoneMatch, value, name)
             case 11 where name.isField("traceparent"): traceparents.append(value)
             case 10 where name.isField("tracestate"): tracestates.append(value)
-            case 4... where String(name.utf8.prefix(3))?.isField("ce-") ?? false:
+            case 4... where name.isField(beginningWith: "ce-"):
                 attributes.append((name.dropFirst(3).lowercased(), value))
             default: break
             }
@@ -157,11 +157,20 @@ package struct PublishFields: Sendable {
 extension String {
     /// Whether this is the field name, which is given in lower case (RFC 9110 5.1).
     func isField(_ lowercase: StaticString) -> Bool {
-        lowercase.withUTF8Buffer { wanted in
-            utf8.elementsEqual(wanted) { byte, expected in
+        utf8.count == lowercase.utf8CodeUnitCount && isField(beginningWith: lowercase)
+    }
+
+    /// Whether the field's name begins so; given in lower case.
+    func isField(beginningWith lowercase: StaticString) -> Bool {
+        let bytes = utf8Span.span
+        guard bytes.count >= lowercase.utf8CodeUnitCount else { return false }
+        return lowercase.withUTF8Buffer { wanted in
+            for index in wanted.indices {
+                let byte = bytes[index]
                 let isUpper = (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
-                return (isUpper ? byte | 0x20 : byte) == expected
+                guard (isUpper ? byte | 0x20 : byte) == wanted[index] else { return false }
             }
+            return true
         }
     }
 }

@@ -25,7 +25,8 @@ struct Query {
     ///
     /// - Throws: `unknown_field` for others, `invalid_request` for repeats and broken escapes.
     init(_ text: Substring?, known: Set<String>) throws(BrokerError) {
-        for member in (text ?? "").split(separator: "&") {
+        guard let text else { return }
+        for member in text.split(separator: "&") {
             guard let (name, value) = decodedMember(member) else {
                 // Its name alone: its value may be a secret.
                 throw BrokerError(

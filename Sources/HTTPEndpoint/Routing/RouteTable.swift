@@ -14,7 +14,7 @@ struct RouteTable: Sendable {
 
     /// What follows one more segment.
     private struct Place: Sendable {
-        var literals: [(segment: String, place: Int)] = []
+        var literals: [(segment: [UInt8], place: Int)] = []
         var parameter: Int?
         /// Indexes of `routes` that end here.
         var routes: [Int] = []
@@ -32,7 +32,7 @@ struct RouteTable: Sendable {
         for (index, route) in routes.enumerated() {
             var place = 0
             for segment in route.path.split(separator: "/") {
-                place = follow(String(segment), from: place)
+                place = follow(Array(segment.utf8), from: place)
             }
             let isNew = places[place].routes.allSatisfy { routes[$0].method != route.method }
             precondition(isNew, "bug: two routes for \(route.method) \(route.path)")
@@ -40,8 +40,8 @@ struct RouteTable: Sendable {
         }
     }
 
-    private mutating func follow(_ segment: String, from place: Int) -> Int {
-        let isParameter = segment.hasPrefix("{")
+    private mutating func follow(_ segment: [UInt8], from place: Int) -> Int {
+        let isParameter = segment.first == UInt8(ascii: "{")
         let known =
             isParameter
             ? places[place].parameter
@@ -76,16 +76,17 @@ struct RouteTable: Sendable {
 
     private func place(of path: Substring, _ parameters: inout [Substring]) -> Int? {
         var place = 0
-        var rest = path.utf8[...]
+        let bytes = Array(path.utf8)
+        var rest = bytes[...]
         while let start = rest.firstIndex(where: { $0 != UInt8(ascii: "/") }) {
             rest = rest[start...]
             let end = rest.firstIndex(of: UInt8(ascii: "/")) ?? rest.endIndex
-            let segment = Substring(rest[..<end])
+            let segment = rest[..<end]
             rest = rest[end...]
             if let next = literal(segment, at: place) {
                 place = next
             } else if let next = places[place].parameter {
-                parameters.append(segment)
+                parameters.append(Substring(decoding: segment, as: UTF8.self))
                 place = next
             } else {
                 return nil
@@ -94,15 +95,14 @@ struct RouteTable: Sendable {
         return place
     }
 
-    private func literal(_ segment: Substring, at place: Int) -> Int? {
-        let literals = places[place].literals
-        if let found = literals.first(where: { $0.segment.utf8.elementsEqual(segment.utf8) }) {
-            return found.place
+    private func literal(_ segment: ArraySlice<UInt8>, at place: Int) -> Int? {
+        for literal in places[place].literals where literal.segment[...] == segment {
+            return literal.place
         }
-        guard segment.utf8.contains(UInt8(ascii: "%")), let plain = percentDecoded(segment) else {
-            return nil
-        }
-        return literals.first { $0.segment == plain }?.place
+        guard segment.contains(UInt8(ascii: "%")),
+            let plain = percentDecoded(Substring(decoding: segment, as: UTF8.self))
+        else { return nil }
+        return places[place].literals.first { $0.segment == Array(plain.utf8) }?.place
     }
 
     /// HEAD comes with GET; the transport leaves its body out.

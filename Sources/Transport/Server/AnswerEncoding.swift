@@ -89,12 +89,19 @@ enum AnswerEncoding {
     /// A line break in a field would let whoever chose its text write the rest of the answer
     /// (CWE-113); RFC 9110 5.5 has such bytes replaced by spaces.
     private static func writeWithoutBreaks(_ text: String, into buffer: inout ByteBuffer) {
-        let isClean = text.utf8.allSatisfy { $0 != 13 && $0 != 10 && $0 != 0 }
-        if isClean {
-            buffer.writeString(text)
-        } else {
+        if hasBreaks(text.utf8Span.span) {
             buffer.writeBytes(text.utf8.map { $0 == 13 || $0 == 10 || $0 == 0 ? 32 : $0 })
+        } else {
+            buffer.writeString(text)
         }
+    }
+
+    private static func hasBreaks(_ bytes: Span<UInt8>) -> Bool {
+        for index in bytes.indices {
+            let byte = bytes[index]
+            if byte == 13 || byte == 10 || byte == 0 { return true }
+        }
+        return false
     }
 
     private static func isTransports(_ name: String) -> Bool {

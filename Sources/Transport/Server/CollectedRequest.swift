@@ -6,7 +6,7 @@ struct CollectedRequest {
     let head: HTTPRequestHead
     let number: Int
     let bodyBytesMax: Int
-    let sender: (any Sendable)?
+    let note: (any AnyObject & Sendable)?
     /// No request can follow it.
     let isLast: Bool
     let mayStream: Bool
@@ -24,7 +24,7 @@ struct CollectedRequest {
         head = check.head
         self.number = number
         bodyBytesMax = collection.bodyBytesMax
-        sender = collection.sender
+        note = collection.note
         isLast = check.isLast
         mayStream = collection.mayStream
         asksForUpgrade = check.asksForUpgrade

@@ -8,8 +8,8 @@ package final class HTTPExchange: Sendable {
     /// The body; it may share memory with what was received beside it, so copy what is kept long.
     package let body: ByteBuffer
     package let connection: ConnectionInfo
-    /// Who sends the request, as the service said when it admitted it.
-    package let sender: (any Sendable)?
+    /// What the service noted when it admitted the request.
+    package let note: (any AnyObject & Sendable)?
     /// Counts the body as long as somebody has the exchange.
     private let reservation: BodyReservation?
     private let place: NIOLoopBound<HTTPServerHandler>
@@ -22,7 +22,7 @@ package final class HTTPExchange: Sendable {
         head = request.head
         body = request.bytes
         connection = handler.info
-        sender = request.sender
+        note = request.note
         reservation = request.reservation
         place = NIOLoopBound(handler, eventLoop: handler.info.eventLoop)
         number = request.number

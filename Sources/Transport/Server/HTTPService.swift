@@ -48,10 +48,9 @@ package enum HTTPAdmission {
     case pending((HTTPAdmissionDecision) -> Void)
 
     package static func collect(
-        bodyBytesMax: Int, sender: (any Sendable)? = nil, mayStream: Bool = false
+        bodyBytesMax: Int, note: (any AnyObject & Sendable)? = nil, mayStream: Bool = false
     ) -> HTTPAdmission {
-        .collect(
-            HTTPCollection(bodyBytesMax: bodyBytesMax, sender: sender, mayStream: mayStream))
+        .collect(HTTPCollection(bodyBytesMax: bodyBytesMax, note: note, mayStream: mayStream))
     }
 }
 
@@ -59,15 +58,17 @@ package enum HTTPAdmission {
 package struct HTTPCollection {
     /// Over it the request is refused with 413.
     package var bodyBytesMax: Int
-    /// Whatever the service knows the sender by; the exchange brings it back.
-    package var sender: (any Sendable)?
+    /// What the service found out about the request; the exchange brings it back.
+    package var note: (any AnyObject & Sendable)?
     /// The answer may be a stream: a body is refused, and what comes behind the request is held
     /// until it is answered.
     package var mayStream: Bool
 
-    package init(bodyBytesMax: Int, sender: (any Sendable)? = nil, mayStream: Bool = false) {
+    package init(
+        bodyBytesMax: Int, note: (any AnyObject & Sendable)? = nil, mayStream: Bool = false
+    ) {
         self.bodyBytesMax = bodyBytesMax
-        self.sender = sender
+        self.note = note
         self.mayStream = mayStream
     }
 }

@@ -60,22 +60,26 @@ struct BrokerFixture {
         let eventLoop = connection.eventLoop
         let promise = eventLoop.makePromise(of: Answer.self)
         let head = HTTPRequestHead(version: .http1_1, method: method, uri: uri, headers: headers)
-        let handle = { @Sendable [broker] (sender: (any Sendable)?) in
+        let handle = { @Sendable [broker] (collection: HTTPCollection) in
+            guard let admitted = collection.note as? AdmittedRequest else {
+                return promise.fail(UnexpectedStream())
+            }
             broker.handle(
                 IncomingRequest(
                     head: head, body: ByteBuffer(string: body), connection: connection,
-                    identity: sender as? Identity, answer: { promise.succeed(Answer($0)) },
-                    stream: { _ in promise.fail(UnexpectedStream()) }))
+                    identity: admitted.identity, answer: { promise.succeed(Answer($0)) },
+                    stream: { _ in promise.fail(UnexpectedStream()) }),
+                for: admitted.destination)
         }
         try await eventLoop.submit { [broker] in
             switch broker.admit(head, from: connection) {
-            case .collect(let collection): handle(collection.sender)
+            case .collect(let collection): handle(collection)
             case .answer(let answer): promise.succeed(Answer(answer))
             case .pending(let decide):
                 decide(
                     HTTPAdmissionDecision { outcome in
                         switch outcome {
-                        case .collect(let collection): handle(collection.sender)
+                        case .collect(let collection): handle(collection)
                         case .answer(let answer): promise.succeed(Answer(answer))
                         case .dropped: promise.fail(UnexpectedStream())
                         }
