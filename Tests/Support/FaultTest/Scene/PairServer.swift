@@ -64,7 +64,10 @@ final class PairServer: Sendable {
     }
 
     /// Comes back when it lets clients in.
+    ///
+    /// One that was given up earlier is ended before, or its locks would be somebody's for ever.
     func start(_ settings: String...) throws {
+        kill()
         let options = settings.flatMap { ["-c", $0] }
         let started = try ServerProcess(
             command: ServerUser.current.command(

@@ -79,7 +79,6 @@ final class ServerPair: Sendable {
     func revive() throws -> [String] {
         var revived: [String] = []
         for server in [primary, standby] where !server.isRunning {
-            server.kill()
             try server.start()
             revived.append(server.name)
         }
