@@ -95,6 +95,9 @@ package struct JSONWriter {
     package mutating func raw(_ text: [UInt8]) { bytes.append(contentsOf: text) }
 
     /// Appends an integer.
+    package mutating func integer(_ value: Int64) { bytes.append(contentsOf: String(value).utf8) }
+
+    /// Appends an integer of another type.
     package mutating func integer(_ value: some BinaryInteger) {
         bytes.append(contentsOf: String(value).utf8)
     }
@@ -107,23 +110,43 @@ package struct JSONWriter {
     }
 
     /// Appends a string, in quotes; only what must be is escaped (RFC 8259 7).
-    package mutating func string(_ text: some StringProtocol) {
+    package mutating func string(_ text: String) {
         bytes.append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-                bytes.append(UInt8(ascii: "\\"))
-                bytes.append(byte)
-            case 0x0A: raw(#"\n"#)
-            case 0x0D: raw(#"\r"#)
-            case 0x09: raw(#"\t"#)
-            case 0..<0x20:
-                raw(#"\u00"#)
-                bytes.append(contentsOf: String(byte >> 4, radix: 16).utf8)
-                bytes.append(contentsOf: String(byte & 15, radix: 16).utf8)
-            default: bytes.append(byte)
-            }
+        if Self.isPlain(text.utf8Span.span) {
+            bytes.append(contentsOf: text.utf8)
+        } else {
+            for byte in text.utf8 { character(byte) }
         }
         bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// Appends a part of a string, in quotes.
+    package mutating func string(_ text: some StringProtocol) { string(String(text)) }
+
+    /// Whether nothing of the string is to be escaped.
+    private static func isPlain(_ text: Span<UInt8>) -> Bool {
+        for index in text.indices {
+            let byte = text[index]
+            if byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
+                return false
+            }
+        }
+        return true
+    }
+
+    private mutating func character(_ byte: UInt8) {
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+            bytes.append(UInt8(ascii: "\\"))
+            bytes.append(byte)
+        case 0x0A: raw(#"\n"#)
+        case 0x0D: raw(#"\r"#)
+        case 0x09: raw(#"\t"#)
+        case 0..<0x20:
+            raw(#"\u00"#)
+            bytes.append(contentsOf: String(byte >> 4, radix: 16).utf8)
+            bytes.append(contentsOf: String(byte & 15, radix: 16).utf8)
+        default: bytes.append(byte)
+        }
     }
 }

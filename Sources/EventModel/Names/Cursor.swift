@@ -62,7 +62,7 @@ package struct Cursor: Hashable, Sendable, CustomStringConvertible {
         self.init(epoch: epoch, offset: offset)
     }
 
-    package var description: String { "\(epoch.text)-\(offset)" }
+    package var description: String { epoch.text + "-" + String(offset) }
 
     /// Decimal digits up to 2^53 - 1, without sign.
     package static func offset(_ digits: some StringProtocol) -> Offset? {

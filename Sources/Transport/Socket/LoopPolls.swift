@@ -19,6 +19,7 @@ package final class LoopPolls: NIOEventLoopMetricsDelegate {
     private let counts = ThreadSpecificVariable<Count>()
     /// How long the sockets may be polled, if nothing happens there.
     private static let pause = TimeAmount.microseconds(50)
+    private static let pauseMax = TimeAmount.milliseconds(10)
 
     private init() {}
 
@@ -35,10 +36,17 @@ package final class LoopPolls: NIOEventLoopMetricsDelegate {
 
     /// Runs `body` on the loop when its sockets have had their turn; to be called on the loop.
     package func afterPoll(on eventLoop: any EventLoop, _ body: @escaping () -> Void) {
+        afterPoll(on: eventLoop, in: Self.pause, body)
+    }
+
+    private func afterPoll(
+        on eventLoop: any EventLoop, in pause: TimeAmount, _ body: @escaping () -> Void
+    ) {
         let seen = ticks
-        eventLoop.assumeIsolated().scheduleTask(in: Self.pause) {
+        eventLoop.assumeIsolated().scheduleTask(in: pause) {
             if seen != nil, seen == self.ticks {
-                self.afterPoll(on: eventLoop, body)
+                // Where the loop is slower than the pause, this task itself would be due forever.
+                self.afterPoll(on: eventLoop, in: min(pause * 2, Self.pauseMax), body)
             } else {
                 body()
             }
