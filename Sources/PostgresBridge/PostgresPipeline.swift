@@ -25,6 +25,12 @@ extension PostgresConnection {
     package func sendQuery(
         _ sql: String, _ parameters: [PostgresParameter]
     ) throws(PostgresError) {
+        try sendQuery(sql, PostgresParameters(parameters))
+    }
+
+    private func sendQuery(
+        _ sql: String, _ parameters: PostgresParameters
+    ) throws(PostgresError) {
         let handle = try openInPipeline()
         try sendSettings(handle)
         guard send(sql, parameters, handle) == 1 else { throw failure(handle) }
@@ -34,7 +40,8 @@ extension PostgresConnection {
     /// Behind a pooler, before the first statement of a transaction.
     private func sendSettings(_ handle: OpaquePointer) throws(PostgresError) {
         guard let settings = pooled?.settings, pooled?.isAtStart == true else { return }
-        guard send(settings.sql, settings.parameters, handle) == 1 else { throw failure(handle) }
+        let parameters = PostgresParameters(settings.parameters)
+        guard send(settings.sql, parameters, handle) == 1 else { throw failure(handle) }
         noteSent(isSettings: true)
     }
 
@@ -47,6 +54,13 @@ extension PostgresConnection {
     /// Queues a prepared statement, like `sendQuery`.
     package func sendPrepared(
         _ name: String, _ parameters: [PostgresParameter]
+    ) throws(PostgresError) {
+        try sendPrepared(name, PostgresParameters(parameters))
+    }
+
+    /// As the other; the parameters may be filled anew at once.
+    package func sendPrepared(
+        _ name: String, _ parameters: PostgresParameters
     ) throws(PostgresError) {
         if let pooled { return try sendQuery(pooled.text(of: name), parameters) }
         let handle = try openInPipeline()

@@ -17,11 +17,11 @@ extension PostgresConnection {
         if let settings = pooled?.settings, isTransactionIdle {
             return try query(sql, parameters, behind: settings, handle, timeout)
         }
-        return try collect(handle, send(sql, parameters, handle), timeout)
+        return try collect(handle, send(sql, PostgresParameters(parameters), handle), timeout)
     }
 
     func send(
-        _ sql: String, _ parameters: [PostgresParameter], _ handle: OpaquePointer
+        _ sql: String, _ parameters: PostgresParameters, _ handle: OpaquePointer
     ) -> Int32 {
         BoundParameters.with(parameters) { bound in
             PQsendQueryParams(
@@ -37,8 +37,8 @@ extension PostgresConnection {
         _ handle: OpaquePointer, _ timeout: Duration?
     ) throws(PostgresError) -> PostgresResult {
         guard PQenterPipelineMode(handle) == 1,
-            send(settings.sql, settings.parameters, handle) == 1,
-            send(sql, parameters, handle) == 1, PQpipelineSync(handle) == 1
+            send(settings.sql, PostgresParameters(settings.parameters), handle) == 1,
+            send(sql, PostgresParameters(parameters), handle) == 1, PQpipelineSync(handle) == 1
         else { throw failure(handle) }
         defer { if !isClosed { PQexitPipelineMode(handle) } }
         return try collect(handle, 1, timeout)
@@ -65,7 +65,7 @@ extension PostgresConnection {
     ) throws(PostgresError) -> PostgresResult {
         if let pooled { return try query(pooled.text(of: name), parameters, timeout: timeout) }
         let handle = try openOutsidePipeline()
-        let sent = BoundParameters.with(parameters) { bound in
+        let sent = BoundParameters.with(PostgresParameters(parameters)) { bound in
             PQsendQueryPrepared(
                 handle, name, bound.count, bound.values, bound.lengths, bound.formats, 1)
         }
@@ -163,33 +163,13 @@ struct BoundParameters {
     let formats: [Int32]
 
     static func with<Value>(
-        _ parameters: [PostgresParameter], _ body: (BoundParameters) -> Value
+        _ parameters: PostgresParameters, _ body: (BoundParameters) -> Value
     ) -> Value {
-        var pointers: [UnsafePointer<CChar>?] = []
-        pointers.reserveCapacity(parameters.count)
-        return bind(parameters[...], &pointers) { pointers in
+        parameters.withValues { values in
             body(
                 BoundParameters(
-                    count: Int32(parameters.count), types: parameters.map(\.type),
-                    values: pointers, lengths: parameters.map { Int32($0.value?.count ?? 0) },
-                    formats: parameters.map { $0.isBinary ? 1 : 0 }))
-        }
-    }
-
-    /// Pins one value a level, so that all are pinned, without a copy, at the innermost.
-    private static func bind<Value>(
-        _ rest: ArraySlice<PostgresParameter>, _ pointers: inout [UnsafePointer<CChar>?],
-        _ body: ([UnsafePointer<CChar>?]) -> Value
-    ) -> Value {
-        guard let parameter = rest.first else { return body(pointers) }
-        guard let value = parameter.value else {
-            pointers.append(nil)
-            return bind(rest.dropFirst(), &pointers, body)
-        }
-        // A zero-length array may have no address, and NULL would mean NULL to libpq.
-        return (value.isEmpty ? [0] : value).withUnsafeBytes { bytes in
-            pointers.append(bytes.baseAddress?.assumingMemoryBound(to: CChar.self))
-            return bind(rest.dropFirst(), &pointers, body)
+                    count: Int32(parameters.count), types: parameters.types, values: values,
+                    lengths: parameters.lengths, formats: parameters.formats))
         }
     }
 }

@@ -50,6 +50,44 @@ extension PostgresConnection {
         #expect(connection.isTransactionIdle)
     }
 
+    @Test func `sends parameters that share a buffer, which is filled again at once`() throws {
+        let connection = try connect()
+        try connection.prepare(
+            "say",
+            """
+            SELECT concat_ws('/', $1::text, $2::int[], $3::bigint[], array_to_string($4::json[],
+              ',', 'NULL'), array_to_string($5::text[], ',', 'NULL'), $6::bigint, $7::int[],
+              coalesce($8::text, 'none'))
+            """)
+        try connection.enterPipeline()
+        var parameters = PostgresParameters()
+        for text in ["", "é"] {
+            parameters.removeAll()
+            parameters.add(.text(text))
+            parameters.int4Array([1, -2, .max])
+            parameters.int8Array([.min])
+            parameters.beginJSONArray(2)
+            parameters.append(Array(#"{"k":3}"#.utf8))
+            parameters.append(Array("4".utf8))
+            parameters.beginTextArray(3)
+            parameters.append(text as String?)
+            parameters.append(nil as String?)
+            parameters.append("a,b" as String?)
+            parameters.add(.int8(7))
+            parameters.int4Array([])
+            parameters.add(.null)
+            try connection.sendPrepared("say", parameters)
+        }
+        try connection.sendSync()
+        let numbers = "{1,-2,2147483647}/{-9223372036854775808}"
+        let rest = #"NULL,a,b/7/{}/none"#
+        #expect(
+            try connection.items(syncs: 1).map(name) == [
+                #"result /\#(numbers)/{"k":3},4/,\#(rest)"#,
+                #"result é/\#(numbers)/{"k":3},4/é,\#(rest)"#, "synced",
+            ])
+    }
+
     @Test func `commits at each sync, and rolls back the group that failed`() throws {
         let connection = try connect()
         try connection.script("CREATE TABLE t (x int PRIMARY KEY)")
