@@ -29,6 +29,11 @@ package struct AppendAnswer: Hashable, Sendable {
     /// are empty.
     package init?(time: Timestamp, parts: String, others: String) {
         guard let parts = JournalPart.parse(parts) else { return nil }
+        // The usual case.
+        if others.isEmpty {
+            self.init(time: time, parts: parts)
+            return
+        }
         var statuses: [Int32: GuardStatus] = [:]
         for word in others.split(separator: " ") {
             let fields = word.split(separator: "/", omittingEmptySubsequences: false)

@@ -4,22 +4,23 @@ package import EventModel
 ///
 /// The arrays are those of the function's comment in `0001_create_log.sql`. They follow from the
 /// requests and ids alone, so a batch that is sent again is sent identically.
-package struct AppendBatch: Sendable {
+package final class AppendBatch: Sendable {
     package let requests: [PendingAppend]
     package let incarnation: String
 
     /// Distinct and ascending: locks are taken in this order, and another order could deadlock.
-    package private(set) var topicIDs: [Int32] = []
+    package let topicIDs: [Int32]
     /// Events of each topic.
-    package private(set) var counts: [Int32] = []
+    package let counts: [Int32]
+    /// Per part, in the order of the requests: the index of its topic, from 0.
+    let topicOfPart: [Int]
     /// Per event: the index of its topic, from 1.
-    package private(set) var topicIndexes: [Int32] = []
+    package let topicIndexes: [Int32]
     /// Per event: its position in its topic, from 1.
-    package private(set) var positions: [Int32] = []
+    package let positions: [Int32]
     /// Per event: bytes of its topic in this batch up to and including it.
-    package private(set) var sizes: [Int64] = []
-    package private(set) var guards: [Guard] = []
-    private let ids: [TopicName: Int32]
+    package let sizes: [Int64]
+    package let guards: [Guard]
 
     /// A part of a request that is appended on a condition: a key, a head, or that the request's
     /// other parts are appended, too.
@@ -33,91 +34,122 @@ package struct AppendBatch: Sendable {
         package var key: IdempotencyKey?
     }
 
-    /// `ids`: Of every topic of the requests, in this incarnation.
-    package init(_ requests: [PendingAppend], ids: [TopicName: Int32], incarnation: String) {
+    /// `ids`: Of the topic of each part, in the order of the requests, in this incarnation.
+    package init(_ requests: [PendingAppend], ids: [Int32], incarnation: String) {
         self.requests = requests
-        self.ids = ids
         self.incarnation = incarnation
-        var used: Set<Int32> = []
-        for pending in requests {
-            for part in pending.request.parts { used.insert(Self.id(of: part.topic, in: ids)) }
+        var arrays = Arrays(
+            distinct: Self.distinct(ids), partCount: ids.count,
+            eventCount: requests.reduce(0) { $0 + $1.eventCount })
+        for index in requests.indices {
+            arrays.append(requests[index].parts, number: index + 1, ids)
         }
-        topicIDs = used.sorted()
-        counts = Array(repeating: 0, count: topicIDs.count)
-        let eventCount = requests.reduce(0) { $0 + $1.eventCount }
-        topicIndexes.reserveCapacity(eventCount)
-        positions.reserveCapacity(eventCount)
-        sizes.reserveCapacity(eventCount)
-        fill()
+        topicIDs = arrays.topicIDs
+        counts = arrays.counts
+        topicOfPart = arrays.topicOfPart
+        topicIndexes = arrays.topicIndexes
+        positions = arrays.positions
+        sizes = arrays.sizes
+        guards = arrays.guards
     }
 
-    private mutating func fill() {
-        let indexes = Dictionary(
-            uniqueKeysWithValues: topicIDs.enumerated().map { ($0.element, $0.offset) })
-        var bytes: [Int64] = Array(repeating: 0, count: topicIDs.count)
-        for (number, pending) in requests.enumerated() {
-            var begun: Set<Int32> = []
-            for part in pending.request.parts {
-                let id = topicID(of: part.topic)
-                if Self.isGuarded(pending.request) {
-                    guards.append(
-                        Guard(
-                            request: Int32(number + 1), first: Int32(positions.count + 1),
-                            last: Int32(positions.count + part.events.count),
-                            // Later parts of a topic follow the earlier ones.
-                            head: begun.contains(id) ? nil : part.expectedHead,
-                            key: part.idempotency))
-                }
-                begun.insert(id)
-                guard let index = indexes[id] else { continue }
-                // By index: a copy of each event would retain all that it has.
-                for place in part.events.indices {
-                    counts[index] += 1
-                    bytes[index] += Int64(part.events[place].byteCount)
-                    topicIndexes.append(Int32(index + 1))
-                    positions.append(counts[index])
-                    sizes.append(bytes[index])
-                }
+    /// Each id once, ascending.
+    private static func distinct(_ ids: [Int32]) -> [Int32] {
+        var distinct: [Int32] = []
+        for id in ids.sorted() where id != distinct.last { distinct.append(id) }
+        return distinct
+    }
+
+    /// The index of a topic, from 0; `nil` if it is none of the batch.
+    func topicIndex(of id: Int32) -> Int? { Self.index(of: id, in: topicIDs) }
+
+    fileprivate static func index(of id: Int32, in ids: [Int32]) -> Int? {
+        var (low, high) = (0, ids.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if ids[middle] < id { low = middle + 1 } else { high = middle }
+        }
+        return low < ids.count && ids[low] == id ? low : nil
+    }
+
+    /// Has events with a value of the kind.
+    func has<Value>(_ value: (NewEvent) -> Value?) -> Bool {
+        for index in requests.indices {
+            let parts = requests[index].parts
+            for part in parts.indices {
+                for place in parts[part].events.indices
+                where value(parts[part].events[place]) != nil { return true }
             }
         }
+        return false
     }
 
-    /// A value of every event, in the order of the arrays.
-    package func column<Value>(_ value: (NewEvent) -> Value) -> [Value] {
-        var column: [Value] = []
-        column.reserveCapacity(positions.count)
-        for pending in requests {
-            for part in pending.request.parts {
-                for place in part.events.indices { column.append(value(part.events[place])) }
+    /// Calls `body` with every event, in the order of the arrays.
+    func forEachEvent(_ body: (NewEvent) -> Void) {
+        for index in requests.indices {
+            let parts = requests[index].parts
+            // By index: a copy of each event would retain all that it has.
+            for part in parts.indices {
+                for place in parts[part].events.indices { body(parts[part].events[place]) }
             }
         }
-        return column
-    }
-
-    /// As `column`; `nil` if no event has one.
-    package func optionalColumn<Value>(_ value: (NewEvent) -> Value?) -> [Value?]? {
-        let isThere = requests.contains { pending in
-            pending.request.parts.contains { part in
-                part.events.indices.contains { value(part.events[$0]) != nil }
-            }
-        }
-        return isThere ? column(value) as [Value?] : nil
-    }
-
-    package func topicID(of name: TopicName) -> Int32 { Self.id(of: name, in: ids) }
-
-    package func epoch(of name: TopicName) -> Epoch {
-        Epoch(incarnation: incarnation, topicID: topicID(of: name))
-    }
-
-    private static func id(of name: TopicName, in ids: [TopicName: Int32]) -> Int32 {
-        guard let id = ids[name] else { preconditionFailure("bug: no id of topic \(name)") }
-        return id
     }
 
     /// Unguarded requests take the function's fast path.
-    static func isGuarded(_ request: AppendRequest) -> Bool {
-        request.parts.count > 1 || request.parts[0].expectedHead != nil
-            || request.parts[0].idempotency != nil
+    static func isGuarded(_ parts: [AppendRequest.Part]) -> Bool {
+        parts.count > 1 || parts[0].expectedHead != nil || parts[0].idempotency != nil
+    }
+}
+
+extension AppendBatch {
+    /// The arrays while requests are added.
+    private struct Arrays {
+        let topicIDs: [Int32]
+        var counts: [Int32]
+        var bytes: [Int64]
+        var topicOfPart: [Int] = []
+        var topicIndexes: [Int32] = []
+        var positions: [Int32] = []
+        var sizes: [Int64] = []
+        var guards: [Guard] = []
+
+        init(distinct: [Int32], partCount: Int, eventCount: Int) {
+            topicIDs = distinct
+            counts = Array(repeating: 0, count: distinct.count)
+            bytes = Array(repeating: 0, count: distinct.count)
+            topicOfPart.reserveCapacity(partCount)
+            topicIndexes.reserveCapacity(eventCount)
+            positions.reserveCapacity(eventCount)
+            sizes.reserveCapacity(eventCount)
+        }
+
+        mutating func append(_ parts: [AppendRequest.Part], number: Int, _ ids: [Int32]) {
+            let isGuarded = AppendBatch.isGuarded(parts)
+            let firstPart = topicOfPart.count
+            for part in parts.indices {
+                let id = ids[topicOfPart.count]
+                guard let topic = AppendBatch.index(of: id, in: topicIDs) else {
+                    preconditionFailure("bug: no topic \(id) in a batch")
+                }
+                if isGuarded {
+                    // Later parts of a topic follow the earlier ones.
+                    let isLater = topicOfPart[firstPart...].contains(topic)
+                    guards.append(
+                        Guard(
+                            request: Int32(number), first: Int32(positions.count + 1),
+                            last: Int32(positions.count + parts[part].events.count),
+                            head: isLater ? nil : parts[part].expectedHead,
+                            key: parts[part].idempotency))
+                }
+                topicOfPart.append(topic)
+                for place in parts[part].events.indices {
+                    counts[topic] += 1
+                    bytes[topic] += Int64(parts[part].events[place].byteCount)
+                    topicIndexes.append(Int32(topic + 1))
+                    positions.append(counts[topic])
+                    sizes.append(bytes[topic])
+                }
+            }
+        }
     }
 }

@@ -28,7 +28,7 @@ final class AppendConnection {
 
     /// Sends a prepared statement as an exchange of its own.
     func send(
-        _ name: String, _ parameters: [PostgresParameter]
+        _ name: String, _ parameters: PostgresParameters
     ) throws(PostgresError) {
         precondition(!isWaiting, "bug: an exchange was sent behind another")
         try connection.sendPrepared(name, parameters)

@@ -22,7 +22,8 @@ package struct AppendFlow: Sendable {
     /// Requests for a batch, and the ids of their topics.
     package struct Taken: Sendable {
         package var requests: [PendingAppend]
-        package var ids: [TopicName: Int32]
+        /// One a part, in the order of the requests.
+        package var ids: [Int32]
         /// In their order: the topic of each is ephemeral.
         package var ephemeral: [PendingAppend]
     }
@@ -104,19 +105,15 @@ package struct AppendFlow: Sendable {
         let (way, createsTopics) = (way, createsTopics)
         var ephemeral: [PendingAppend] = []
         // The catalog may change meanwhile: what was judged is what is sent.
-        var judged: [TopicName: CatalogEntry] = [:]
+        var ids: [Int32] = []
         // Out of the way of the queue, which changes at the same time.
         var obstacles = AppendObstacles()
         swap(&obstacles, &self.obstacles)
         defer { self.obstacles = obstacles }
-        let requests = queue.takeBatch(requestsMax: requestsMax) { pending in
+        let requests = queue.takeBatch(requestsMax: requestsMax, entry: entry) { pending, entries in
             let verdict = obstacles.verdict(
-                on: pending, way, creates: createsTopics && pending.request.createsTopics,
-                newest: newest, in: incarnation
-            ) { name in
-                judged[name] = judged[name] ?? entry(name)
-                return judged[name]
-            }
+                on: pending, way, creates: createsTopics,
+                newest: newest, in: incarnation, into: &ids, entries)
             switch verdict {
             case .clear: return .take
             case .waits(let topic): return .hold(for: topic)
@@ -128,8 +125,12 @@ package struct AppendFlow: Sendable {
                 return .drop
             }
         }
-        obstacles.probe(where: queue.isHeld, newest: newest, now: now)
-        return Taken(requests: requests, ids: judged.mapValues(\.id), ephemeral: ephemeral)
+        // The last may have been judged, and found no place in the batch.
+        ids.removeLast(ids.count - requests.reduce(0) { $0 + $1.parts.count })
+        if !obstacles.suspects.isEmpty {
+            obstacles.probe(where: queue.isHeld, newest: newest, now: now)
+        }
+        return Taken(requests: requests, ids: ids, ephemeral: ephemeral)
     }
 
     package mutating func takeQuestions() -> AppendQuestions { obstacles.takeQuestions() }
@@ -363,12 +364,13 @@ extension AppendFlow {
         into replies: inout [AppendReply]
     ) {
         obstacles.checked(condition.number)
+        guard let topic = condition.heads.keys.first else { return }
         if let error {
-            if let pending = queue.remove(condition.number) {
+            if let pending = queue.remove(condition.number, of: topic) {
                 replies.append(AppendReply(pending: pending, result: .failure(error)))
             }
         } else {
-            queue.update(condition.number) { $0.checkedIn = incarnation }
+            queue.update(condition.number, of: topic) { $0.checkedIn = incarnation }
         }
         for name in condition.heads.keys { release(name) }
     }

@@ -65,38 +65,58 @@ struct AppendObstacles: Sendable {
     /// Decides whether a request may be appended in this incarnation, and leaves what has to be
     /// asked first.
     ///
-    /// `creates`: Whether its topics may be created. `newest`: The number of the request that came
-    /// last.
+    /// `creates`: Whether topics may be created. `newest`: The number of the request that came
+    /// last. `ids`: Gets the topic's id of each part, if the verdict is `clear`. `entries`: Of the
+    /// topics of its parts.
     mutating func verdict(
         on pending: PendingAppend, _ way: AppendWay, creates: Bool, newest: Int,
-        in incarnation: String,
-        _ entry: (TopicName) -> CatalogEntry?
+        in incarnation: String, into ids: inout [Int32], _ entries: AppendQueue.Entries
+    ) -> Verdict {
+        let count = ids.count
+        let verdict = judge(pending, way, creates, newest, incarnation, &ids, entries)
+        if case .clear = verdict { return verdict }
+        ids.removeLast(ids.count - count)
+        return verdict
+    }
+
+    private mutating func judge(
+        _ pending: PendingAppend, _ way: AppendWay, _ creates: Bool, _ newest: Int,
+        _ incarnation: String, _ ids: inout [Int32], _ entries: AppendQueue.Entries
     ) -> Verdict {
         var obstacle: TopicName?
         var isElsewhere = false
         var old: [TopicName: Cursor] = [:]
-        for part in pending.request.parts {
-            if suspects[part.topic] != nil { obstacle = obstacle ?? part.topic }
-            guard let entry = entry(part.topic) else {
-                seek(part.topic, creates: creates, newest: newest)
-                obstacle = obstacle ?? part.topic
+        let parts = pending.parts
+        // By index: a copy of each part would retain all that it has.
+        for index in parts.indices {
+            let topic = parts[index].topic
+            if suspects[topic] != nil { obstacle = obstacle ?? topic }
+            guard let entry = entries[index] else {
+                seek(
+                    topic, creates: creates && pending.request.createsTopics, newest: newest)
+                obstacle = obstacle ?? topic
                 continue
             }
-            if let error = AppendRefusal.refusal(of: part, entry) { return .refused(error) }
+            ids.append(entry.id)
+            if let most = entry.eventBytesMax,
+                let error = AppendRefusal.refusal(of: parts[index], over: most)
+            {
+                return .refused(error)
+            }
             switch (way, entry.isEphemeral) {
             case (.log, false), (.ephemera, true): break
             case (.log, true):
-                if let error = pending.request.refusal(ofEphemeral: part.topic) {
+                if let error = pending.request.refusal(ofEphemeral: topic) {
                     return .refused(error)
                 }
                 isElsewhere = true
             // The ephemeral topic that it was meant for is gone.
-            case (.ephemera, false): return .refused(AppendRefusal.notFound(part.topic))
+            case (.ephemera, false): return .refused(AppendRefusal.notFound(topic))
             }
-            let epoch = Epoch(incarnation: incarnation, topicID: entry.id)
-            if let head = part.expectedHead, let expected = part.expectedEpoch, expected != epoch {
-                old[part.topic] = old[part.topic] ?? Cursor(epoch: expected, offset: head)
-            }
+            guard let head = parts[index].expectedHead, let expected = parts[index].expectedEpoch,
+                expected != Epoch(incarnation: incarnation, topicID: entry.id)
+            else { continue }
+            old[topic] = old[topic] ?? Cursor(epoch: expected, offset: head)
         }
         if let obstacle { return .waits(for: obstacle) }
         if isElsewhere { return .belongsToEphemera }

@@ -24,17 +24,51 @@ package struct AppendQueue: Sendable {
         case drop
     }
 
+    /// What the topics of a request's parts are; `nil` if that is not known.
+    package struct Entries: Sendable {
+        fileprivate var first: CatalogEntry?
+        fileprivate var others: [CatalogEntry?] = []
+
+        package subscript(part: Int) -> CatalogEntry? { part == 0 ? first : others[part - 1] }
+    }
+
+    private struct Waiting {
+        var pending: PendingAppend
+        var stake: AppendLoad.Stake
+    }
+
+    /// A request's place in a line; it is not there any more when another has its slot.
+    private struct Ticket {
+        var slot: Int
+        var number: Int
+    }
+
+    private struct Line {
+        var topic: TopicName
+        var tickets: Deque<Ticket> = []
+        /// What its topic is, in the batch that was formed last with it.
+        var entry: CatalogEntry?
+        var batch = 0
+    }
+
     private let eventsMax: Int
     private let bytesMax: Int
     private var load: AppendLoad
-    private var requests: [Int: PendingAppend] = [:]
-    private var lines: [TopicName: Deque<Int>] = [:]
-    /// Topics with a line, in the order of their turns.
+    /// By slot, which tickets name.
+    private var requests: [Waiting?] = []
+    private var freeSlots: [Int] = []
+    /// By number, which everything else names.
+    private var lines: [Line] = []
+    private var freeLines: [Int] = []
+    private var lineOf: [TopicName: Int] = [:]
+    /// Lines in the order of their turns.
     ///
     /// An emptied line stays until its turn.
-    private var turns: Deque<TopicName> = []
+    private var turns: Deque<Int> = []
     /// Lines that have no turns, by the topic that they wait for.
-    private var held: [TopicName: [TopicName]] = [:]
+    private var held: [TopicName: [Int]] = [:]
+    /// Of the batch that is being formed.
+    private var batchNumber = 0
     /// Of the request that came last: requests are numbered as they come, from 1.
     package private(set) var lastNumber = 0
 
@@ -44,14 +78,16 @@ package struct AppendQueue: Sendable {
         load = AppendLoad(eventsMax: eventsMax, bytesMax: bytesMax)
     }
 
-    package var isEmpty: Bool { requests.isEmpty }
+    package var isEmpty: Bool { requests.count == freeSlots.count }
     /// A batch could take no more than what waits already.
     var fillsBatch: Bool {
         load.total.events >= Self.batchEventsMax || load.total.bytes >= Self.batchBytesMax
     }
 
     /// A line that is empty may count, until its turn.
-    func hasLine(of topic: TopicName) -> Bool { lines[topic].map { !$0.isEmpty } ?? false }
+    func hasLine(of topic: TopicName) -> Bool {
+        lineOf[topic].map { !lines[$0].tickets.isEmpty } ?? false
+    }
 
     package var eventCount: Int { load.total.events }
     package var byteCount: Int { load.total.bytes }
@@ -62,28 +98,60 @@ package struct AppendQueue: Sendable {
     /// - Throws: `publisher_overloaded` when the queue is full, `rate_limited` when its topic or
     ///   publisher has its share of it.
     package mutating func enqueue(_ pending: PendingAppend) throws(BrokerError) {
-        try load.check(pending)
+        let stake = stake(of: pending)
+        try load.check(stake, of: pending)
         lastNumber += 1
         var pending = pending
         pending.number = lastNumber
-        add(pending) { line, number in line.append(number) }
+        add(pending, stake) { tickets, ticket in
+            if tickets.last?.number != ticket.number { tickets.append(ticket) }
+        }
     }
 
     /// Takes back, in their order, requests that were taken and not appended: they are the first of
     /// their lines again.
     package mutating func putBack(_ taken: [PendingAppend]) {
-        for pending in taken.reversed() { add(pending) { line, number in line.prepend(number) } }
+        for pending in taken.reversed() {
+            add(pending, stake(of: pending)) { tickets, ticket in
+                if tickets.first?.number != ticket.number { tickets.prepend(ticket) }
+            }
+        }
     }
 
+    private func stake(of pending: PendingAppend) -> AppendLoad.Stake {
+        load.stake(of: pending, lines: lineOf)
+    }
+
+    /// `place`: Puts the ticket into a line, where it may be already.
     private mutating func add(
-        _ pending: PendingAppend, place: (inout Deque<Int>, Int) -> Void
+        _ pending: PendingAppend, _ stake: AppendLoad.Stake,
+        place: (inout Deque<Ticket>, Ticket) -> Void
     ) {
-        requests[pending.number] = pending
-        load.add(pending)
-        for topic in Self.topics(of: pending) {
-            if lines[topic] == nil { turns.append(topic) }
-            place(&lines[topic, default: []], pending.number)
+        var stake = stake
+        let slot = freeSlots.popLast() ?? requests.count
+        if slot == requests.count { requests.append(nil) }
+        let ticket = Ticket(slot: slot, number: pending.number)
+        for part in 0..<stake.count {
+            let line = stake[part].line ?? line(of: pending.parts[part].topic)
+            stake[part].line = line
+            place(&lines[line].tickets, ticket)
         }
+        load.add(&stake, of: pending)
+        requests[slot] = Waiting(pending: pending, stake: stake)
+    }
+
+    /// A topic's line, which gets a turn if it is new.
+    private mutating func line(of topic: TopicName) -> Int {
+        if let line = lineOf[topic] { return line }
+        let line = freeLines.popLast() ?? lines.count
+        if line == lines.count {
+            lines.append(Line(topic: topic))
+        } else {
+            lines[line] = Line(topic: topic)
+        }
+        lineOf[topic] = line
+        turns.append(line)
+        return line
     }
 
     /// Forms the next batch: at most `batchEventsMax` events and `batchBytesMax` bytes, or one
@@ -91,44 +159,48 @@ package struct AppendQueue: Sendable {
     ///
     /// - Parameters:
     ///   - requestsMax: Of the batch, at least 1.
-    ///   - verdict: Asked of each request before it is taken.
+    ///   - entry: Asked once of each topic.
+    ///   - verdict: Asked of each request before it is taken; with the entry of the topic of each
+    ///     part.
     /// - Returns: Nothing if none waits that may be taken.
     package mutating func takeBatch(
-        requestsMax: Int = .max, _ verdict: (PendingAppend) -> Verdict = { _ in .take }
+        requestsMax: Int = .max, entry: (TopicName) -> CatalogEntry? = { _ in nil },
+        _ verdict: (PendingAppend, Entries) -> Verdict = { _, _ in .take }
     ) -> [PendingAppend] {
         var batch: [PendingAppend] = []
-        var taken = AppendLoad.Amount()
+        batch.reserveCapacity(
+            min(requestsMax, requests.count - freeSlots.count, Self.batchEventsMax))
+        var taken = AppendAmount()
         var skipped = 0
-        while skipped < turns.count, batch.count < requestsMax, let topic = turns.first {
-            guard let pending = first(of: topic) else {
-                lines[topic] = nil
+        batchNumber += 1
+        while skipped < turns.count, batch.count < requestsMax, let line = turns.first {
+            guard let slot = first(of: line), let waiting = requests[slot] else {
                 turns.removeFirst()
+                drop(line)
                 continue
             }
-            let isFirst = Self.topics(of: pending).allSatisfy {
-                first(of: $0)?.number == pending.number
-            }
-            guard isFirst else {
+            guard isFirst(slot, waiting.stake) else {
                 // An older request waits in another of its lines; that one's turn comes.
                 turns.append(turns.removeFirst())
                 skipped += 1
                 continue
             }
-            switch verdict(pending) {
+            let pending = waiting.pending
+            switch verdict(pending, entries(of: waiting.stake, entry)) {
             case .hold(let obstacle):
                 turns.removeFirst()
-                held[obstacle, default: []].append(topic)
+                held[obstacle, default: []].append(line)
             case .drop:
-                remove(pending)
+                remove(slot, waiting)
                 skipped = 0
             case .take:
                 let fits =
                     taken.events + pending.eventCount <= Self.batchEventsMax
                     && taken.bytes + pending.byteCount <= Self.batchBytesMax
                 guard batch.isEmpty || fits else { return batch }
-                remove(pending)
+                remove(slot, waiting)
                 turns.append(turns.removeFirst())
-                taken.add(pending.eventCount, pending.byteCount)
+                taken += waiting.stake.amount
                 batch.append(pending)
                 skipped = 0
             }
@@ -136,13 +208,49 @@ package struct AppendQueue: Sendable {
         return batch
     }
 
-    /// The first of a line; those before it that left the queue are cleared away.
-    private mutating func first(of topic: TopicName) -> PendingAppend? {
-        while let number = lines[topic]?.first {
-            if let pending = requests[number] { return pending }
-            lines[topic]?.removeFirst()
+    /// The slot of the first of a line; those before it that left the queue are cleared away.
+    private mutating func first(of line: Int) -> Int? {
+        while let ticket = lines[line].tickets.first {
+            if requests[ticket.slot]?.pending.number == ticket.number { return ticket.slot }
+            lines[line].tickets.removeFirst()
         }
         return nil
+    }
+
+    /// Whether the request is first in all its lines.
+    private mutating func isFirst(_ slot: Int, _ stake: AppendLoad.Stake) -> Bool {
+        guard stake.count > 1 else { return true }
+        return (0..<stake.count).allSatisfy { part in
+            stake[part].line.map { first(of: $0) == slot } ?? false
+        }
+    }
+
+    private mutating func entries(
+        of stake: AppendLoad.Stake, _ look: (TopicName) -> CatalogEntry?
+    ) -> Entries {
+        var entries = Entries(first: stake.first.line.flatMap { entry(of: $0, look) })
+        for claim in stake.others {
+            entries.others.append(claim.line.flatMap { entry(of: $0, look) })
+        }
+        return entries
+    }
+
+    /// What the line's topic is in this batch, whatever is learned of it meanwhile.
+    private mutating func entry(
+        of line: Int, _ look: (TopicName) -> CatalogEntry?
+    ) -> CatalogEntry? {
+        if lines[line].batch != batchNumber {
+            lines[line].batch = batchNumber
+            lines[line].entry = look(lines[line].topic)
+        }
+        return lines[line].entry
+    }
+
+    /// An empty line has no turn any more.
+    private mutating func drop(_ line: Int) {
+        lineOf[lines[line].topic] = nil
+        lines[line].tickets = []
+        freeLines.append(line)
     }
 
     // MARK: Lines that wait
@@ -159,48 +267,62 @@ package struct AppendQueue: Sendable {
     package mutating func remove(
         of topic: TopicName, upTo number: Int, where isChosen: (PendingAppend) -> Bool
     ) -> [PendingAppend] {
-        let chosen = (lines[topic] ?? []).prefix { $0 <= number }.compactMap { requests[$0] }
-            .filter(isChosen)
-        for pending in chosen { remove(pending) }
+        let tickets = lineOf[topic].map { lines[$0].tickets } ?? []
+        var chosen: [PendingAppend] = []
+        for ticket in tickets.prefix(while: { $0.number <= number }) {
+            guard let waiting = waiting(ticket), isChosen(waiting.pending) else { continue }
+            remove(ticket.slot, waiting)
+            chosen.append(waiting.pending)
+        }
         return chosen
     }
 
-    /// Changes a request that waits; nothing if it is gone.
-    package mutating func update(_ number: Int, _ change: (inout PendingAppend) -> Void) {
-        guard var pending = requests[number] else { return }
-        change(&pending)
-        requests[number] = pending
+    /// Changes a request to the topic that waits; nothing if it is gone.
+    package mutating func update(
+        _ number: Int, of topic: TopicName, _ change: (inout PendingAppend) -> Void
+    ) {
+        guard let ticket = ticket(number, of: topic), var waiting = waiting(ticket) else { return }
+        change(&waiting.pending)
+        requests[ticket.slot] = waiting
     }
 
-    /// Takes a request out that waits; `nil` if it is gone.
-    package mutating func remove(_ number: Int) -> PendingAppend? {
-        guard let pending = requests[number] else { return nil }
-        remove(pending)
-        return pending
+    /// Takes a request to the topic out that waits; `nil` if it is gone.
+    package mutating func remove(_ number: Int, of topic: TopicName) -> PendingAppend? {
+        guard let ticket = ticket(number, of: topic), let waiting = waiting(ticket) else {
+            return nil
+        }
+        remove(ticket.slot, waiting)
+        return waiting.pending
+    }
+
+    /// Who is asked about was the first of the line, so that few are before it.
+    private func ticket(_ number: Int, of topic: TopicName) -> Ticket? {
+        lineOf[topic].flatMap { line in lines[line].tickets.first { $0.number == number } }
+    }
+
+    private func waiting(_ ticket: Ticket) -> Waiting? {
+        requests[ticket.slot].flatMap { $0.pending.number == ticket.number ? $0 : nil }
     }
 
     /// Empties the queue, for answers that are the same for all.
     package mutating func takeAll() -> [PendingAppend] {
-        let all = requests.sorted { $0.key < $1.key }.map(\.value)
+        let all = requests.compactMap { $0?.pending }.sorted { $0.number < $1.number }
         let number = lastNumber
         self = AppendQueue(eventsMax: eventsMax, bytesMax: bytesMax)
         lastNumber = number
         return all
     }
 
-    /// Its numbers stay in the lines until they are the first there.
-    private mutating func remove(_ pending: PendingAppend) {
-        requests[pending.number] = nil
-        load.remove(pending)
-        for topic in Self.topics(of: pending) where lines[topic]?.first == pending.number {
-            lines[topic]?.removeFirst()
+    /// Its tickets stay in the lines until they are the first there.
+    private mutating func remove(_ slot: Int, _ waiting: Waiting) {
+        requests[slot] = nil
+        freeSlots.append(slot)
+        load.remove(waiting.stake)
+        for part in 0..<waiting.stake.count {
+            guard let line = waiting.stake[part].line else { continue }
+            if lines[line].tickets.first?.number == waiting.pending.number {
+                lines[line].tickets.removeFirst()
+            }
         }
-    }
-
-    private static func topics(of pending: PendingAppend) -> [TopicName] {
-        let parts = pending.request.parts
-        guard parts.count > 1 else { return parts.map(\.topic) }
-        var seen: Set<TopicName> = []
-        return parts.compactMap { seen.insert($0.topic).inserted ? $0.topic : nil }
     }
 }

@@ -38,11 +38,10 @@ enum AppendRefusal {
             : BrokerError(.internal, "The database refuses the append: \(error.message).")
     }
 
-    /// Why a part is too large for a topic as it is; `nil` if it is not.
-    static func refusal(of part: AppendRequest.Part, _ entry: CatalogEntry) -> BrokerError? {
-        guard let most = entry.eventBytesMax,
-            let event = part.events.first(where: { $0.byteCount > most })
-        else { return nil }
+    /// Why a part is too large for a topic whose events have so many bytes at the most; `nil` if
+    /// it is not.
+    static func refusal(of part: AppendRequest.Part, over most: Int) -> BrokerError? {
+        guard let event = part.events.first(where: { $0.byteCount > most }) else { return nil }
         return BrokerError(
             .eventTooLarge,
             "The event has \(event.byteCount) bytes, over \(most) of topic \(part.topic).",

@@ -32,7 +32,10 @@ extension AppendThread {
     func settleOpen(_ link: AppendConnection) throws(PostgresError) {
         while let open = inbox.flow({ $0.open }) {
             do throws(PostgresError) {
-                try link.send(AppendStatement.giveUp, [.int8(writerID), .int8(open.seq)])
+                var parameters = PostgresParameters()
+                parameters.add(.int8(writerID))
+                parameters.add(.int8(open.seq))
+                try link.send(AppendStatement.giveUp, parameters)
                 let result = try awaitAnswer(link)
                 if let answer = try AppendStatement.answer(in: result) {
                     settled(answer)

@@ -52,32 +52,61 @@ enum AppendStatement {
             giveUp, "SELECT \(answer) FROM sluice.give_up($1::bigint, $2::bigint) b")
     }
 
-    /// The parameters of `append`.
-    static func parameters(
-        _ batch: AppendBatch, writer: Int64, seq: Int64
-    ) -> [PostgresParameter] {
-        [
-            .text(batch.incarnation), .int8(writer), .int8(seq), .int4Array(batch.topicIDs),
-            .int4Array(batch.counts), .int4Array(batch.topicIndexes), .int4Array(batch.positions),
-            .int8Array(batch.sizes),
-        ] + events(batch) + guards(batch.guards)
+    /// Writes the parameters of `append`.
+    static func write(
+        _ batch: AppendBatch, writer: Int64, seq: Int64, to parameters: inout PostgresParameters
+    ) {
+        parameters.removeAll()
+        parameters.add(.text(batch.incarnation))
+        parameters.add(.int8(writer))
+        parameters.add(.int8(seq))
+        writeArrays(batch, to: &parameters)
+        parameters.int8Array(batch.sizes)
+        writeEvents(batch, to: &parameters)
+        for parameter in guards(batch.guards) { parameters.add(parameter) }
     }
 
-    /// The parameters of `emit`.
-    static func parameters(_ batch: AppendBatch) -> [PostgresParameter] {
-        [
-            .text(batch.incarnation), .int4Array(batch.topicIDs), .int4Array(batch.counts),
-            .int4Array(batch.topicIndexes), .int4Array(batch.positions),
-        ] + events(batch)
+    /// Writes the parameters of `emit`.
+    static func write(_ batch: AppendBatch, to parameters: inout PostgresParameters) {
+        parameters.removeAll()
+        parameters.add(.text(batch.incarnation))
+        writeArrays(batch, to: &parameters)
+        writeEvents(batch, to: &parameters)
     }
 
-    private static func events(_ batch: AppendBatch) -> [PostgresParameter] {
-        [
-            .jsonArray(batch.column { $0.data }),
-            batch.optionalColumn { $0.key }.map { .textArray($0) } ?? .null,
-            batch.optionalColumn { $0.eventID }.map { .textArray($0) } ?? .null,
-            batch.optionalColumn { $0.attributes }.map { .jsonArray($0) } ?? .null,
-        ]
+    private static func writeArrays(
+        _ batch: AppendBatch, to parameters: inout PostgresParameters
+    ) {
+        parameters.int4Array(batch.topicIDs)
+        parameters.int4Array(batch.counts)
+        parameters.int4Array(batch.topicIndexes)
+        parameters.int4Array(batch.positions)
+    }
+
+    private static func writeEvents(
+        _ batch: AppendBatch, to parameters: inout PostgresParameters
+    ) {
+        let count = batch.positions.count
+        parameters.beginJSONArray(count)
+        batch.forEachEvent { parameters.append($0.data) }
+        if batch.has({ $0.key }) {
+            parameters.beginTextArray(count)
+            batch.forEachEvent { parameters.append($0.key) }
+        } else {
+            parameters.add(.null)
+        }
+        if batch.has({ $0.eventID }) {
+            parameters.beginTextArray(count)
+            batch.forEachEvent { parameters.append($0.eventID) }
+        } else {
+            parameters.add(.null)
+        }
+        if batch.has({ $0.attributes }) {
+            parameters.beginJSONArray(count)
+            batch.forEachEvent { parameters.append($0.attributes) }
+        } else {
+            parameters.add(.null)
+        }
     }
 
     /// Arrays without a value are NULL as a whole: these are the function's fast paths.

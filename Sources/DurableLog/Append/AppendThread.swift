@@ -24,8 +24,8 @@ final class AppendThread {
     let context: LogContext
     let writerID: Int64
     private var lastSeq: Int64 = 0
-    /// Those of the batch that the flow has prepared.
-    private var preparedParameters: [PostgresParameter] = []
+    /// Those of the batch that goes next; what was sent needs them no more.
+    private var parameters = PostgresParameters()
     private var finished: Finished?
     private var pause = ReconnectPause()
 
@@ -109,16 +109,17 @@ final class AppendThread {
         // Topics that another part of this node looks up are of its incarnation.
         try requireCurrent(link)
         if let batch = inbox.flow({ $0.takePrepared() }) {
-            try send(batch, preparedParameters, link)
+            try send(batch, link)
         } else if let batch = formBatch(link) {
-            try send(batch, parameters(of: batch), link)
+            encode(batch)
+            try send(batch, link)
         }
     }
 
     /// Forms the next batch while PostgreSQL works on the open one, if that costs nobody anything.
     private func prepareNext(_ link: AppendConnection) {
         guard inbox.flow({ $0.canPrepare }), let batch = formBatch(link) else { return }
-        preparedParameters = parameters(of: batch)
+        encode(batch)
         inbox.flow { $0.prepare(batch) }
     }
 
@@ -130,17 +131,16 @@ final class AppendThread {
         return AppendBatch(taken.requests, ids: taken.ids, incarnation: link.incarnation)
     }
 
-    /// Of a batch that is sent next.
-    private func parameters(of batch: AppendBatch) -> [PostgresParameter] {
+    /// Writes the parameters of a batch that is sent next.
+    private func encode(_ batch: AppendBatch) {
         switch inbox.way {
-        case .log: AppendStatement.parameters(batch, writer: writerID, seq: lastSeq + 1)
-        case .ephemera: AppendStatement.parameters(batch)
+        case .log:
+            AppendStatement.write(batch, writer: writerID, seq: lastSeq + 1, to: &parameters)
+        case .ephemera: AppendStatement.write(batch, to: &parameters)
         }
     }
 
-    private func send(
-        _ batch: AppendBatch, _ parameters: [PostgresParameter], _ link: AppendConnection
-    ) throws(PostgresError) {
+    private func send(_ batch: AppendBatch, _ link: AppendConnection) throws(PostgresError) {
         lastSeq += 1
         let seq = lastSeq
         inbox.flow { $0.sent(batch, seq: seq, now: .now) }
@@ -166,9 +166,7 @@ final class AppendThread {
         finish()
         guard let open = inbox.flow({ $0.open }) else { return }
         let deal = AppendDeal(open.batch, answer)
-        for case .unknownTopic(let name) in deal.outcomes {
-            context.catalog.forget(name, id: open.batch.topicID(of: name))
-        }
+        for (name, id) in deal.unknown { context.catalog.forget(name, id: id) }
         var replies: [AppendReply] = []
         inbox.flow { $0.settled(deal, now: .now, into: &replies) }
         finished = Finished(
@@ -185,7 +183,7 @@ final class AppendThread {
         for reply in finished.replies { reply.send() }
         // Ephemeral events come to this node, too, over LISTEN.
         guard inbox.way == .log else { return }
-        context.appendedTopics.insert(finished.appended.map(\.topicID))
+        context.appendedTopics.insert(finished.appended.lazy.map(\.topicID))
         let hasHole = inbox.followed.appended(
             finished.appended, in: finished.incarnation, writer: writerID, seq: finished.seq)
         if hasHole { inbox.follows.wakeup.signal() }

@@ -18,28 +18,61 @@ package struct JournalPart: Hashable, Sendable {
 
     /// Parses the `parts` of a row; `nil` if they are not of the form that `sluice.append` writes.
     package static func parse(_ text: String) -> [JournalPart]? {
-        var parts: [JournalPart] = []
-        for word in text.split(separator: " ") {
-            guard let part = JournalPart(word) else { return nil }
-            parts.append(part)
+        var text = text
+        return text.withUTF8 { bytes in
+            var reader = DecimalReader(bytes)
+            var parts: [JournalPart] = []
+            while true {
+                while reader.skip(UInt8(ascii: " ")) {}
+                if reader.isAtEnd { return parts }
+                guard let part = JournalPart(&reader) else { return nil }
+                parts.append(part)
+            }
         }
-        return parts
     }
 
-    private init?(_ word: Substring) {
-        guard let colon = word.firstIndex(of: ":"), let topicID = Int32(word[..<colon]) else {
-            return nil
-        }
-        var span = word[word.index(after: colon)...]
-        var time: Timestamp?
-        if let at = span.firstIndex(of: "@") {
-            guard let microseconds = Int64(span[span.index(after: at)...]) else { return nil }
-            time = Timestamp(microseconds: microseconds)
-            span = span[..<at]
-        }
-        guard let dash = span.firstIndex(of: "-"), let first = Offset(span[..<dash]),
-            let last = Offset(span[span.index(after: dash)...])
+    private init?(_ reader: inout DecimalReader) {
+        guard let topicID = reader.integer().flatMap({ Int32(exactly: $0) }),
+            reader.skip(UInt8(ascii: ":")), let first = reader.integer(),
+            reader.skip(UInt8(ascii: "-")), let last = reader.integer()
         else { return nil }
-        self.init(topicID: topicID, first: first, last: last, time: time)
+        self.init(topicID: topicID, first: first, last: last)
+        if reader.skip(UInt8(ascii: "@")) {
+            guard let microseconds = reader.integer() else { return nil }
+            time = Timestamp(microseconds: microseconds)
+        }
+        guard reader.isAtEnd || reader.isAt(UInt8(ascii: " ")) else { return nil }
+    }
+}
+
+/// Reads decimal numbers and what is between them.
+private struct DecimalReader {
+    private let bytes: UnsafeBufferPointer<UInt8>
+    private var place = 0
+
+    init(_ bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
+
+    var isAtEnd: Bool { place == bytes.count }
+
+    func isAt(_ byte: UInt8) -> Bool { place < bytes.count && bytes[place] == byte }
+
+    mutating func skip(_ byte: UInt8) -> Bool {
+        guard isAt(byte) else { return false }
+        place += 1
+        return true
+    }
+
+    /// `nil` without a digit, or when it is too large.
+    mutating func integer() -> Int64? {
+        let start = place
+        var value: Int64 = 0
+        while place < bytes.count, bytes[place] >= 0x30, bytes[place] <= 0x39 {
+            let (tens, isOver) = value.multipliedReportingOverflow(by: 10)
+            let (sum, isOverToo) = tens.addingReportingOverflow(Int64(bytes[place] & 0xf))
+            guard !isOver, !isOverToo else { return nil }
+            value = sum
+            place += 1
+        }
+        return place > start ? value : nil
     }
 }

@@ -18,7 +18,9 @@ import Testing
 
     func batch(_ requests: AppendRequest...) -> AppendBatch {
         AppendBatch(
-            requests.map { PendingAppend($0) { _ in } }, ids: ids, incarnation: "incarnate1")
+            requests.map { PendingAppend($0) { _ in } },
+            ids: requests.flatMap(\.parts).compactMap { ids[$0.topic] },
+            incarnation: "incarnate1")
     }
 
     @Test func `names its topics once, ascending, with running sizes in each`() {
@@ -117,7 +119,11 @@ import Testing
         #expect(deal.appended.map(\.topicID) == [7])
     }
 
-    @Test(arguments: ["7", "7:1", "x:1-2", "7:1-2@", "7:1-2@x", "7:a-2"])
+    @Test(
+        arguments: [
+            "7", "7:1", "x:1-2", "7:1-2@", "7:1-2@x", "7:a-2", "7:1-2@3x", "7:1-2,8:1-1",
+            "99999999999:1-2", "7:1-99999999999999999999",
+        ])
     func `refuses an answer of another form`(_ parts: String) {
         #expect(AppendAnswer(time: Timestamp(microseconds: 0), parts: parts, others: "") == nil)
     }

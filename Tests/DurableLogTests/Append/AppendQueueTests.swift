@@ -98,6 +98,109 @@ import Testing
         }
     }
 
+    @Test func `keeps order, amounts and shares through whatever leaves and comes back`() throws {
+        let seed = UInt64.random(in: 0...UInt64.max)
+        var random = SeededGenerator(seed: seed)
+        var queue = AppendQueue(eventsMax: 4000, bytesMax: 64 << 20)
+        let topics = try (0..<5).map { try TopicName("t\($0)") }
+        var waiting: [PendingAppend] = []
+        var last: [TopicName: Int] = [:]
+        for _ in 0..<2000 {
+            switch Int.random(in: 0..<10, using: &random) {
+            case 0..<6:
+                let parts = (0..<Int.random(in: 1...3, using: &random)).map { _ in
+                    AppendRequest.Part.fixture(
+                        topics.randomElement(using: &random) ?? topics[0], ["1"])
+                }
+                let name = ["a", "b", nil].randomElement(using: &random) ?? nil
+                let publisher = name.map { Identity(tokenID: $0, name: $0, expires: nil) }
+                var pending = PendingAppend(
+                    AppendRequest(parts: parts, publisher: publisher)
+                ) { _ in }
+                try queue.enqueue(pending)
+                pending.number = queue.lastNumber
+                waiting.append(pending)
+            case 6..<8:
+                let most = Int.random(in: 1...8, using: &random)
+                let batch = queue.takeBatch(requestsMax: most)
+                if Bool.random(using: &random) {
+                    queue.putBack(batch)
+                } else {
+                    for pending in batch {
+                        for topic in Set(pending.request.parts.map(\.topic)) {
+                            #expect(pending.number > last[topic] ?? 0, "seed \(seed)")
+                            last[topic] = pending.number
+                        }
+                        waiting.removeAll { $0.number == pending.number }
+                    }
+                }
+            default:
+                guard let one = waiting.randomElement(using: &random) else { continue }
+                let topic = one.request.parts[0].topic
+                if Bool.random(using: &random) {
+                    #expect(queue.remove(one.number, of: topic)?.number == one.number)
+                    #expect(queue.remove(one.number, of: topic) == nil, "seed \(seed)")
+                    waiting.removeAll { $0.number == one.number }
+                } else {
+                    let gone = queue.remove(of: topic, upTo: one.number) { _ in true }
+                    #expect(gone.last?.number == one.number, "seed \(seed)")
+                    waiting.removeAll { pending in gone.contains { $0.number == pending.number } }
+                }
+            }
+            #expect(queue.eventCount == waiting.reduce(0) { $0 + $1.eventCount }, "seed \(seed)")
+            #expect(queue.isEmpty == waiting.isEmpty, "seed \(seed)")
+        }
+        #expect(queue.takeAll().map(\.number) == waiting.map(\.number), "seed \(seed)")
+    }
+
+    @Test func `gives a share back with what leaves, however many publishers there were`() throws {
+        var queue = AppendQueue(eventsMax: 40, bytesMax: 1 << 20)
+        for number in 1...100 {
+            for _ in 1...5 { try queue.enqueue(pending(one, publisher: "p\(number)")) }
+            let error = #expect(throws: BrokerError.self) {
+                try queue.enqueue(pending(one, publisher: "p\(number)"))
+            }
+            #expect(error?.code == .rateLimited)
+            if number.isMultiple(of: 2) {
+                #expect(queue.takeBatch().count == 5)
+            } else {
+                #expect(queue.remove(of: one, upTo: queue.lastNumber) { _ in true }.count == 5)
+            }
+        }
+        #expect(queue.isEmpty)
+    }
+
+    @Test func `counts what a request has for one topic together`() throws {
+        var queue = AppendQueue(eventsMax: 40, bytesMax: 1 << 20)
+        try queue.enqueue(pending(one, events: 5))
+        let error = #expect(throws: BrokerError.self) {
+            try queue.enqueue(pending(one, two, one, events: 3))
+        }
+        #expect(error?.code == .rateLimited)
+        try queue.enqueue(pending(one, two, events: 5))
+    }
+
+    @Test func `asks once a batch what a topic is`() throws {
+        var queue = AppendQueue(eventsMax: 40, bytesMax: 1 << 20)
+        var asked: [TopicName] = []
+        for _ in 1...2 {
+            for _ in 1...3 { try queue.enqueue(pending(one)) }
+            try queue.enqueue(pending(two, one))
+            let entry = CatalogEntry(id: 7, isEphemeral: false)
+            let batch = queue.takeBatch(
+                entry: { topic in
+                    asked.append(topic)
+                    return entry
+                },
+                { pending, found in
+                    for part in pending.request.parts.indices { #expect(found[part] == entry) }
+                    return .take
+                })
+            #expect(batch.count == 4)
+        }
+        #expect(asked == [one, two, one, two])
+    }
+
     @Test func `tells publishers when it is full`() throws {
         var queue = AppendQueue(eventsMax: 8, bytesMax: 1 << 20)
         for number in 0..<4 {
