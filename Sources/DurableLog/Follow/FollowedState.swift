@@ -28,11 +28,11 @@ extension FollowedTopics.State {
     }
 
     mutating func arrived(_ events: [Event], of topicID: Int32) {
-        guard var followed = followed.removeValue(forKey: topicID) else { return }
-        let released = followed.gate.arrived(events)
-        self.followed[topicID] = followed
-        tell(released, of: topicID)
-        checkHole(of: topicID)
+        // At its place: neither taken out and put back, nor looked up again.
+        guard let index = followed.index(forKey: topicID) else { return }
+        let released = followed.values[index].gate.arrived(events)
+        tell(released, followed.values[index])
+        if followed.values[index].gate.hole != nil { checkHole(of: topicID) }
     }
 
     func isAboutToStart(_ topicID: Int32) -> Bool {
@@ -40,11 +40,12 @@ extension FollowedTopics.State {
         return followed.gate.last == nil && followed.suspension == nil
     }
 
-    mutating func suspendAll() {
+    mutating func suspendAll(for next: String) {
         settled = [:]
         let emptyGate = TopicGate(heldBytesMax: heldBytesMax)
         for (id, followed) in followed {
             self.followed[id]?.gate = emptyGate
+            self.followed[id]?.epoch = Epoch(incarnation: next, topicID: id)
             if followed.suspension == nil, let last = followed.gate.last {
                 self.followed[id]?.suspension = FollowedTopics.Suspension(
                     incarnation: incarnation, last: last)
@@ -65,10 +66,13 @@ extension FollowedTopics.State {
     }
 
     func tell(_ events: [Event], of topicID: Int32) {
-        guard let first = events.first, let followed = followed[topicID] else { return }
-        sink?.appended(
-            events,
-            to: followed.position(topicID, in: incarnation, latest: first.offset - 1))
+        guard let followed = followed[topicID] else { return }
+        tell(events, followed)
+    }
+
+    private func tell(_ events: [Event], _ followed: FollowedTopics.Followed) {
+        guard let first = events.first else { return }
+        sink?.appended(events, to: followed.position(latest: first.offset - 1))
     }
 
     mutating func checkHole(of topicID: Int32) {
@@ -93,7 +97,8 @@ extension FollowedTopics.State {
         let id = entry.id
         if followed[id] == nil {
             followed[id] = FollowedTopics.Followed(
-                topic: name, isEphemeral: entry.isEphemeral,
+                topic: name, epoch: Epoch(incarnation: incarnation, topicID: id),
+                isEphemeral: entry.isEphemeral,
                 gate: TopicGate(heldBytesMax: heldBytesMax))
             ids[name] = id
             unstarted.insert(id)
@@ -123,7 +128,7 @@ extension FollowedTopics.State {
             return nil
         }
         let latest = ready[id]?.first.map { $0.offset - 1 } ?? last
-        return followed.position(id, in: incarnation, latest: latest)
+        return followed.position(latest: latest)
     }
 
     /// Up to where the topic was told; `nil` if it was not.
@@ -132,24 +137,23 @@ extension FollowedTopics.State {
         if let suspension = followed.suspension {
             return followed.position(topicID, in: suspension)
         }
-        return followed.gate.last.map { followed.position(topicID, in: incarnation, latest: $0) }
+        return followed.gate.last.map { followed.position(latest: $0) }
     }
 }
 
 extension FollowedTopics.Followed {
-    func position(
-        _ id: Int32, in incarnation: String, latest: Offset
-    ) -> TopicPosition {
-        TopicPosition(
-            topic: topic, epoch: Epoch(incarnation: incarnation, topicID: id),
-            earliest: isEphemeral ? latest + 1 : min(earliest, latest + 1), latest: latest,
-            isEphemeral: isEphemeral)
-    }
+    func position(latest: Offset) -> TopicPosition { position(epoch, latest: latest) }
 
     /// Up to where it was told when its incarnation ended.
-    func position(
-        _ id: Int32, in suspension: FollowedTopics.Suspension
-    ) -> TopicPosition {
-        position(id, in: suspension.incarnation, latest: suspension.last)
+    func position(_ id: Int32, in suspension: FollowedTopics.Suspension) -> TopicPosition {
+        position(
+            Epoch(incarnation: suspension.incarnation, topicID: id), latest: suspension.last)
+    }
+
+    private func position(_ epoch: Epoch, latest: Offset) -> TopicPosition {
+        TopicPosition(
+            topic: topic, epoch: epoch,
+            earliest: isEphemeral ? latest + 1 : min(earliest, latest + 1), latest: latest,
+            isEphemeral: isEphemeral)
     }
 }

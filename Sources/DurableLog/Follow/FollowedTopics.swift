@@ -11,6 +11,8 @@ final class FollowedTopics: Sendable {
     /// A topic that is followed, by name or by a pattern.
     struct Followed {
         var topic: TopicName
+        /// In the incarnation that holds now.
+        var epoch: Epoch
         let isEphemeral: Bool
         /// Otherwise only because a pattern matches it.
         var isNamed = false
@@ -290,7 +292,7 @@ final class FollowedTopics: Sendable {
     /// off.
     func suspend(for incarnation: String) -> [Int32: Suspension] {
         state.withLock { state in
-            if state.incarnation != incarnation { state.suspendAll() }
+            if state.incarnation != incarnation { state.suspendAll(for: incarnation) }
             state.incarnation = incarnation
             return state.followed.compactMapValues(\.suspension)
         }
