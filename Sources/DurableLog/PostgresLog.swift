@@ -112,6 +112,16 @@ package final class PostgresLog: EventLog {
         appends.append(request, completion: completion)
     }
 
+    /// As `append`, of several in one turn of a loop: the log may not look at it before
+    /// `wakeAppends`, which the same turn has to call behind the last.
+    package func appendLater(_ request: AppendRequest, completion: @escaping AppendCompletion) {
+        appends.append(request, wakes: false, completion: completion)
+    }
+
+    /// Has the log look at what came by `appendLater`: one system call at the most, and none while
+    /// it is at work.
+    package func wakeAppends() { appends.wake() }
+
     package func follow(
         _ topics: [TopicName],
         completion: @escaping @Sendable (Result<[TopicPosition], BrokerError>) -> Void

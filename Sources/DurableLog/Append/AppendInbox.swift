@@ -94,7 +94,10 @@ final class AppendInbox: Sendable {
         announcer?.stop()
     }
 
-    func append(_ request: AppendRequest, completion: @escaping AppendCompletion) {
+    /// `wakes`: Otherwise `wake` has to follow.
+    func append(
+        _ request: AppendRequest, wakes: Bool = true, completion: @escaping AppendCompletion
+    ) {
         let pending = PendingAppend(request, completion: completion)
         let mayGoOn = isEphemeral(request)
         let admission = state.withLock { state in
@@ -102,10 +105,21 @@ final class AppendInbox: Sendable {
             if mayGoOn, !state.flow.isWaiting(for: request.parts[0].topic) {
                 return Admission.elsewhere
             }
-            return admit(pending, &state)
+            return admit(pending, &state, wakes: wakes)
         }
-        if case .elsewhere = admission { return ephemera?.take(pending) ?? () }
+        if case .elsewhere = admission { return ephemera?.take(pending, wakes: wakes) ?? () }
         act(on: admission, of: pending)
+    }
+
+    /// Wakes the thread for what was queued without.
+    func wake() {
+        let isToWake = state.withLock { state in
+            guard state.isAsleep, state.flow.hasNews else { return false }
+            state.isAsleep = false
+            return true
+        }
+        if isToWake { wakeup.signal() }
+        ephemera?.wake()
     }
 
     private enum Admission {
@@ -122,12 +136,15 @@ final class AppendInbox: Sendable {
             && request.refusal(ofEphemeral: topic) == nil
     }
 
-    private func take(_ pending: PendingAppend) {
-        act(on: state.withLock { admit(pending, &$0) }, of: pending)
+    private func take(_ pending: PendingAppend, wakes: Bool) {
+        act(on: state.withLock { admit(pending, &$0, wakes: wakes) }, of: pending)
     }
 
-    private func admit(_ pending: PendingAppend, _ state: inout State) -> Admission {
+    private func admit(
+        _ pending: PendingAppend, _ state: inout State, wakes: Bool
+    ) -> Admission {
         if let refusal = state.flow.admit(pending) { return .refused(refusal) }
+        guard wakes else { return .queued(isToWake: false) }
         defer { state.isAsleep = false }
         return .queued(isToWake: state.isAsleep)
     }
@@ -154,7 +171,10 @@ final class AppendInbox: Sendable {
             // Within this lock, so that a request that finds none waiting here is behind them. The
             // other inbox never takes its own lock before this one.
             admissions = taken.ephemeral.map { pending in
-                (pending, ephemera.state.withLock { ephemera.admit(pending, &$0) })
+                (
+                    pending,
+                    ephemera.state.withLock { ephemera.admit(pending, &$0, wakes: true) }
+                )
             }
             return taken
         }
