@@ -223,7 +223,8 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "OpenSSLBridgeTests", dependencies: ["OpenSSLBridge"], swiftSettings: settings),
+            name: "OpenSSLBridgeTests", dependencies: ["OpenSSLBridge", "COpenSSL"],
+            swiftSettings: settings),
         .testTarget(
             name: "ZlibBridgeTests", dependencies: ["ZlibBridge", "RepeatableChance"],
             swiftSettings: settings),

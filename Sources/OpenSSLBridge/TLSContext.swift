@@ -66,7 +66,9 @@ package final class TLSContext: Sendable {
         sluice_ctx_set_options(pointer)
         try setVersions(versions)
         switch configuration {
-        case .server(let chain, let key): try loadIdentity(chain: chain, key: key)
+        case .server(let chain, let key):
+            try preferFastCiphers()
+            try loadIdentity(chain: chain, key: key)
         case .client(let trust): try loadTrust(trust)
         }
         setApplicationProtocols()
@@ -84,6 +86,21 @@ package final class TLSContext: Sendable {
         guard sluice_ctx_set_min_proto_version(pointer, range.least) == 1,
             sluice_ctx_set_max_proto_version(pointer, range.most) == 1
         else { throw .fromQueue(.library, "OpenSSL does not speak TLS 1.2 and 1.3") }
+    }
+
+    /// Accepts what OpenSSL's default accepts, AES-128-GCM first: as good, with four rounds fewer.
+    ///
+    /// A client that has ChaCha20-Poly1305 first has no AES in hardware, and gets that.
+    private func preferFastCiphers() throws(TLSError) {
+        sluice_ctx_prefer_server_ciphers(pointer)
+        let suites =
+            "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+        let ciphers =
+            "ECDHE+AES128+AESGCM:ECDHE+AES256+AESGCM:ECDHE+CHACHA20:"
+            + "ALL:!COMPLEMENTOFDEFAULT:!eNULL"
+        guard SSL_CTX_set_ciphersuites(pointer, suites) == 1,
+            SSL_CTX_set_cipher_list(pointer, ciphers) == 1
+        else { throw .fromQueue(.library, "OpenSSL has not the ciphers of TLS 1.2 and 1.3") }
     }
 
     private func loadIdentity(chain: String, key: String) throws(TLSError) {

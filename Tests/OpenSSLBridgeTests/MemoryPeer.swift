@@ -18,6 +18,12 @@ final class MemoryPeer: TLSOutput {
         records += 1
     }
 
+    /// What was sent and nobody has taken.
+    func takeOutput() -> [UInt8] {
+        defer { sent = [] }
+        return sent
+    }
+
     func use<Result>(_ body: (TLSSession) throws(TLSError) -> Result) throws(TLSError) -> Result {
         guard let session else { throw TLSError(.closed, "no session") }
         return try body(session)
