@@ -223,7 +223,8 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "OpenSSLBridgeTests", dependencies: ["OpenSSLBridge", "COpenSSL"],
+            name: "OpenSSLBridgeTests",
+            dependencies: ["OpenSSLBridge", "COpenSSL", "RepeatableChance"],
             swiftSettings: settings),
         .testTarget(
             name: "ZlibBridgeTests", dependencies: ["ZlibBridge", "RepeatableChance"],

@@ -19,7 +19,9 @@ struct Certificates {
             return
         }
         if let certificate = configuration.certificateFile, let key = configuration.keyFile {
-            context = try TLSContext(.server(certificateChain: certificate, privateKey: key))
+            context = try TLSContext(
+                .server(certificateChain: certificate, privateKey: key),
+                ownsRecords: configuration.ownsTLSRecords)
             authority = nil
             return
         }
@@ -29,7 +31,8 @@ struct Certificates {
             in: configuration.dataDirectory + "/tls", names: configuration.tlsNames,
             now: Int(Timestamp.now.microseconds / 1_000_000))
         context = try TLSContext(
-            .server(certificateChain: local.certificate, privateKey: local.privateKey))
+            .server(certificateChain: local.certificate, privateKey: local.privateKey),
+            ownsRecords: configuration.ownsTLSRecords)
         authority = local.authority
     }
 }

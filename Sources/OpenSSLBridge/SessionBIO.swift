@@ -40,7 +40,8 @@ enum SessionBIO {
     /// Makes a BIO without a session; the caller owns it.
     static func make() -> OpaquePointer? { method.flatMap { BIO_new($0) } }
 
-    private static func session(of bio: OpaquePointer?) -> Unmanaged<TLSSession>? {
+    /// The session whose BIO this is.
+    static func session(of bio: OpaquePointer?) -> Unmanaged<TLSSession>? {
         BIO_get_data(bio).map { Unmanaged.fromOpaque($0) }
     }
 }

@@ -35,23 +35,38 @@ package enum TLSVersions: Sendable {
 
 /// What the connections of one side share: certificates, keys and policy.
 ///
-/// Immutable once made. TLS 1.2 and 1.3; no compression, no renegotiation, and no resumption:
-/// neither session cache nor tickets, whose state would cost memory per client.
+/// Immutable once made. TLS 1.2 and 1.3; no compression, no renegotiation, and unless a test asks
+/// for tickets no resumption: neither session cache nor tickets.
 package final class TLSContext: Sendable {
     package enum Role: Sendable { case server, client }
 
     package let role: Role
+    /// Whether the records of a server's TLS 1.3 connections are our own behind the handshake.
+    package let ownsRecords: Bool
     let verifiesPeer: Bool
     // Safe: an SSL_CTX is reference-counted and locks itself; it is not changed after init.
     nonisolated(unsafe) let pointer: OpaquePointer
 
-    package init(_ configuration: TLSConfiguration, versions: TLSVersions = .all) throws(TLSError) {
+    /// Makes a context.
+    ///
+    /// - Parameters:
+    ///   - configuration: Which side it is, and whom it trusts or who it is.
+    ///   - versions: What it speaks.
+    ///   - ownsRecords: Behind a handshake of TLS 1.3, a server frees OpenSSL's session and seals
+    ///     and opens records by itself (`RecordLayer`). Without effect for a client.
+    ///   - tickets: How many session tickets a server sends behind a handshake of TLS 1.3.
+    /// - Throws: `.file`, `.keyMismatch` or `.expired`, naming the file; `.library`.
+    package init(
+        _ configuration: TLSConfiguration, versions: TLSVersions = .all,
+        ownsRecords: Bool = false, tickets: Int = 0
+    ) throws(TLSError) {
         ERR_clear_error()
         let method: OpaquePointer?
         switch configuration {
         case .server: (role, method) = (.server, TLS_server_method())
         case .client: (role, method) = (.client, TLS_client_method())
         }
+        self.ownsRecords = ownsRecords && role == .server
         guard let pointer = SSL_CTX_new(method) else {
             throw .fromQueue(.library, "OpenSSL makes no context")
         }
@@ -62,7 +77,11 @@ package final class TLSContext: Sendable {
             verifiesPeer = false
         }
         sluice_ctx_set_modes(pointer)
-        sluice_ctx_disable_resumption(pointer)
+        if tickets == 0 {
+            sluice_ctx_disable_resumption(pointer)
+        } else {
+            SSL_CTX_set_num_tickets(pointer, tickets)
+        }
         sluice_ctx_set_options(pointer)
         try setVersions(versions)
         switch configuration {
@@ -72,6 +91,7 @@ package final class TLSContext: Sendable {
         case .client(let trust): try loadTrust(trust)
         }
         setApplicationProtocols()
+        if self.ownsRecords { HandshakeSecrets.collect(from: pointer) }
     }
 
     deinit { SSL_CTX_free(pointer) }

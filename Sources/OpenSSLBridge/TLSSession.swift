@@ -6,20 +6,29 @@ internal import Glibc
 /// Confined to one thread. Ciphertext goes in through `receive`, plaintext through `seal`; records
 /// come out of `TLSOutput`. The session holds no buffer of its own: ciphertext is borrowed,
 /// plaintext lands in a scratch buffer that the caller shares between sessions, and OpenSSL
-/// releases its own when idle. After a thrown error the session is of no more use.
+/// releases its own when idle, or is gone behind the handshake (`TLSContext.ownsRecords`). After a
+/// thrown error the session is of no more use.
 package final class TLSSession {
     /// The largest plaintext of one record (RFC 8446 5.1).
     package static let recordBytesMax = 16_384
+    /// What `receive` needs of scratch memory.
+    package static let scratchBytesMin = RecordFormat.bodyBytesMax
 
     /// Whether application data may be sealed.
     package private(set) var isHandshakeComplete = false
     /// Whether the peer said close_notify: no more plaintext will come (RFC 8446 6.1).
-    package private(set) var isPeerClosed = false
+    package var isPeerClosed: Bool { records?.isPeerClosed ?? isClosedBehindOpenSSL }
+    private var isClosedBehindOpenSSL = false
 
     // Safe: whoever owns the session is its output and outlives it, or is cleared by `detach`.
     unowned(unsafe) let output: any TLSOutput
-    private let ssl: OpaquePointer
+    // Safe: made in init; freed in deinit or behind the handshake, and nil from then on.
+    private var ssl: OpaquePointer?
     private let context: TLSContext
+    /// There during the handshake, if records are to be our own.
+    private(set) var secrets: HandshakeSecrets?
+    /// There behind the handshake, instead of `ssl`.
+    private var records: RecordLayer?
     // Safe: set during `receive` only, to the bytes that its caller lends.
     private var input = UnsafeRawBufferPointer(start: nil, count: 0)
     private var isBroken = false
@@ -31,9 +40,11 @@ package final class TLSSession {
     ///   - hostName: For a client: the DNS name or IP address that the server's certificate must
     ///     name (RFC 9525); a DNS name is also sent as SNI.
     ///   - output: Not retained; must outlive the session. Usually the session's owner.
+    ///   - engine: What its thread's sessions share if they own their records; `nil`: one alone.
     /// - Throws: `.library`, when memory is short or `hostName` is not a name.
     package init(
-        _ context: TLSContext, hostName: String? = nil, output: any TLSOutput
+        _ context: TLSContext, hostName: String? = nil, output: any TLSOutput,
+        engine: RecordEngine? = nil
     ) throws(TLSError) {
         guard let ssl = SSL_new(context.pointer), let bio = SessionBIO.make() else {
             throw .fromQueue(.library, "OpenSSL makes no session")
@@ -41,6 +52,7 @@ package final class TLSSession {
         self.ssl = ssl
         self.context = context
         self.output = output
+        if context.ownsRecords { secrets = HandshakeSecrets(engine ?? RecordEngine()) }
         SSL_set_bio(ssl, bio, bio)
         // Safe: the BIO is freed with `ssl` in deinit, so it never outlives this object.
         BIO_set_data(bio, Unmanaged.passUnretained(self).toOpaque())
@@ -84,7 +96,7 @@ package final class TLSSession {
     ///
     /// - Parameters:
     ///   - ciphertext: Borrowed during the call; all of it is consumed unless an error is thrown.
-    ///   - scratch: At least `recordBytesMax` bytes; holds the plaintext for the closure.
+    ///   - scratch: At least `scratchBytesMin` bytes; holds the plaintext for the closure.
     ///   - plaintext: Called with what came out, perhaps more than once; it may call `seal` and
     ///     `shutdown`, but not `receive`.
     /// - Throws: `.verification`, `.handshake` or `.closed`; an alert was written to the output.
@@ -92,7 +104,8 @@ package final class TLSSession {
         _ ciphertext: UnsafeRawBufferPointer, scratch: UnsafeMutableRawBufferPointer,
         plaintext: (UnsafeRawBufferPointer) -> Void
     ) throws(TLSError) {
-        precondition(scratch.count >= Self.recordBytesMax, "bug: scratch of \(scratch.count) bytes")
+        precondition(
+            scratch.count >= Self.scratchBytesMin, "bug: scratch of \(scratch.count) bytes")
         precondition(input.isEmpty, "bug: receive inside receive")
         guard !isBroken else { throw TLSError(.closed, "The TLS connection is broken.") }
         input = ciphertext
@@ -101,7 +114,16 @@ package final class TLSSession {
             try handshake()
             guard isHandshakeComplete else { return }
         }
-        try read(scratch, plaintext)
+        guard let records else {
+            try read(scratch, plaintext)
+            return
+        }
+        do throws(TLSError) {
+            try records.receive(input, scratch: scratch, to: output, plaintext: plaintext)
+        } catch {
+            isBroken = true
+            throw error
+        }
     }
 
     private func read(
@@ -115,7 +137,7 @@ package final class TLSSession {
             plaintext(bytes)
         }
         ERR_clear_error()
-        while !isPeerClosed {
+        while !isClosedBehindOpenSSL {
             // Several small records go to the closure at once: fewer buffers, one parse.
             if scratch.count - filled < Self.recordBytesMax { deliver() }
             let space = scratch[filled...]
@@ -130,7 +152,7 @@ package final class TLSSession {
                 return
             case SSL_ERROR_ZERO_RETURN:
                 deliver()
-                isPeerClosed = true
+                isClosedBehindOpenSSL = true
             default:
                 let error = failure(.handshake, "TLS broke off")
                 deliver()
@@ -144,6 +166,7 @@ package final class TLSSession {
         let result = SSL_do_handshake(ssl)
         if result == 1 {
             isHandshakeComplete = true
+            takeRecordsOver()
             return
         }
         guard SSL_get_error(ssl, result) != SSL_ERROR_WANT_READ else { return }
@@ -157,10 +180,25 @@ package final class TLSSession {
         throw failure(.handshake, "The TLS handshake failed")
     }
 
+    /// Goes on without OpenSSL's session where that can be.
+    private func takeRecordsOver() {
+        defer { secrets = nil }
+        guard let ssl, let secrets, let records = secrets.recordLayer(behind: ssl) else { return }
+        self.records = records
+        // Otherwise OpenSSL takes it for broken off, and the session is not to be resumed.
+        SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN)
+        SSL_free(ssl)
+        self.ssl = nil
+    }
+
     /// Seals plaintext into records of at most `recordBytesMax` and writes them to the output.
     package func seal(_ plaintext: UnsafeRawBufferPointer) throws(TLSError) {
         guard isHandshakeComplete, !isBroken else {
             throw TLSError(.closed, "The TLS connection is not open.")
+        }
+        if let records {
+            try records.seal(plaintext, to: output)
+            return
         }
         var rest = plaintext
         while !rest.isEmpty {
@@ -175,16 +213,26 @@ package final class TLSSession {
     /// Says close_notify, once; the peer may still send (RFC 8446 6.1).
     package func shutdown() {
         guard isHandshakeComplete, !isBroken else { return }
+        if let records {
+            records.shutdown(to: output)
+            return
+        }
         SSL_shutdown(ssl)
         ERR_clear_error()
     }
 
+    /// Whether records are sealed and opened without OpenSSL's session, which is gone.
+    package var ownsRecords: Bool { records != nil }
+
     /// The negotiated version, `TLSv1.3` for instance.
-    package var version: String { String(cString: SSL_get_version(ssl)) }
+    package var version: String {
+        ownsRecords ? "TLSv1.3" : String(cString: SSL_get_version(ssl))
+    }
 
     /// The negotiated cipher suite's name; empty before the handshake.
     package var cipher: String {
-        SSL_get_current_cipher(ssl).map { String(cString: SSL_CIPHER_get_name($0)) } ?? ""
+        if let records { return records.suiteName }
+        return SSL_get_current_cipher(ssl).map { String(cString: SSL_CIPHER_get_name($0)) } ?? ""
     }
 
     func takeInput(into space: UnsafeMutableRawBufferPointer) -> Int {

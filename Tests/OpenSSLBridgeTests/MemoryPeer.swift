@@ -7,10 +7,14 @@ final class MemoryPeer: TLSOutput {
     private(set) var sent: [UInt8] = []
     private(set) var records = 0
     private(set) var received: [UInt8] = []
+    /// The same, with what came in calls that failed.
+    private(set) var attempted: [UInt8] = []
     private var scratch = [UInt8](repeating: 0, count: 2 * TLSSession.recordBytesMax)
 
-    init(_ context: TLSContext, hostName: String? = nil) throws(TLSError) {
-        session = try TLSSession(context, hostName: hostName, output: self)
+    init(
+        _ context: TLSContext, hostName: String? = nil, engine: RecordEngine? = nil
+    ) throws(TLSError) {
+        session = try TLSSession(context, hostName: hostName, output: self, engine: engine)
     }
 
     func write(_ bytes: UnsafeRawBufferPointer) {
@@ -41,6 +45,7 @@ final class MemoryPeer: TLSOutput {
 
     func take(_ bytes: [UInt8]) throws(TLSError) {
         var plaintext: [UInt8] = []
+        defer { attempted += plaintext }
         try use { session throws(TLSError) in
             let result: TLSError? = scratch.withUnsafeMutableBytes { scratch in
                 bytes.withUnsafeBytes { bytes in

@@ -5,14 +5,17 @@ struct TestServerContext {
     let context: TLSContext
     private let directory: TemporaryDirectory
 
-    init() throws {
+    init(ownsRecords: Bool = false, tickets: Int = 0) throws {
         directory = try TemporaryDirectory()
         let certificates = try LocalCertificates.prepare(
             in: directory.path, hostName: "broker.test", now: presentTime())
         context = try TLSContext(
             .server(
-                certificateChain: certificates.certificate, privateKey: certificates.privateKey))
+                certificateChain: certificates.certificate, privateKey: certificates.privateKey),
+            ownsRecords: ownsRecords, tickets: tickets)
     }
 
-    func peer() throws -> MemoryPeer { try MemoryPeer(context) }
+    func peer(_ engine: RecordEngine? = nil) throws -> MemoryPeer {
+        try MemoryPeer(context, engine: engine)
+    }
 }

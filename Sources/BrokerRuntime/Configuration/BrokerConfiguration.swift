@@ -32,6 +32,8 @@ package struct BrokerConfiguration: Sendable {
     package var keyFile: String?
     /// Further names and addresses of the local certificate.
     package var tlsNames: [String]
+    /// Whether TLS 1.3's records are the broker's own behind the handshake, or OpenSSL's.
+    package var ownsTLSRecords: Bool
     /// Where to tell the command line how to reach this broker; `nil`: nowhere.
     package var connectionFile: String?
     package var logLevel: Logger.Level
@@ -59,6 +61,7 @@ package struct BrokerConfiguration: Sendable {
         origins = []
         migrates = true
         tlsNames = []
+        ownsTLSRecords = false
         connectionFile = host.connectionFile
         logLevel = .info
         logFormat = .text

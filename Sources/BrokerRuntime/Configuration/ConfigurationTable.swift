@@ -54,6 +54,9 @@ extension ConfigurationKey {
         .list(
             "tls_names", \.tlsNames, "list of names and addresses",
             "Further names in the local certificate."),
+        .flag(
+            "tls_own_records", \.ownsTLSRecords,
+            "Seal TLS 1.3's records without OpenSSL's sessions: less memory and CPU."),
         .list(
             "origins", \.origins, "list of https://HOST[:PORT], https://*.HOST or *",
             "Origins of web pages that may use the broker, besides its own.",

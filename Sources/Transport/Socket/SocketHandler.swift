@@ -66,7 +66,11 @@ final class SocketHandler: ChannelDuplexHandler {
     init(_ loop: SocketLoop, tls: TLSContext?, hostName: String? = nil) throws {
         self.loop = loop
         isServer = tls?.role == .server
-        if let tls { session = try TLSSession(tls, hostName: hostName, output: self) }
+        if let tls {
+            session = try TLSSession(
+                tls, hostName: hostName, output: self,
+                engine: tls.ownsRecords ? loop.recordEngine : nil)
+        }
     }
 
     /// Neither closed nor on the way to it.

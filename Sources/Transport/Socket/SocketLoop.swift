@@ -1,4 +1,5 @@
 internal import NIOCore
+internal import OpenSSLBridge
 
 /// What the sockets of one event loop share: scratch memory, timeouts, work for the end of a turn.
 ///
@@ -14,6 +15,8 @@ final class SocketLoop {
     private var scratch: [UnsafeMutableRawBufferPointer] = []
     private let scratchMax: Int
     private var date = HTTPDate()
+    /// For TLS sessions that own their records.
+    private(set) lazy var recordEngine = RecordEngine()
     /// What newcomers have sent.
     private var newcomers: TurnQueue<(SocketHandler, SocketInput.Piece)>
 
