@@ -42,6 +42,7 @@ import Transport
         let files = try LocalCertificates.prepare(in: certificates, now: time(nil))
         print("clients trust \(files.authority)")
         return try TLSContext(
-            .server(certificateChain: files.certificate, privateKey: files.privateKey))
+            .server(certificateChain: files.certificate, privateKey: files.privateKey),
+            ownsRecords: true)
     }
 }

@@ -75,6 +75,9 @@ final class TestBroker: Sendable {
         configuration.listen = [ListenAddress(isTLS: true, host: "127.0.0.1", port: 0)]
         configuration.dataDirectory = directory
         configuration.connectionFile = connectionFile
+        // The broker's own variable, so that one run can test either kind of records.
+        configuration.ownsTLSRecords =
+            getenv("SLUICE_TLS_OWN_RECORDS").map { String(cString: $0) } == "true"
         try configure(&configuration)
         let (starts, start) = AsyncThrowingStream.makeStream(of: StartedBroker.self)
         configuration.started = { start.yield($0) }
