@@ -130,7 +130,8 @@ let package = Package(
         .target(
             name: "Bench",
             dependencies: [
-                "EventModel", "SessionProtocol", "SluiceClient", "Transport", nioCore, nioPosix,
+                "EventModel", "SessionProtocol", "WebSocketCodec", "OpenSSLBridge", "SluiceClient",
+                nioCore, nioPosix,
             ],
             swiftSettings: settings),
         .target(
@@ -303,12 +304,15 @@ let package = Package(
             path: "Tests/Support/ClientFigures", swiftSettings: settings),
         .testTarget(
             name: "BenchTests",
-            dependencies: ["Bench", "EventModel", "SessionProtocol", "RepeatableChance"],
+            dependencies: [
+                "Bench", "EventModel", "SessionProtocol", "WebSocketCodec", "RepeatableChance",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "TopicCommandsTests",
             dependencies: [
-                "TopicCommands", "SluiceClient", "BrokerRuntime", "DurableLog", "EventModel",
+                "TopicCommands", "Bench", "SluiceClient", "BrokerRuntime", "DurableLog",
+                "EventModel",
                 arguments,
             ],
             swiftSettings: settings),

@@ -52,4 +52,34 @@ struct DeliveryCheckTests {
         check.closed()
         #expect(!check.tally.isSound)
     }
+
+    @Test("of a filtered subscriber misses only what fits, and wants nothing else")
+    func filtered() {
+        var check = DeliveryCheck(behind: 0, share: EventShare(hundredths: 2))
+        check.event(1)
+        check.event(2)
+        check.event(101)
+        #expect(check.tally.isSound)
+        #expect(check.has(101))
+        #expect(!check.has(102))
+        check.event(201)
+        #expect(check.tally.lost == 1)
+        #expect(check.has(201))
+        #expect(!check.has(300))
+        check.event(203)
+        #expect(check.tally.unwanted == 1)
+        #expect(check.tally.lost == 2)
+        #expect(check.has(300))
+    }
+
+    @Test("counts a filter's events as if they were asked one by one", arguments: [0, 1, 37, 100])
+    func shares(hundredths: Int) {
+        let share = EventShare(hundredths: hundredths)
+        for first in Int64(0)..<120 {
+            for last in first..<250 {
+                let exact = last > first ? ((first + 1)...last).count { share.has($0) } : 0
+                #expect(share.count(in: first, last) == Int64(exact))
+            }
+        }
+    }
 }

@@ -1,18 +1,13 @@
 internal import EventModel
 internal import NIOCore
-internal import SluiceClient
-
-/// What a subscriber of a benchmark gets: a topic's events, from the head on or behind a cursor.
-struct LoadStart: Sendable {
-    let event: BenchEvent
-    var cursor: Cursor?
-}
 
 /// Subscribers of a topic, or of some in turn, over the load's event loops.
 struct LoadGroup: Sendable {
     private struct Member: Sendable {
         let subscriber: NIOLoopBound<LoadSubscriber>
         let latencies: NIOLoopBound<LoopLatencies>
+        /// Which of the scenario's topics it has.
+        let topic: Int
 
         var loop: any EventLoop { subscriber.eventLoop }
     }
@@ -29,12 +24,13 @@ struct LoadGroup: Sendable {
     /// many are open.
     ///
     /// They begin where `starts` says, in turn; `isSubscribing`: as soon as each is open. Throws
-    /// the `SluiceError` of the first that could not be opened.
+    /// why the first that could not be opened was not.
     static func open(
-        _ count: Int, at starts: [LoadStart], isSubscribing: Bool = false,
-        _ connector: BrokerConnector, on group: any EventLoopGroup, atOnce: Int = opensMax,
-        progress: @Sendable (Int) -> Void
+        _ count: Int, at starts: [LoadStart], isSubscribing: Bool = false, _ target: LoadTarget,
+        on group: any EventLoopGroup, atOnce: Int = opensMax,
+        progress: @Sendable (Int) -> Void = { _ in }
     ) async throws -> LoadGroup {
+        let sources = try Sources(target, count: count)
         var latencies: [NIOLoopBound<LoopLatencies>] = []
         for loop in group.makeIterator() {
             latencies.append(
@@ -50,7 +46,8 @@ struct LoadGroup: Sendable {
                 }
                 let start = starts[index % starts.count]
                 tasks.addTask {
-                    let member = try await open(start, connector, on: group, ofLoops)
+                    let member = try await open(
+                        start, target, from: try sources.address(of: index), on: group, ofLoops)
                     if isSubscribing {
                         member.loop.execute {
                             _ = member.subscriber.value.subscribe(on: member.loop)
@@ -66,10 +63,10 @@ struct LoadGroup: Sendable {
     }
 
     private static func open(
-        _ start: LoadStart, _ connector: BrokerConnector, on group: any EventLoopGroup,
-        _ latencies: [NIOLoopBound<LoopLatencies>]
+        _ start: LoadStart, _ target: LoadTarget, from source: SocketAddress?,
+        on group: any EventLoopGroup, _ latencies: [NIOLoopBound<LoopLatencies>]
     ) async throws -> Member {
-        let session = try await LoadSession.open(connector, on: group)
+        let session = try await LoadSession.open(target, from: source, on: group)
         let loop = session.eventLoop
         guard let ofLoop = latencies.first(where: { $0.eventLoop === loop }) else {
             preconditionFailure("bug: a session on a loop of another group")
@@ -77,8 +74,12 @@ struct LoadGroup: Sendable {
         return try await loop.submit {
             let subscriber = LoadSubscriber(session.value, at: start)
             subscriber.latencies = ofLoop.value
+            let arrivals = ofLoop.value.arrivals(of: start.topic)
+            arrivals.join()
+            subscriber.arrivals = arrivals
             return Member(
-                subscriber: NIOLoopBound(subscriber, eventLoop: loop), latencies: ofLoop)
+                subscriber: NIOLoopBound(subscriber, eventLoop: loop), latencies: ofLoop,
+                topic: start.topic)
         }.get()
     }
 
@@ -87,15 +88,17 @@ struct LoadGroup: Sendable {
     /// All subscribe at once; returns when all have.
     func subscribe() async throws { try await all { $0.subscribe(on: $1) } }
 
-    /// Waits until all have everything up to the offset, at most so long.
+    /// Waits until all have everything up to their topic's offset, at most so long.
     ///
     /// - Returns: For each that has it, how long that took since `start`, in ns.
     func wait(
-        for offset: Offset, since start: ContinuousClock.Instant = .now, atMost patience: Duration
-    ) async throws -> LatencyHistogram {
-        return await withTaskGroup(of: Duration?.self) { tasks in
+        for offsets: [Offset], since start: ContinuousClock.Instant = .now,
+        atMost patience: Duration
+    ) async -> LatencyHistogram {
+        await withTaskGroup(of: Duration?.self) { tasks in
             for member in members {
                 tasks.addTask {
+                    let offset = offsets[member.topic]
                     let promise = member.loop.makePromise(of: Void.self)
                     member.loop.execute {
                         member.subscriber.value.position(offset, on: member.loop)
@@ -144,6 +147,31 @@ struct LoadGroup: Sendable {
         return sum
     }
 
+    /// Has each loop tell, from there, which event of which topic is through: has arrived at all of
+    /// the loop's subscribers.
+    ///
+    /// - Returns: The topics, once for each loop that has subscribers of it.
+    func tell(_ through: @escaping @Sendable (Int, Offset) -> Void) async throws -> [Int] {
+        var topics: [Int] = []
+        for ofLoop in latencies {
+            topics += try await ofLoop.eventLoop.submit { ofLoop.value.tell(through) }.get()
+        }
+        return topics
+    }
+
+    /// How many events and how many TLS records have come.
+    func counts() async throws -> (events: Int64, records: Int) {
+        var sum = (events: Int64(0), records: 0)
+        for member in members {
+            let (events, records) = try await member.loop.submit {
+                (member.subscriber.value.check.tally.events, member.subscriber.value.records)
+            }.get()
+            sum.events += events
+            sum.records += records
+        }
+        return sum
+    }
+
     /// What they have seen so far, and why the first of those that ended has.
     func tally() async throws -> (DeliveryCheck.Tally, end: String?) {
         var sum = DeliveryCheck.Tally()
@@ -158,8 +186,12 @@ struct LoadGroup: Sendable {
         return (sum, end)
     }
 
+    /// Returns when all have closed their sockets, so that others may have as many.
     func leave() async throws {
-        for member in members { member.loop.execute { member.subscriber.value.leave() } }
+        let left = members.map { member in
+            member.loop.submit { member.subscriber.value.leave() }
+        }
+        for future in left { try await future.get() }
     }
 
     private func all(
@@ -173,5 +205,32 @@ struct LoadGroup: Sendable {
             return promise.futureResult
         }
         for future in futures { try await future.get() }
+    }
+}
+
+/// Where a group's connections come from.
+private struct Sources {
+    /// `nil`: from wherever the system likes.
+    private let addresses: SourceAddresses?
+
+    /// - Throws: When the broker is not on 127/8, and there are not as many ports.
+    init(_ target: LoadTarget, count: Int) throws(BenchError) {
+        let all = SourceAddresses.current()
+        guard all.areNeeded(for: count) else {
+            addresses = nil
+            return
+        }
+        guard target.isLoopback else {
+            throw BenchError(
+                "\(count) connections to \(target.name) need more ports than one address has.",
+                remedy: "Take at most \(all.ofEach), or connect to 127.0.0.1 on the broker's "
+                    + "machine, where each address of 127/8 is a source of its own.")
+        }
+        addresses = all
+    }
+
+    /// The address of the connection of this number.
+    func address(of index: Int) throws -> SocketAddress? {
+        try addresses?.address(of: index).map { try SocketAddress(ipAddress: $0, port: 0) }
     }
 }

@@ -3,26 +3,31 @@ internal import Glibc
 internal import NIOCore
 internal import NIOPosix
 package import SluiceClient
+internal import Synchronization
 
 /// The broker under test, and the event loops of the load.
-package struct BenchBroker: Sendable {
-    let connector: BrokerConnector
+package struct BenchBroker: Sendable, CustomStringConvertible {
+    let target: LoadTarget
     let client: BrokerClient
     let group: MultiThreadedEventLoopGroup
     /// A loop of its own for publishers and for those whose latency is measured beside a load, so
     /// that they do not wait for the load's own work.
     let probe = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-    /// Of the broker, on this machine; `nil`: its CPU time and memory are not measured.
-    let pid: Int32?
+    private let processes: MeasuredProcesses
+    private let memoryFirst = FirstValue()
 
-    /// - Throws: When the configuration can't be used.
+    /// Makes its loops; nothing is connected yet.
+    ///
+    /// `pids` are the broker's process on this machine, and others that belong to it and are told
+    /// apart; without them CPU time and memory of the broker are not measured. Throws when the
+    /// configuration can't be used.
     package init(
-        _ configuration: ClientConfiguration, loops: Int, pid: Int32?
+        _ configuration: ClientConfiguration, loops: Int, pids: [Int32]
     ) throws(SluiceError) {
-        connector = try BrokerConnector(configuration)
+        target = try LoadTarget(configuration)
         client = try BrokerClient(configuration)
         group = MultiThreadedEventLoopGroup(numberOfThreads: loops)
-        self.pid = pid
+        processes = MeasuredProcesses(pids: pids)
         // Where both share a core, who measures must not wait for the load: then the figures would
         // be the load's. On Linux a priority is a thread's.
         for loop in group.makeIterator() {
@@ -41,35 +46,65 @@ package struct BenchBroker: Sendable {
         try await probe.shutdownGracefully()
     }
 
+    package var description: String { target.name }
+
+    /// Throws the `SluiceError` that says why nothing can be measured: the broker is not reached,
+    /// or refuses the token.
+    func check() async throws { _ = try await client.topics(matching: "bench.check") }
+
     /// What the broker used up to now.
-    var usage: ProcessUsage? { pid.flatMap { ProcessUsage(pid: $0) } }
+    var usage: ProcessUsage? { processes.pids.first.flatMap { ProcessUsage(pid: $0) } }
 
-    /// A new topic's name for one run.
-    static func topic(_ scenario: String) throws -> TopicName {
-        try TopicName("bench.\(scenario).\(String(UInt32.random(in: .min ... .max), radix: 36))")
+    /// What everybody used up to now.
+    func mark() -> UsageMark { processes.mark() }
+
+    /// The broker's memory when a scenario asked for the first time: memory that was used and is
+    /// free again is used again, and would not be seen.
+    var memoryAtFirst: Int64? { memoryFirst.value(usage?.residentBytes) }
+
+    // MARK: Topics
+
+    /// Gives `body` events of so many new topics, which are deleted afterwards.
+    func withTopics<Outcome: Sendable>(
+        _ scenario: String, count: Int = 1, bytes: Int,
+        _ body: ([BenchEvent]) async throws -> Outcome
+    ) async throws -> Outcome {
+        let run = "bench.\(scenario).\(String(UInt32.random(in: .min ... .max), radix: 36))"
+        let events = try (0..<count).map { index in
+            BenchEvent(topic: try TopicName(count == 1 ? run : "\(run).\(index)"), bytes: bytes)
+        }
+        do {
+            let outcome = try await body(events)
+            try await delete(events)
+            return outcome
+        } catch {
+            // What went wrong matters; some of the topics may not be there.
+            try? await delete(events)
+            throw error
+        }
+    }
+
+    private static let deletesMax = 16
+
+    private func delete(_ events: [BenchEvent]) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            for (index, event) in events.enumerated() {
+                if index >= Self.deletesMax { try await tasks.next() }
+                tasks.addTask { _ = try await client.deleteTopic(event.topic.text) }
+            }
+            try await tasks.waitForAll()
+        }
     }
 }
 
-/// Latency over one stretch of a run, in ns.
-package struct LatencySummary: Equatable, Sendable {
-    package var events: UInt64
-    package var p50: Int64
-    package var p99: Int64
-    package var max: Int64
+/// The first value that was there.
+private final class FirstValue: Sendable {
+    private let first = Mutex<Int64?>(nil)
 
-    init(_ histogram: LatencyHistogram) {
-        events = histogram.count
-        p50 = histogram.quantile(0.5)
-        p99 = histogram.quantile(0.99)
-        max = histogram.max
+    func value(_ new: Int64?) -> Int64? {
+        first.withLock { first in
+            first = first ?? new
+            return first
+        }
     }
-}
-
-/// The middle one of some values; 0 of none.
-func median(_ values: [Double]) -> Double {
-    guard !values.isEmpty else { return 0 }
-    let sorted = values.sorted()
-    let half = sorted.count / 2
-    return sorted.count.isMultiple(of: 2)
-        ? (sorted[half - 1] + sorted[half]) / 2 : sorted[half]
 }

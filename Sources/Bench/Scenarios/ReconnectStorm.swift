@@ -3,7 +3,7 @@ internal import SluiceClient
 
 /// What it costs when many clients resume the same topic at once, or one of some, a way back, while
 /// others follow another topic live.
-package struct ReconnectStorm: Equatable, Sendable {
+package struct ReconnectStorm: BenchScenario, Equatable {
     package var clients = 5000
     /// Topics that the clients resume, in turn.
     package var topics = 1
@@ -25,7 +25,7 @@ package struct ReconnectStorm: Equatable, Sendable {
 
     package init() {}
 
-    package struct Outcome: Sendable {
+    package struct Outcome: BenchOutcome {
         /// The others', before the storm and in it.
         package var calm: LatencySummary
         package var storm: LatencySummary
@@ -47,39 +47,63 @@ package struct ReconnectStorm: Equatable, Sendable {
         package var ratio: Double { calm.p99 > 0 ? Double(storm.p99) / Double(calm.p99) : 0 }
         /// Nothing is missing, and everybody has everything.
         package var isSound: Bool { tally.isSound && liveTally.isSound && behind == 0 }
+
+        package var delivered: DeliveryCheck.Tally {
+            var sum = tally
+            sum += liveTally
+            return sum
+        }
+
+        package var figures: [Figure] {
+            var figures: [Figure] = []
+            figures.add(calm, key: "calm", "the others, calm")
+            figures.add(storm, key: "storm", "the others, storm")
+            figures.add("p99_ratio", "ratio of p99", .ratio, ratio)
+            figures.add(
+                "caught_up_half_ns", "half caught up", .nanoseconds, Double(caughtUpHalf))
+            figures.add("caught_up_last_ns", "all caught up", .nanoseconds, Double(caughtUpLast))
+            figures.add(
+                "cpu_us", "broker's CPU in the storm", .microseconds,
+                cpu.map { Double($0) * 1000 })
+            figures.add(
+                "memory_most_bytes", "broker's memory, at most", .bytes,
+                memoryMost.map { Double($0) })
+            return figures
+        }
     }
 
-    /// Runs against a broker, in topics of its own, which are deleted afterwards, and tells
-    /// `progress` what goes on.
-    ///
-    /// Throws `SluiceError` or `BenchError`.
     package func run(
         _ broker: BenchBroker, progress: @escaping @Sendable (String) -> Void
     ) async throws -> Outcome {
-        let quiet = BenchEvent(topic: try BenchBroker.topic("live"), bytes: bytes)
-        var starts: [LoadStart] = []
-        var head: Offset = 0
-        for number in 1...topics {
-            progress("publishing \(missed) events" + (topics > 1 ? ", topic \(number)" : ""))
-            let event = BenchEvent(topic: try BenchBroker.topic("storm"), bytes: bytes)
-            let published = try await publishMissed(event, broker.client)
-            starts.append(LoadStart(event: event, cursor: published.start))
-            head = published.head
+        try await broker.withTopics("storm", count: topics + 1, bytes: bytes) { events in
+            var starts: [LoadStart] = []
+            var heads: [Offset] = []
+            for (number, event) in events.dropLast().enumerated() {
+                progress("publishing \(missed) events" + (topics > 1 ? ", topic \(number)" : ""))
+                let published = try await publishMissed(event, broker.client)
+                starts.append(LoadStart(event: event, topic: number, cursor: published.start))
+                heads.append(published.head)
+            }
+            return try await storm(starts, heads, quiet: events[topics], broker, progress)
         }
-        let publisher = try await LoadPublisher.open(
-            quiet, rate: rate, broker.connector, on: broker.probe)
+    }
+
+    private func storm(
+        _ starts: [LoadStart], _ heads: [Offset], quiet: BenchEvent, _ broker: BenchBroker,
+        _ progress: @escaping @Sendable (String) -> Void
+    ) async throws -> Outcome {
+        let publisher = try await LoadPublisher.open([quiet], broker.target, on: broker.probe)
         let others = try await LoadGroup.open(
-            live, at: [LoadStart(event: quiet)], broker.connector, on: broker.probe
-        ) { _ in }
+            live, at: [LoadStart(event: quiet)], broker.target, on: broker.probe)
         try await others.subscribe()
-        let connect: @Sendable (Bool) async throws -> LoadGroup = { [starts] isStorm in
+        let connect: @Sendable (Bool) async throws -> LoadGroup = { isStorm in
             try await LoadGroup.open(
-                clients, at: starts, isSubscribing: isStorm, broker.connector, on: broker.group,
+                clients, at: starts, isSubscribing: isStorm, broker.target, on: broker.group,
                 atOnce: isStorm ? clients : LoadGroup.opensMax
             ) { progress("\($0) of \(clients) connected") }
         }
         let connected = connectsInStorm ? nil : try await connect(false)
-        publisher.start()
+        publisher.start(.rate(rate))
         try await Task.sleep(for: .seconds(1))
         _ = try await others.takeLatencies()
         progress("calm")
@@ -91,22 +115,19 @@ package struct ReconnectStorm: Equatable, Sendable {
         let begin = ContinuousClock.now
         let group: LoadGroup
         if let connected { group = connected } else { group = try await connect(true) }
-        async let caughtUp = group.wait(for: head, since: begin, atMost: patience)
+        async let caughtUp = group.wait(for: heads, since: begin, atMost: patience)
         if connected != nil { try await group.subscribe() }
-        let times = try await caughtUp
+        let times = await caughtUp
         let storm = LatencySummary(try await others.takeLatencies())
         let most = await memory.end()
         let after = broker.usage
-        let last = try await publisher.stop()
-        _ = try await others.wait(for: last, atMost: .seconds(10))
+        let last = try await publisher.stop().heads
+        _ = await others.wait(for: last, atMost: .seconds(10))
         let (tally, end) = try await group.tally()
         let (liveTally, liveEnd) = try await others.tally()
         try await group.leave()
         try await others.leave()
         publisher.leave()
-        for event in starts.map(\.event) + [quiet] {
-            _ = try await broker.client.deleteTopic(event.topic.text)
-        }
         return Outcome(
             calm: calm, storm: storm, caughtUpHalf: times.quantile(0.5), caughtUpLast: times.max,
             behind: clients - Int(times.count), tally: tally, liveTally: liveTally,

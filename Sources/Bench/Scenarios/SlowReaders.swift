@@ -1,10 +1,9 @@
 internal import EventModel
-internal import SluiceClient
 
 /// What readers that stop cost the others: stretches in which all read, and stretches in which some
 /// do not, in turn; the slow ones then read on and are to get everything, or to be told what they
 /// miss.
-package struct SlowReaders: Equatable, Sendable {
+package struct SlowReaders: BenchScenario, Equatable {
     package var subscribers = 1000
     /// Of them, those that stop.
     package var stopping = 100
@@ -41,7 +40,7 @@ package struct SlowReaders: Equatable, Sendable {
         }
     }
 
-    package struct Outcome: Sendable {
+    package struct Outcome: BenchOutcome {
         package var pairs: [Pair]
         package var tally: DeliveryCheck.Tally
         /// Why the first session that ended did.
@@ -51,34 +50,56 @@ package struct SlowReaders: Equatable, Sendable {
         package var ratio: Double { median(pairs.map(\.ratio)) }
         /// Nothing is missing, and everybody who stopped has everything.
         package var isSound: Bool { tally.isSound && pairs.allSatisfy { $0.behind == 0 } }
+        package var delivered: DeliveryCheck.Tally { tally }
+
+        package var figures: [Figure] {
+            var figures: [Figure] = []
+            func add(
+                _ key: String, _ title: String, _ unit: Figure.Unit, _ value: (Pair) -> Int64?
+            ) {
+                let values = pairs.compactMap(value).map { Double($0) }
+                figures.add(key, title, unit, values.isEmpty ? nil : median(values))
+            }
+            add("reading_p50_ns", "p50, all read", .nanoseconds) { $0.reading.p50 }
+            add("reading_p99_ns", "p99, all read", .nanoseconds) { $0.reading.p99 }
+            add("stopped_p50_ns", "p50, some stopped", .nanoseconds) { $0.stopped.p50 }
+            add("stopped_p99_ns", "p99, some stopped", .nanoseconds) { $0.stopped.p99 }
+            figures.add("p99_ratio", "ratio of p99", .ratio, ratio)
+            add("caught_up_ns", "caught up", .nanoseconds) { $0.caughtUp }
+            add("cpu_reading_us", "broker's CPU, all read", .microseconds) {
+                $0.cpuReading.map { $0 * 1000 }
+            }
+            add("cpu_stopped_us", "broker's CPU, some stopped", .microseconds) {
+                $0.cpuStopped.map { $0 * 1000 }
+            }
+            add("memory_stopped_bytes", "broker's memory, some stopped", .bytes) {
+                $0.memoryStopped
+            }
+            return figures
+        }
     }
 
-    /// Runs against a broker, in a topic of its own, which is deleted afterwards, and tells
-    /// `progress` what goes on.
-    ///
-    /// Throws `SluiceError` or `BenchError`.
     package func run(
         _ broker: BenchBroker, progress: @escaping @Sendable (String) -> Void
     ) async throws -> Outcome {
-        let event = BenchEvent(topic: try BenchBroker.topic("slow"), bytes: bytes)
-        let publisher = try await LoadPublisher.open(
-            event, rate: rate, broker.connector, on: broker.probe)
-        let group = try await LoadGroup.open(
-            subscribers, at: [LoadStart(event: event)], broker.connector, on: broker.group
-        ) { progress("\($0) of \(subscribers) connected") }
-        try await group.subscribe()
-        progress("warming up")
-        try await publisher.run(for: .seconds(1))
-        var pairs: [Pair] = []
-        for number in 1...max(self.pairs, 1) {
-            pairs.append(
-                try await pair(group, publisher, broker) { progress("pair \(number): \($0)") })
+        try await broker.withTopics("slow", bytes: bytes) { events in
+            let publisher = try await LoadPublisher.open(events, broker.target, on: broker.probe)
+            let group = try await LoadGroup.open(
+                subscribers, at: [LoadStart(event: events[0])], broker.target, on: broker.group
+            ) { progress("\($0) of \(subscribers) connected") }
+            try await group.subscribe()
+            progress("warming up")
+            try await publisher.run(.rate(rate), for: .seconds(1))
+            var pairs: [Pair] = []
+            for number in 1...max(self.pairs, 1) {
+                pairs.append(
+                    try await pair(group, publisher, broker) { progress("pair \(number): \($0)") })
+            }
+            let (tally, end) = try await group.tally()
+            try await group.leave()
+            publisher.leave()
+            return Outcome(pairs: pairs, tally: tally, end: end)
         }
-        let (tally, end) = try await group.tally()
-        try await group.leave()
-        publisher.leave()
-        _ = try await broker.client.deleteTopic(event.topic.text)
-        return Outcome(pairs: pairs, tally: tally, end: end)
     }
 
     private func pair(
@@ -93,7 +114,7 @@ package struct SlowReaders: Equatable, Sendable {
         let stopped = try await stretch(group, publisher, broker)
         progress("\(stopping) read on")
         try await group.setReading(true, last: stopping)
-        let times = try await group.wait(for: stopped.head, atMost: patience)
+        let times = await group.wait(for: [stopped.head], atMost: patience)
         return Pair(
             reading: reading.latency, stopped: stopped.latency, caughtUp: times.max,
             behind: group.count - Int(times.count), cpuReading: reading.cpu,
@@ -112,7 +133,7 @@ package struct SlowReaders: Equatable, Sendable {
     ) async throws -> Stretch {
         _ = try await group.takeLatencies()
         let before = broker.usage
-        let head = try await publisher.run(for: stretch)
+        let head = try await publisher.run(.rate(rate), for: stretch).head
         let after = broker.usage
         let cpu = before.flatMap { before in
             after.map { $0.cpuMilliseconds - before.cpuMilliseconds }

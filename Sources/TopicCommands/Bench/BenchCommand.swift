@@ -2,7 +2,6 @@ internal import ArgumentParser
 internal import Bench
 internal import BrokerRuntime
 internal import EventModel
-internal import SluiceClient
 
 /// The command `sluice bench`.
 struct BenchCommand: AsyncParsableCommand {
@@ -13,16 +12,30 @@ struct BenchCommand: AsyncParsableCommand {
             Each scenario works in topics of its own, bench.…, which it deletes at its end; \
             the token must allow to publish to them, to subscribe to them and to delete them.
 
+            With --server-pid it tells the broker's CPU time and memory; that of its PostgreSQL is \
+            told apart. With --against it does the same to a second broker, an older release for \
+            instance, in turn, and compares.
+
             Examples:
-              sluice bench slow
-              sluice bench storm --clients 1000 --server-pid "$(pgrep -x sluice)"
+              sluice bench fanout --server-pid "$(pgrep -x sluice)"
+              sluice bench publish --outstanding 64 --connections 8
+              sluice bench idle --connections 100000 --server-pid "$(pgrep -x sluice)"
+              sluice bench latency --rate 1000 --subscribers 100 --json
+              sluice bench fanout --pairs 5 --against https://127.0.0.1:9443 \\
+                --against-connection-file old/connection.json
             """,
-        subcommands: [BenchSlowCommand.self, BenchStormCommand.self])
+        subcommands: [
+            BenchFanoutCommand.self, BenchPublishCommand.self, BenchIdleCommand.self,
+            BenchLatencyCommand.self, BenchFiltersCommand.self, BenchSlowCommand.self,
+            BenchStormCommand.self,
+        ])
 }
 
 /// What all scenarios take.
 struct BenchOptions: ParsableArguments {
     @OptionGroup var connection: ConnectionOptions
+
+    @OptionGroup var against: AgainstOptions
 
     @Option(
         help: ArgumentHelp(
@@ -31,9 +44,13 @@ struct BenchOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The broker's process on this machine; its CPU time and memory are then measured, too.",
-            valueName: "pid"))
-    var serverPid: Int32?
+            """
+            The broker's process on this machine; its CPU time and memory are then measured, too. \
+            Further ones, like a PostgreSQL that it did not start itself, behind a comma.
+            """,
+            valueName: "pid"),
+        transform: ProcessList.init)
+    var serverPid: ProcessList?
 
     @Flag(help: "Print one JSON object.")
     var json = false
@@ -42,9 +59,7 @@ struct BenchOptions: ParsableArguments {
         guard (1...64).contains(loops) else {
             throw ValidationError("--loops must be 1 to 64.")
         }
-        if let serverPid, ProcessUsage(pid: serverPid) == nil {
-            throw ValidationError("--server-pid \(serverPid) is no process that can be read.")
-        }
+        try serverPid?.validate("--server-pid")
     }
 
     /// A size as it is written in options.
@@ -63,35 +78,53 @@ struct BenchOptions: ParsableArguments {
         return duration
     }
 
-    /// Runs a scenario against the broker, with progress on the terminal.
-    func run<Outcome: Sendable>(
-        connections: Int,
-        _ scenario: (BenchBroker, @escaping @Sendable (String) -> Void) async throws -> Outcome
-    ) async throws -> Outcome {
+    /// Runs a scenario, which opens so many connections, `rounds` times against the broker, and
+    /// against the second one if there is one, with progress on the terminal.
+    func run<Scenario: BenchScenario>(
+        _ scenario: Scenario, connections: Int, rounds: Int
+    ) async throws -> BenchRounds<Scenario.Outcome> {
         CommandLineProgram.exitOnInterrupt()
         // Beside the connections: libraries, the terminal, the loops.
         try OpenFiles.allow(connections + 64)
         let broker = try BenchBroker(
             connection.configuration(host: .current(), file: ConnectionFile.read(path:)),
-            loops: loops, pid: serverPid)
+            loops: loops, pids: serverPid?.pids ?? [])
+        let other = try against.configuration(host: .current()).map {
+            try BenchBroker($0, loops: loops, pids: against.againstPid?.pids ?? [])
+        }
         let progress = SharedProgress()
         defer { progress.clear() }
         do {
-            let outcome = try await scenario(broker) { progress.show($0) }
+            let found = try await BenchRounds.run(
+                scenario, on: broker, against: other, count: rounds
+            ) { progress.show($0) }
             try await broker.shutDown()
-            return outcome
+            try await other?.shutDown()
+            return found
         } catch let error as BenchError {
-            throw CommandFailure(
-                .failed, error.message, remedy: "Lower the load, or see the broker's log.")
+            throw CommandFailure(.failed, error.message, remedy: error.remedy)
         }
     }
 
+    /// Runs a scenario and prints what it found; fails if something was lost without a word.
+    func measure(
+        _ name: String, _ scenario: some BenchScenario, connections: Int, rounds: Int
+    ) async throws {
+        let found = try await run(scenario, connections: connections, rounds: rounds)
+        try report(
+            isSound: found.isSound, end: found.end,
+            BenchReport.lines(found, hint: serverPid == nil), json: BenchReport.json(name, found))
+    }
+
     /// Prints what a scenario found, and fails if something was lost without a word.
-    func report(isSound: Bool, end: String?, _ lines: [String], json: [UInt8]) throws {
+    func report(
+        isSound: Bool, end: String?, _ lines: @autoclosure () -> [String],
+        json: @autoclosure () -> [UInt8]
+    ) throws {
         if self.json {
-            Output.standard.write(json + [0x0A])
+            Output.standard.write(json() + [0x0A])
         } else {
-            for line in lines { Output.standard.line(line) }
+            for line in lines() { Output.standard.line(line) }
         }
         guard isSound else {
             let reason = end.map { " The first session that ended: \($0)." } ?? ""
@@ -102,12 +135,38 @@ struct BenchOptions: ParsableArguments {
     }
 }
 
-/// 1,234,567 ns is `1.23 ms`.
-func shortTime(nanoseconds: Int64) -> String {
-    let value = Double(nanoseconds)
-    for (unit, size) in [("s", 1e9), ("ms", 1e6), ("us", 1e3)] where value >= size {
-        let digits = value / size
-        return (digits >= 100 ? "\(Int(digits))" : "\((digits * 100).rounded() / 100)") + " \(unit)"
+/// How often a scenario is run.
+struct RoundsOption: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Times that it is run; the figures are medians. With --against, pairs.",
+            valueName: "number"))
+    var pairs = 1
+
+    func validate() throws {
+        guard (1...1000).contains(pairs) else {
+            throw ValidationError("--pairs must be 1 to 1000.")
+        }
     }
-    return "\(nanoseconds) ns"
+}
+
+/// Processes on this machine, the broker's first.
+struct ProcessList: Equatable, Sendable {
+    let pids: [Int32]
+
+    init(_ text: String) throws {
+        pids = try text.split(separator: ",", omittingEmptySubsequences: false).map { word in
+            guard let pid = Int32(word), pid > 0 else {
+                throw ValidationError("'\(text)' is no process id, and no list like 41,42.")
+            }
+            return pid
+        }
+    }
+
+    /// Throws if one of them can't be measured.
+    func validate(_ option: String) throws {
+        for pid in pids where ProcessUsage(pid: pid) == nil {
+            throw ValidationError("\(option) \(pid) is no process that can be read.")
+        }
+    }
 }

@@ -15,6 +15,7 @@ struct BenchSlowCommand: AsyncParsableCommand {
             Examples:
               sluice bench slow
               sluice bench slow --subscribers 200 --stopping 20 --stretch 5s --pairs 3
+              sluice bench slow --against-connection-file old/connection.json
             """)
 
     @OptionGroup var bench: BenchOptions
@@ -38,7 +39,9 @@ struct BenchSlowCommand: AsyncParsableCommand {
         transform: BenchOptions.duration)
     var stretch = Duration.seconds(10)
 
-    @Option(help: ArgumentHelp("Pairs of stretches.", valueName: "number"))
+    @Option(
+        help: ArgumentHelp(
+            "Pairs of stretches; with --against of each broker.", valueName: "number"))
     var pairs = 5
 
     func validate() throws {
@@ -57,13 +60,19 @@ struct BenchSlowCommand: AsyncParsableCommand {
         scenario.bytes = size
         scenario.stretch = stretch
         scenario.pairs = pairs
-        let outcome = try await bench.run(connections: subscribers + 1) {
-            [scenario] broker, progress in
-            try await scenario.run(broker, progress: progress)
+        guard !bench.against.isGiven else {
+            // One pair of stretches of each broker, in turn.
+            scenario.pairs = 1
+            try await bench.measure(
+                "slow", scenario, connections: subscribers + 1, rounds: pairs)
+            return
         }
-        try bench.report(
-            isSound: outcome.isSound, end: outcome.end, Self.lines(outcome),
-            json: Self.json(outcome))
+        let found = try await bench.run(scenario, connections: subscribers + 1, rounds: 1)
+        for outcome in found.own {
+            try bench.report(
+                isSound: outcome.isSound, end: outcome.end, Self.lines(outcome),
+                json: Self.json(outcome))
+        }
     }
 
     static func lines(_ outcome: SlowReaders.Outcome) -> [String] {

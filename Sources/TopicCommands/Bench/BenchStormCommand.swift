@@ -21,6 +21,8 @@ struct BenchStormCommand: AsyncParsableCommand {
 
     @OptionGroup var bench: BenchOptions
 
+    @OptionGroup var rounds: RoundsOption
+
     @Option(help: ArgumentHelp("Clients that resume.", valueName: "number"))
     var clients = 5000
 
@@ -67,13 +69,18 @@ struct BenchStormCommand: AsyncParsableCommand {
         scenario.rate = rate
         scenario.connectsInStorm = reconnect
         scenario.calm = calm
-        let outcome = try await bench.run(connections: clients + live + 1) {
-            [scenario] broker, progress in
-            try await scenario.run(broker, progress: progress)
+        let connections = clients + live + 1
+        guard !bench.against.isGiven, rounds.pairs == 1 else {
+            try await bench.measure(
+                "storm", scenario, connections: connections, rounds: rounds.pairs)
+            return
         }
-        try bench.report(
-            isSound: outcome.isSound, end: outcome.end, Self.lines(outcome),
-            json: Self.json(outcome))
+        let found = try await bench.run(scenario, connections: connections, rounds: 1)
+        for outcome in found.own {
+            try bench.report(
+                isSound: outcome.isSound, end: outcome.end, Self.lines(outcome),
+                json: Self.json(outcome))
+        }
     }
 
     static func lines(_ outcome: ReconnectStorm.Outcome) -> [String] {
