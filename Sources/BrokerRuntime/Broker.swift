@@ -106,7 +106,10 @@ package struct Broker: Service {
             store: log, limits: configuration.limits, digest: { Digest.sha256($0) },
             date: { Timestamp.now }, makeTicket: Ticket.random)
         // Whether topics are created is for the log to say, which follows the database.
-        let publisher = Publisher(log: log, createsTopics: true, sha256: { Digest.sha256($0) })
+        let appends = TurnAppends(log)
+        let publisher = Publisher(
+            createsTopics: true, sha256: { Digest.sha256($0) },
+            append: { appends.append($0, completion: $1) })
         let terms = SessionTerms(
             node: configuration.node, version: ProgramVersion.current,
             limits: configuration.limits)

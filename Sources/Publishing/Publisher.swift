@@ -12,15 +12,25 @@ package typealias PublishCompletion = @Sendable (Result<PublishAnswer, BrokerErr
 /// means. Order is the log's: what one thread hands over to one topic is appended in the order of
 /// the calls, also when a condition has to be asked of the database first; so nothing waits here.
 package struct Publisher: Sendable {
-    private let log: any EventLog
+    /// How a request is handed to the log (`EventLog.append`).
+    package typealias Append = @Sendable (AppendRequest, @escaping AppendCompletion) -> Void
+
+    private let append: Append
     private let createsTopics: Bool
     private let sha256: SHA256
 
     /// `createsTopics`: Whether a publish may create its topic.
-    package init(log: any EventLog, createsTopics: Bool, sha256: @escaping SHA256) {
-        self.log = log
+    package init(
+        createsTopics: Bool, sha256: @escaping SHA256, append: @escaping Append
+    ) {
+        self.append = append
         self.createsTopics = createsTopics
         self.sha256 = sha256
+    }
+
+    /// Hands each request to the log by itself.
+    package init(log: any EventLog, createsTopics: Bool, sha256: @escaping SHA256) {
+        self.init(createsTopics: createsTopics, sha256: sha256) { log.append($0, completion: $1) }
     }
 
     /// Appends the request's events; `identity` is `nil` without access control.
@@ -40,7 +50,7 @@ package struct Publisher: Sendable {
         }
         let places = plan.places
         let expectsTopic = plan.expectsTopic
-        log.append(plan.append) { result in
+        append(plan.append) { result in
             switch result {
             case .success(let receipts):
                 completion(.success(PublishAnswer(receipts: receipts, places: places)))

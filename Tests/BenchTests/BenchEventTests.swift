@@ -45,7 +45,7 @@ struct BenchEventTests {
     func publish() throws {
         let event = BenchEvent(topic: topic, bytes: 64)
         let text = event.publish(id: 7, at: 12, number: 305)
-        guard case .publish(let message) = try ClientMessage.decode(text) else {
+        guard case .publish(let message) = try ClientMessage.decode(text, limits: Limits()) else {
             Issue.record("no publish: \(String(decoding: text, as: UTF8.self))")
             return
         }

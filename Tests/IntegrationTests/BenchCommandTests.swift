@@ -1,6 +1,8 @@
+import BrokerRuntime
 import Foundation
 import SluiceClient
 import Testing
+import Transport
 
 extension EndToEnd {
     @Suite("The benchmark") struct BenchCommandTests {

@@ -1,3 +1,4 @@
+import ArgumentParser
 import BrokerRuntime
 import Foundation
 import SluiceClient

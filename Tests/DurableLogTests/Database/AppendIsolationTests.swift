@@ -17,6 +17,13 @@ final class AnswerOrder: Sendable {
         }
     }
 
+    /// The same by `appendLater`; its name is its text.
+    func appendLater(_ text: String, to topic: TopicName, of node: LogNode) {
+        node.log.appendLater(.fixture(topic, [text])) { [self] result in
+            answered.withLock { $0.append("\(text) \(result.brief.joined())") }
+        }
+    }
+
     var answers: [String] { answered.withLock { $0 } }
 
     func wait(for count: Int) async throws {
