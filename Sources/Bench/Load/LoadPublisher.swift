@@ -43,7 +43,7 @@ final class PacedPublisher {
         heads = [Offset](repeating: 0, count: events.count)
         headsBefore = heads
         arrivals = [ArrivalCount](repeating: ArrivalCount(), count: events.count)
-        session.received = { self.received($0) }
+        session.messageReceived = { self.received($0) }
         session.ended = { self.failed($0) }
     }
 

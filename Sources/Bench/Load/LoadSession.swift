@@ -25,7 +25,7 @@ final class LoadSession {
     private var state = State.connecting
     private var held = HeldBytes()
     /// A message that the session does not know itself; its bytes are valid during the call only.
-    var received: (UnsafeRawBufferPointer) -> Void = { _ in }
+    var messageReceived: (UnsafeRawBufferPointer) -> Void = { _ in }
     /// The session is over, for the reason given.
     var ended: (String) -> Void = { _ in } { didSet { if let end { ended(end) } } }
     private var end: String?
@@ -103,7 +103,7 @@ final class LoadSession {
 
     /// Whoever was told holds the session, and the session them.
     private func forget() {
-        received = { _ in }
+        messageReceived = { _ in }
         ended = { _ in }
     }
 
@@ -111,7 +111,7 @@ final class LoadSession {
 
     private func frame(_ opcode: WebSocketOpcode, _ payload: UnsafeRawBufferPointer) {
         switch opcode {
-        case .text where state == .open: received(payload)
+        case .text where state == .open: messageReceived(payload)
         case .text where state == .greeting: greeted(payload)
         case .ping: write(.pong, Array(payload))
         case .close:

@@ -40,7 +40,7 @@ final class LoadSubscriber {
         self.session = session
         self.start = start
         check = DeliveryCheck(behind: start.cursor?.offset ?? 0, share: start.share)
-        session.received = { self.received($0) }
+        session.messageReceived = { self.received($0) }
         session.ended = { self.ended($0) }
     }
 
