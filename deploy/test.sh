@@ -5,7 +5,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 . deploy/setup.sh
-packages_wanted="$packages_wanted python3-psycopg python3-venv pgbouncer curl"
+packages_wanted="$packages_wanted python3-psycopg python3-venv pgbouncer curl openssl"
 
 [ $# -eq 0 ] || fail "test.sh takes no arguments, but '$1' was given." "Run deploy/test.sh alone."
 minutes=${TEST_MINUTES:-20}
@@ -49,6 +49,12 @@ check_websockets() {
     /usr/bin/python3 $cases $program --messages 2 --tls
 }
 
+# Both record layers, OpenSSL's and our own.
+check_tls() {
+    /usr/bin/python3 Tests/Conformance/tls_test.py .build/debug/sluice
+    /usr/bin/python3 Tests/Conformance/tls_test.py .build/debug/sluice --own-records
+}
+
 # Node's own test runner; Debian's Node may be older, and then there is none to try the client with.
 check_javascript() {
     local enough='const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 11) ? 0 : 1)'
@@ -87,6 +93,7 @@ timed "building everything and the tests (some minutes the first time)" \
     swift build --build-tests --explicit-target-dependency-import-check error
 timed "counting allocations on the hot path" check_allocations
 timed "running the cases of the public WebSocket suite" check_websockets
+timed "trying TLS with curl, Python and openssl" check_tls
 timed "running the tests (at most $minutes minutes)" run_tests
 timed "running the tests of sluice.js" check_javascript
 timed "preparing Python's packages" prepare_python

@@ -11,16 +11,12 @@ import contextlib
 import http.client
 import json
 import os
-import shutil
-import socket
-import ssl
-import subprocess
 import sys
-import tempfile
-import time
 from datetime import datetime, timedelta, timezone
 
 sys.dont_write_bytecode = True
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../Support"))
 
 from cloudevents.core.bindings.http import (
     HTTPMessage,
@@ -30,43 +26,17 @@ from cloudevents.core.bindings.http import (
 )
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
+from private_broker import DEADLINE, PrivateBroker
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-DEADLINE = 60  # seconds; the machine may be busy
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 SINGLE, BATCH = "application/cloudevents+json", "application/cloudevents-batch+json"
 
 
-class Broker:
-    """A broker of this run alone."""
-
+class Broker(PrivateBroker):
     def __init__(self, program):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        self.address = f"127.0.0.1:{port}"
-        self.directory = tempfile.mkdtemp(prefix="sluice-cloudevents-")
-        # The database server is another user where root runs this.
-        os.chmod(self.directory, 0o755)
-        connection = f"{self.directory}/connection.json"
-        self.log = open(f"{self.directory}/log", "wb")
-        self.process = subprocess.Popen(
-            [program, "serve", "--listen", f"https://{self.address}"]
-            + ["--data-dir", f"{self.directory}/data", "--connection-file", connection]
-            + ["--log-level", "warning"],
-            stdout=self.log,
-            stderr=self.log,
-        )
-        end = time.monotonic() + DEADLINE
-        while not os.path.exists(connection):
-            if self.process.poll() is not None or time.monotonic() > end:
-                self.close()
-                sys.exit(f"{program} did not start")
-            time.sleep(0.05)
-        with open(connection) as file:
-            found = json.load(file)
-        self.token = found["token"]
-        self.tls = ssl.create_default_context(cafile=found["ca_file"])
+        super().__init__(program, "--log-level", "warning")
 
     def ask(self, method, path, headers=None, body=None):
         """Status, headers and body of an answer."""
@@ -101,12 +71,6 @@ class Broker:
             additional_headers={"Authorization": f"Bearer {self.token}"},
             open_timeout=DEADLINE,
         )
-
-    def close(self):
-        self.process.terminate()
-        self.process.wait()
-        self.log.close()
-        shutil.rmtree(self.directory, ignore_errors=True)
 
 
 def full(number, data, content_type, **more):

@@ -12,46 +12,23 @@ import contextlib
 import json
 import os
 import select
-import shutil
 import socket
 import ssl
 import subprocess
 import sys
-import tempfile
 import time
 
-DEADLINE = 60  # seconds; the machine may be busy
+sys.dont_write_bytecode = True
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../Support"))
+
+from private_broker import DEADLINE, PrivateBroker
+
 SUITES = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
 
 
-class Broker:
-    """A broker of this run alone."""
-
+class Broker(PrivateBroker):
     def __init__(self, program, own_records):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        self.directory = tempfile.mkdtemp(prefix="sluice-tls-")
-        # The database server is another user where root runs this.
-        os.chmod(self.directory, 0o755)
-        connection = f"{self.directory}/connection.json"
-        self.log = open(f"{self.directory}/log", "wb")
-        self.process = subprocess.Popen(
-            [program, "serve", "--listen", f"https://127.0.0.1:{self.port}"]
-            + ["--data-dir", f"{self.directory}/data", "--connection-file", connection]
-            + ["--tls-own-records", "true" if own_records else "false"],
-            stdout=self.log,
-            stderr=self.log,
-        )
-        end = time.monotonic() + DEADLINE
-        while not os.path.exists(connection):
-            if self.process.poll() is not None or time.monotonic() > end:
-                self.close()
-                sys.exit(f"{program} did not start")
-            time.sleep(0.05)
-        with open(connection) as file:
-            found = json.load(file)
-        self.token, self.authority = found["token"], found["ca_file"]
-        self.context = ssl.create_default_context(cafile=self.authority)
+        super().__init__(program, "--tls-own-records", "true" if own_records else "false")
 
     def request(self, method, path, body=b"", more=""):
         return (
@@ -60,12 +37,6 @@ class Broker:
             f"content-length: {len(body)}\r\n\r\n"
         ).encode() + body
 
-    def close(self):
-        self.process.terminate()
-        self.process.wait(DEADLINE)
-        self.log.close()
-        shutil.rmtree(self.directory)
-
 
 class Connection:
     """A TLS connection whose records pass through the test's hands."""
@@ -73,7 +44,7 @@ class Connection:
     def __init__(self, broker):
         self.socket = socket.create_connection(("127.0.0.1", broker.port), timeout=DEADLINE)
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.tls = broker.context.wrap_bio(
+        self.tls = broker.tls.wrap_bio(
             self.incoming, self.outgoing, server_hostname="localhost"
         )
         self.perform(self.tls.do_handshake)

@@ -10,23 +10,20 @@ requests that the description allows, and ones that it does not, for `--seconds`
 """
 
 import argparse
-import glob
 import json
 import os
 import pathlib
-import shutil
-import signal
-import ssl
 import subprocess
 import sys
-import tempfile
-import time
 import urllib.error
 import urllib.request
 import warnings
 
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "Support"))
+
 import jsonschema
 import openapi_spec_validator
+from private_broker import PrivateBroker
 
 # Its models shadow names of their own base; that is nothing about a document.
 with warnings.catch_warnings():
@@ -44,42 +41,15 @@ CHECKS = [
 ]
 
 
-class Broker:
-    """A broker of this run alone."""
-
-    def __init__(self, program):
-        self.directory = tempfile.mkdtemp(prefix="sluice-descriptions-")
-        os.chmod(self.directory, 0o755)
-        home = {"HOME": self.directory, "XDG_CONFIG_HOME": self.directory + "/config"}
-        log = open(self.directory + "/log", "w")
-        self.process = subprocess.Popen(
-            [program, "serve", "--data-dir", self.directory + "/data"]
-            + ["--listen", "https://127.0.0.1:0"],
-            env={**os.environ, **home},
-            stdout=log,
-            stderr=log,
-        )
-        while not (files := glob.glob(self.directory + "/**/connection.json", recursive=True)):
-            assert self.process.poll() is None, open(self.directory + "/log").read()
-            time.sleep(0.05)
-        connection = json.load(open(files[0]))
-        self.url, self.token = connection["url"], connection["token"]
-        self.authority = connection["ca_file"]
-
+class Broker(PrivateBroker):
     def get(self, path, headers={}):
         """Status, headers and body of an answer."""
-        tls = ssl.create_default_context(cafile=self.authority)
         request = urllib.request.Request(self.url + path, headers=headers)
         try:
-            with urllib.request.urlopen(request, context=tls, timeout=30) as answer:
+            with urllib.request.urlopen(request, context=self.tls, timeout=30) as answer:
                 return answer.status, answer.headers, answer.read()
         except urllib.error.HTTPError as error:
             return error.code, error.headers, error.read()
-
-    def stop(self):
-        self.process.send_signal(signal.SIGINT)
-        self.process.wait(60)
-        shutil.rmtree(self.directory)
 
 
 def document(broker, path):
@@ -201,7 +171,7 @@ def main():
         if options.seconds:
             run_schemathesis(broker, options.seconds, options.seed)
     finally:
-        broker.stop()
+        broker.close()
     print("all is well")
 
 
