@@ -59,6 +59,11 @@ extension [Figure] {
             Double(span.load) / each)
     }
 
+    /// Adds the broker's memory at the end, in bytes.
+    mutating func addMemory(_ bytes: Int64?) {
+        add("memory_bytes", "broker's memory", .bytes, bytes.map { Double($0) })
+    }
+
     /// Adds what everybody used over the whole span.
     mutating func add(_ span: UsageMark.Span) {
         let cores = 1e6 * span.seconds

@@ -21,7 +21,8 @@ package struct ProcessUsage: Equatable, Sendable {
     }
 
     init?(stat: String, status: String, ticksPerSecond: Int64) {
-        // The name, in parentheses, may hold anything; utime and stime are the 12th and 13th behind.
+        // The name, in parentheses, may hold anything; utime and stime are the 12th and 13th
+        // behind.
         guard let name = stat.lastIndex(of: ")"), ticksPerSecond > 0 else { return nil }
         let fields = stat[stat.index(after: name)...].split(separator: " ")
         guard fields.count > 12, let user = Int64(fields[11]), let system = Int64(fields[12]),

@@ -186,8 +186,15 @@ struct LoadGroup: Sendable {
         return (sum, end)
     }
 
-    /// Returns when all have closed their sockets, so that others may have as many.
-    func leave() async throws {
+    /// Ends the group; returns what all have seen, and why the first that ended did, when all have
+    /// closed their sockets, so that others may have as many.
+    func finish() async throws -> (DeliveryCheck.Tally, end: String?) {
+        let found = try await tally()
+        try await leave()
+        return found
+    }
+
+    private func leave() async throws {
         let left = members.map { member in
             member.loop.submit { member.subscriber.value.leave() }
         }

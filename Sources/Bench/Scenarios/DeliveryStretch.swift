@@ -42,3 +42,12 @@ package struct DeliveryStretch: Sendable {
             behind: (group?.count ?? 0) - Int(times?.count ?? 0))
     }
 }
+
+extension [Figure] {
+    /// Adds how many events were committed and delivered in a second.
+    mutating func addRates(of stretch: DeliveryStretch) {
+        let seconds = stretch.usage.seconds
+        add("events_per_s", "events", .perSecond, Double(stretch.events) / seconds)
+        add("deliveries_per_s", "deliveries", .perSecond, Double(stretch.deliveries) / seconds)
+    }
+}

@@ -22,11 +22,8 @@ package struct FanOut: BenchScenario, Equatable {
         package var isSound: Bool { delivered.isSound && stretch.behind == 0 }
 
         package var figures: [Figure] {
-            let seconds = stretch.usage.seconds
             var figures: [Figure] = []
-            figures.add("events_per_s", "events", .perSecond, Double(stretch.events) / seconds)
-            figures.add(
-                "deliveries_per_s", "deliveries", .perSecond, Double(stretch.deliveries) / seconds)
+            figures.addRates(of: stretch)
             figures.add(stretch.usage, per: stretch.deliveries, "delivery")
             figures.add(stretch.usage, per: stretch.events, "event")
             figures.add(
@@ -36,8 +33,7 @@ package struct FanOut: BenchScenario, Equatable {
             figures.add(stretch.latency, key: "delivery", "delivery")
             figures.add(stretch.answers, key: "answer", "answer to the publish")
             figures.add(stretch.usage)
-            figures.add(
-                "memory_bytes", "broker's memory", .bytes, stretch.memory.map { Double($0) })
+            figures.addMemory(stretch.memory)
             return figures
         }
     }
@@ -62,8 +58,7 @@ package struct FanOut: BenchScenario, Equatable {
             progress("measuring")
             let stretch = try await DeliveryStretch.measure(
                 publisher, group, broker, pace, for: duration, behind: heads)
-            let (tally, end) = try await group.tally()
-            try await group.leave()
+            let (tally, end) = try await group.finish()
             publisher.leave()
             return Outcome(stretch: stretch, delivered: tally, end: end)
         }

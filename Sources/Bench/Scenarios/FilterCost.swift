@@ -28,10 +28,7 @@ package struct FilterCost: BenchScenario, Equatable {
 
         package var figures: [Figure] {
             var figures: [Figure] = []
-            let seconds = filtered.usage.seconds
-            figures.add("events_per_s", "events", .perSecond, Double(filtered.events) / seconds)
-            figures.add(
-                "deliveries_per_s", "deliveries", .perSecond, Double(filtered.deliveries) / seconds)
+            figures.addRates(of: filtered)
             let without = Self.each(bare)
             let with = Self.each(filtered)
             figures.add(
@@ -44,8 +41,7 @@ package struct FilterCost: BenchScenario, Equatable {
                 without.flatMap { without in with.map { ($0 - without) / Double(subscribers) } })
             figures.add(filtered.latency, key: "delivery", "delivery")
             figures.add(filtered.usage)
-            figures.add(
-                "memory_bytes", "broker's memory", .bytes, filtered.memory.map { Double($0) })
+            figures.addMemory(filtered.memory)
             return figures
         }
 
@@ -81,8 +77,7 @@ package struct FilterCost: BenchScenario, Equatable {
             progress("measuring with filters")
             let filtered = try await DeliveryStretch.measure(
                 publisher, group, broker, pace, for: duration, behind: heads)
-            let (tally, end) = try await group.tally()
-            try await group.leave()
+            let (tally, end) = try await group.finish()
             publisher.leave()
             return Outcome(
                 subscribers: subscribers, bare: bare, filtered: filtered, delivered: tally, end: end

@@ -56,8 +56,7 @@ package struct IdleConnections: BenchScenario, Equatable {
                 "idle_us_per_connection_s", "broker's CPU for each connection and second",
                 .microseconds, holding.broker.map { Double($0) / each / holding.seconds })
             figures.add(event, key: "event", "one event to all")
-            figures.add(
-                "memory_bytes", "broker's memory", .bytes, memory.map { Double($0.subscribed) })
+            figures.addMemory(memory?.subscribed)
             return figures
         }
     }
@@ -85,9 +84,8 @@ package struct IdleConnections: BenchScenario, Equatable {
             let head = try await publisher.publish(1, .outstanding(1)).heads
             let times = await group.wait(for: head, atMost: patience)
             let latency = LatencySummary(try await group.takeLatencies())
-            let (tally, end) = try await group.tally()
             progress("closing")
-            try await group.leave()
+            let (tally, end) = try await group.finish()
             publisher.leave()
             return Outcome(
                 connections: connections, opening: open.span(since: start),

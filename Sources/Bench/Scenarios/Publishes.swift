@@ -43,7 +43,7 @@ package struct Publishes: BenchScenario, Equatable {
             figures.add(usage, per: events, "event")
             if batch > 1 { figures.add(usage, per: Int64(requests), "request") }
             figures.add(usage)
-            figures.add("memory_bytes", "broker's memory", .bytes, memory.map { Double($0) })
+            figures.addMemory(memory)
             return figures
         }
     }
@@ -121,8 +121,7 @@ package struct Publishes: BenchScenario, Equatable {
             }, broker.target, on: broker.probe)
         try await group.subscribe()
         let times = await group.wait(for: ofTopics.map(\.head), atMost: patience)
-        var (tally, end) = try await group.tally()
-        try await group.leave()
+        var (tally, end) = try await group.finish()
         let answered = ofTopics.reduce(0) { $0 + $1.events }
         let seen = tally.events + tally.told
         tally.lost += max(0, answered - seen)

@@ -123,10 +123,8 @@ package struct ReconnectStorm: BenchScenario, Equatable {
         let after = broker.usage
         let last = try await publisher.stop().heads
         _ = await others.wait(for: last, atMost: .seconds(10))
-        let (tally, end) = try await group.tally()
-        let (liveTally, liveEnd) = try await others.tally()
-        try await group.leave()
-        try await others.leave()
+        let (tally, end) = try await group.finish()
+        let (liveTally, liveEnd) = try await others.finish()
         publisher.leave()
         return Outcome(
             calm: calm, storm: storm, caughtUpHalf: times.quantile(0.5), caughtUpLast: times.max,

@@ -95,8 +95,7 @@ package struct SlowReaders: BenchScenario, Equatable {
                 pairs.append(
                     try await pair(group, publisher, broker) { progress("pair \(number): \($0)") })
             }
-            let (tally, end) = try await group.tally()
-            try await group.leave()
+            let (tally, end) = try await group.finish()
             publisher.leave()
             return Outcome(pairs: pairs, tally: tally, end: end)
         }

@@ -135,6 +135,14 @@ struct BenchOptions: ParsableArguments {
     }
 }
 
+/// How large events are.
+struct EventSizeOption: ParsableArguments {
+    @Option(
+        help: ArgumentHelp("Bytes of an event (default: 128).", valueName: "size"),
+        transform: BenchOptions.size)
+    var size = 128
+}
+
 /// How often a scenario is run.
 struct RoundsOption: ParsableArguments {
     @Option(

@@ -37,10 +37,7 @@ struct BenchFanoutCommand: AsyncParsableCommand {
         help: ArgumentHelp("Events a second, over all topics, instead.", valueName: "number"))
     var rate: Double?
 
-    @Option(
-        help: ArgumentHelp("Bytes of an event (default: 128).", valueName: "size"),
-        transform: BenchOptions.size)
-    var size = 128
+    @OptionGroup var event: EventSizeOption
 
     @Option(
         help: ArgumentHelp("How long it is measured (default: 5s).", valueName: "duration"),
@@ -63,7 +60,7 @@ struct BenchFanoutCommand: AsyncParsableCommand {
         var scenario = FanOut()
         scenario.subscribers = subscribers
         scenario.topics = topics
-        scenario.bytes = size
+        scenario.bytes = event.size
         scenario.pace = rate.map { .rate($0) } ?? .outstanding(outstanding ?? 1)
         scenario.duration = duration
         try await bench.measure(

@@ -36,10 +36,7 @@ struct BenchFiltersCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Events a second.", valueName: "number"))
     var rate = 1000.0
 
-    @Option(
-        help: ArgumentHelp("Bytes of an event (default: 128).", valueName: "size"),
-        transform: BenchOptions.size)
-    var size = 128
+    @OptionGroup var event: EventSizeOption
 
     @Option(
         help: ArgumentHelp(
@@ -63,7 +60,7 @@ struct BenchFiltersCommand: AsyncParsableCommand {
         scenario.filters = filters ?? subscribers
         scenario.share = share
         scenario.rate = rate
-        scenario.bytes = size
+        scenario.bytes = event.size
         scenario.duration = duration
         try await bench.measure(
             "filters", scenario, connections: subscribers + 1, rounds: rounds.pairs)

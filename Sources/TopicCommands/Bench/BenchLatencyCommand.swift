@@ -29,10 +29,7 @@ struct BenchLatencyCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Topics that they follow, in turn.", valueName: "number"))
     var topics = 1
 
-    @Option(
-        help: ArgumentHelp("Bytes of an event (default: 128).", valueName: "size"),
-        transform: BenchOptions.size)
-    var size = 128
+    @OptionGroup var event: EventSizeOption
 
     @Option(
         help: ArgumentHelp("How long it is measured (default: 10s).", valueName: "duration"),
@@ -51,7 +48,7 @@ struct BenchLatencyCommand: AsyncParsableCommand {
         scenario.name = "latency"
         scenario.subscribers = subscribers
         scenario.topics = topics
-        scenario.bytes = size
+        scenario.bytes = event.size
         scenario.pace = .rate(rate)
         scenario.duration = duration
         try await bench.measure(

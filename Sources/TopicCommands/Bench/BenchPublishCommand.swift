@@ -37,10 +37,7 @@ struct BenchPublishCommand: AsyncParsableCommand {
         help: ArgumentHelp("Topics that the connections publish to, in turn.", valueName: "number"))
     var topics = 1
 
-    @Option(
-        help: ArgumentHelp("Bytes of an event (default: 128).", valueName: "size"),
-        transform: BenchOptions.size)
-    var size = 128
+    @OptionGroup var event: EventSizeOption
 
     @Option(
         help: ArgumentHelp("How long it is measured (default: 5s).", valueName: "duration"),
@@ -63,7 +60,7 @@ struct BenchPublishCommand: AsyncParsableCommand {
         scenario.connections = connections
         scenario.outstanding = outstanding
         scenario.topics = topics
-        scenario.bytes = size
+        scenario.bytes = event.size
         scenario.batch = batch
         scenario.duration = duration
         try await bench.measure(

@@ -32,10 +32,7 @@ struct BenchStormCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Events that each of them has missed.", valueName: "number"))
     var missed = 1000
 
-    @Option(
-        help: ArgumentHelp("Bytes of an event (default: 128).", valueName: "size"),
-        transform: BenchOptions.size)
-    var size = 128
+    @OptionGroup var event: EventSizeOption
 
     @Option(help: ArgumentHelp("Subscribers of the other topic.", valueName: "number"))
     var live = 100
@@ -64,7 +61,7 @@ struct BenchStormCommand: AsyncParsableCommand {
         scenario.clients = clients
         scenario.topics = topics
         scenario.missed = missed
-        scenario.bytes = size
+        scenario.bytes = event.size
         scenario.live = live
         scenario.rate = rate
         scenario.connectsInStorm = reconnect
