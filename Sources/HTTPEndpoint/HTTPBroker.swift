@@ -189,8 +189,8 @@ package final class HTTPBroker: HTTPService {
         }
     }
 
-    /// What a path, or the whole of them, may be asked for (RFC 9110 9.3.7), and what a browser asks
-    /// for a page.
+    /// What a path, or the whole of them, may be asked for (RFC 9110 9.3.7), and what a browser
+    /// asks for a page.
     private func tellOptions(_ request: IncomingRequest, _ found: RouteTable.Found) {
         if CrossOrigin.isPreflight(request.head) {
             do throws(BrokerError) {

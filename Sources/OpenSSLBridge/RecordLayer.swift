@@ -1,6 +1,7 @@
 internal import COpenSSL
 
-/// A server's TLS 1.3 connection behind the handshake, without an SSL object (RFC 8446 4.6.3, 5, 6).
+/// A server's TLS 1.3 connection behind the handshake, without an SSL object (RFC 8446 4.6.3, 5,
+/// 6).
 ///
 /// Holds keys, and the begin of a record that has not come whole; nothing else while idle.
 /// Confined to one thread.

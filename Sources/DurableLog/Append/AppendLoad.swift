@@ -1,7 +1,7 @@
 internal import EventModel
 
-/// How much waits for the log: in all, for each topic, for each publisher, and for each publisher in
-/// each topic.
+/// How much waits for the log: in all, for each topic, for each publisher, and for each publisher
+/// in each topic.
 ///
 /// Topics are those of the queue's lines, by number. A request's places are looked up once, when it
 /// comes.

@@ -1,6 +1,6 @@
 /// An event's position in its topic: 1, 2, 3 … dense, in commit order.
 ///
-/// 0 stands before the first. /// At most 2^53 - 1 on the wire (doc:CommonRules).
+/// 0 stands before the first. At most 2^53 - 1 on the wire (doc:CommonRules).
 package typealias Offset = Int64
 
 /// Identifies one life of a topic's offsets: the log's incarnation and the topic's own id.

@@ -57,8 +57,8 @@ struct RouteTable: Sendable {
         return new
     }
 
-    /// Finds the route of a request target in origin form, or what `*` has, which comes with OPTIONS
-    /// alone; a query means nothing here.
+    /// Finds the route of a request target in origin form, or what `*` has, which comes with
+    /// OPTIONS alone; a query means nothing here.
     func find(_ method: HTTPMethod, _ uri: String) -> Found {
         if method == .OPTIONS, uri == "*" {
             return .path(allow: allow(Array(routes.indices)), access: .everybody)

@@ -45,7 +45,8 @@ extension Encoding {
         return WebSocketFrame.encode(text: payload, isCompressed: isCompressed)
     }
 
-    /// Bare messages of a session with batches: those that wait together are one text (doc:Session).
+    /// Bare messages of a session with batches: those that wait together are one text
+    /// (doc:Session).
     private static let batches = Encoding(joining: .arrays) { $0 }
 
     /// Payloads, which are joined without deflating them again.
