@@ -82,8 +82,12 @@ final class AppendThread {
         } else {
             guard inbox.fallAsleep() else { return }
             // Requests may wait for a topic that somebody has locked.
-            let isWaiting = inbox.flow { $0.isWaiting }
-            _ = try link.connection.wait(inbox.wakeup, timeout: isWaiting ? Self.tick : nil)
+            let timeout = inbox.flow { $0.isWaiting } ? Self.tick : nil
+            // Nothing is due, so the server hangs up, or says that it will: nobody would know what
+            // became of a batch that was sent then.
+            while try link.connection.wait(inbox.wakeup, timeout: timeout) == .socket {
+                _ = try link.next()
+            }
             inbox.wakeUp()
         }
         checkDeadlines()

@@ -22,4 +22,24 @@ import Testing
         #expect(try await node.texts(of: durable) == ["1", "2", "3"])
         await node.stop()
     }
+
+    @Test func `are not sent to a server that hung up, so it is known that none is stored`()
+        async throws
+    {
+        let cluster = PostgresCluster()
+        defer { cluster.stop() }
+        let node = try await LogNode(cluster.freshDatabase())
+        let topic = try TopicName("away")
+        _ = try await node.log.create(topic, settings: TopicSettings())
+        await node.log.append(["1"], to: topic)
+        // Meanwhile the append thread falls asleep.
+        _ = try await node.log.create(TopicName("another"), settings: TopicSettings())
+        let order = AnswerOrder()
+        order.appendLater("2", to: topic, of: node)
+        // Which wakes the log instead.
+        try cluster.killServer()
+        try await order.wait(for: 1)
+        #expect(order.answers == ["2 database_unavailable"])
+        await node.stop()
+    }
 }

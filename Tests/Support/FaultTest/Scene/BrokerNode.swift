@@ -56,6 +56,8 @@ final class BrokerNode: Sendable {
             "--node", "n\(number + 1)", "--log-level", "notice", "--loops", "2",
             "--limits-heartbeat-interval", "2s", "--limits-retention-interval", "1s",
             "--limits-recent-events-bytes", "1MiB", "--limits-drain-time", "1s",
+            // Both ways of TLS 1.3's records are under fire.
+            "--tls-own-records", "\(number > 0)",
         ]
     }
 
