@@ -47,6 +47,18 @@ package struct TopicPattern: Hashable, Sendable, CustomStringConvertible {
         exactName = name
     }
 
+    private init(_ text: String, _ segments: [Segment]) {
+        self.text = text
+        self.segments = segments
+        exactName = nil
+    }
+
+    /// Matches every topic but the broker's own.
+    package static let everything = TopicPattern(">", [.rest])
+
+    /// Matches the broker's own topics.
+    package static let reserved = TopicPattern("sluice.>", [.literal("sluice"), .rest])
+
     /// Tells whether the topic belongs to the pattern.
     ///
     /// A reserved topic is matched only if the pattern's first segment is the literal `sluice`
