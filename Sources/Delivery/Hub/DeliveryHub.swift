@@ -2,6 +2,7 @@ package import EventModel
 internal import FanOut
 package import NIOCore
 internal import Synchronization
+internal import Transport
 
 /// The node's one listener at the log: hands events to the event loops that follow their topic.
 ///
@@ -77,10 +78,10 @@ package final class DeliveryHub: LogSink {
 
     private func append(_ events: [Event], to position: TopicPosition, onLoop number: Int) {
         let loop = loops[number]
-        loop.eventLoop.execute {
-            loop.value.appended(events, to: position)
-        }
+        LoopTasks.execute(on: loop.eventLoop) { loop.value.appended(events, to: position) }
     }
+
+    package func together(_ body: () -> Void) { LoopTasks.together(body) }
 
     package func created(_ topics: [TopicName]) {
         forEachLoop { $0.created(topics) }

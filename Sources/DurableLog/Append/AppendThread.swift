@@ -184,9 +184,14 @@ final class AppendThread {
     func finish() {
         guard let finished else { return }
         self.finished = nil
-        for reply in finished.replies { reply.send() }
-        // Ephemeral events come to this node, too, over LISTEN.
-        guard inbox.way == .log else { return }
+        inbox.followed.together {
+            for reply in finished.replies { reply.send() }
+            // Ephemeral events come to this node, too, over LISTEN.
+            if inbox.way == .log { tell(finished) }
+        }
+    }
+
+    private func tell(_ finished: Finished) {
         context.appendedTopics.insert(finished.appended.lazy.map(\.topicID))
         let hasHole = inbox.followed.appended(
             finished.appended, in: finished.incarnation, writer: writerID, seq: finished.seq)

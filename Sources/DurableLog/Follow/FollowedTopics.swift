@@ -55,6 +55,11 @@ final class FollowedTopics: Sendable {
 
     func begin(sink: any LogSink) { state.withLock { $0.sink = sink } }
 
+    /// What is told and answered in `body` goes to each event loop at once.
+    func together(_ body: () -> Void) {
+        if let sink = state.withLock({ $0.sink }) { sink.together(body) } else { body() }
+    }
+
     // MARK: What was heard
 
     /// Own events that were committed.
@@ -66,7 +71,10 @@ final class FollowedTopics: Sendable {
         state.withLock { state in
             guard state.incarnation == incarnation else { return false }
             let before = state.needy.count
-            for run in appended { state.arrived(run.events, of: run.topicID) }
+            // Before the lock goes: whoever follows next must be behind these events in its loop.
+            state.sink?.together {
+                for run in appended { state.arrived(run.events, of: run.topicID) }
+            }
             state.settled[writer] = seq
             return state.needy.count > before
         }

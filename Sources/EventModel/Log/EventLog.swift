@@ -161,6 +161,9 @@ package protocol LogSink: Sendable {
     /// follows, where it stood when that began.
     func appended(_ events: [Event], to position: TopicPosition)
 
+    /// What is told and answered in `body` goes to each event loop at once.
+    func together(_ body: () -> Void)
+
     /// Topics that are new in the catalog, followed or not, before they are. Their first event
     /// is 1.
     func created(_ topics: [TopicName])
@@ -184,6 +187,10 @@ package protocol LogSink: Sendable {
     /// it, the sink gets every event above `fork`, and `purged` before them where the first are
     /// gone.
     func restarted(_ position: TopicPosition, fork: Offset, from old: TopicPosition)
+}
+
+extension LogSink {
+    package func together(_ body: () -> Void) { body() }
 }
 
 /// Both ends of a topic, in one snapshot of the log.

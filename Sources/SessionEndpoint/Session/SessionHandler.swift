@@ -215,7 +215,9 @@ final class SessionHandler: MessageHandler {
         let id = message.id
         let bound = NIOLoopBound(self, eventLoop: connection.info.eventLoop)
         services.publisher.publish(PublishRequest(message), by: identity) { result in
-            bound.eventLoop.execute { bound.value.published(id, result.map(\.whole)) }
+            LoopTasks.execute(on: bound.eventLoop) {
+                bound.value.published(id, result.map(\.whole))
+            }
         }
     }
 

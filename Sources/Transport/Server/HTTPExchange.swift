@@ -63,7 +63,7 @@ package final class HTTPExchange: Sendable {
         if eventLoop.inEventLoop {
             body(place.value, number)
         } else {
-            eventLoop.execute { body(place.value, number) }
+            LoopTasks.execute(on: eventLoop) { body(place.value, number) }
         }
     }
 }
