@@ -53,6 +53,7 @@ check_websockets() {
 check_tls() {
     /usr/bin/python3 Tests/Conformance/tls_test.py .build/debug/sluice
     /usr/bin/python3 Tests/Conformance/tls_test.py .build/debug/sluice --own-records
+    /usr/bin/python3 Tests/Conformance/certificates_test.py .build/debug/sluice
 }
 
 # Node's own test runner; Debian's Node may be older, and then there is none to try the client with.

@@ -137,7 +137,14 @@ package struct Broker: Service {
         await announce(addresses, token, kept: kept, tokens, certificates)
         let watch = RevocationWatch(
             hub: hub, store: log, interval: configuration.limits.revocationInterval)
-        await cancelWhenGracefulShutdown { await watch.run() }
+        let certificateWatch = CertificateWatch(certificates, configuration, logger: logger) {
+            transport.renew($0)
+        }
+        await cancelWhenGracefulShutdown {
+            async let certificates: Void = certificateWatch.run()
+            await watch.run()
+            await certificates
+        }
         try Task.checkCancellation()
         await drain(http, hub, transport)
     }

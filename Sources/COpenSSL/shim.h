@@ -34,8 +34,22 @@ static inline void sluice_ctx_disable_resumption(SSL_CTX *ctx) {
 static inline void sluice_ctx_set_options(SSL_CTX *ctx) {
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
 }
+static inline int sluice_ctx_set_groups(SSL_CTX *ctx, const char *names) {
+    return (int)SSL_CTX_set1_groups_list(ctx, names);
+}
 static inline void sluice_ctx_prefer_server_ciphers(SSL_CTX *ctx) {
     SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+}
+// `choose` is called in each handshake, with `context`; a client may have named the server or not.
+static inline void sluice_ctx_set_server_name_callback(SSL_CTX *ctx, int (*choose)(SSL *, int *, void *),
+                                                       void *context) {
+    SSL_CTX_set_tlsext_servername_callback(ctx, choose);
+    SSL_CTX_set_tlsext_servername_arg(ctx, context);
+}
+static inline STACK_OF(X509) *sluice_ctx_chain(SSL_CTX *ctx) {
+    STACK_OF(X509) *chain = NULL;
+    SSL_CTX_get0_chain_certs(ctx, &chain);
+    return chain;
 }
 static inline int sluice_ssl_set_server_name(SSL *ssl, const char *name) {
     return (int)SSL_set_tlsext_host_name(ssl, name);

@@ -52,7 +52,8 @@ struct CertificateIssuer {
         return CertificateIssuer(certificate: certificate, key: key)
     }
 
-    /// Makes a server certificate that is valid for 825 days, the most that Apple's clients accept.
+    /// Makes a server certificate that is valid for 824 days from a day ago: Apple's clients accept no more
+    /// than 825.
     func issueServer(
         commonName: String, names: [CertificateName], now: Int
     ) throws(TLSError) -> (certificate: Certificate, key: PrivateKey) {
@@ -66,7 +67,7 @@ struct CertificateIssuer {
             (NID_authority_key_identifier, "keyid:always"),
         ]
         let certificate = try Self.sign(
-            commonName: commonName, key: serverKey, by: self, days: 825, now: now,
+            commonName: commonName, key: serverKey, by: self, days: 823, now: now,
             extensions: extensions)
         return (certificate, serverKey)
     }

@@ -35,8 +35,9 @@ package enum TLSVersions: Sendable {
 
 /// What the connections of one side share: certificates, keys and policy.
 ///
-/// Immutable once made. TLS 1.2 and 1.3; no compression, no renegotiation, and unless a test asks
-/// for tickets no resumption: neither session cache nor tickets.
+/// Immutable once made. TLS 1.2 and 1.3, with authenticated encryption and forward secrecy alone
+/// (RFC 9325 4.2); no compression, no renegotiation, and unless a test asks for tickets no
+/// resumption: neither session cache nor tickets.
 package final class TLSContext: Sendable {
     package enum Role: Sendable { case server, client }
 
@@ -44,6 +45,8 @@ package final class TLSContext: Sendable {
     /// Whether the records of a server's TLS 1.3 connections are our own behind the handshake.
     package let ownsRecords: Bool
     let verifiesPeer: Bool
+    /// What a server with further certificates takes for clients that ask for one of their names.
+    private let others: [TLSContext]
     // Safe: an SSL_CTX is reference-counted and locks itself; it is not changed after init.
     nonisolated(unsafe) let pointer: OpaquePointer
 
@@ -55,11 +58,15 @@ package final class TLSContext: Sendable {
     ///   - ownsRecords: Behind a handshake of TLS 1.3, a server frees OpenSSL's session and seals
     ///     and opens records by itself (`RecordLayer`). Without effect for a client.
     ///   - tickets: How many session tickets a server sends behind a handshake of TLS 1.3.
+    ///   - others: A server's further contexts, alike but for the certificate: the first whose
+    ///     certificate has the name that a client asks for (RFC 6066 3) serves it, if this one's
+    ///     has it not.
     /// - Throws: `.file`, `.keyMismatch` or `.expired`, naming the file; `.library`.
     package init(
         _ configuration: TLSConfiguration, versions: TLSVersions = .all,
-        ownsRecords: Bool = false, tickets: Int = 0
+        ownsRecords: Bool = false, tickets: Int = 0, others: [TLSContext] = []
     ) throws(TLSError) {
+        self.others = others
         ERR_clear_error()
         let method: OpaquePointer?
         switch configuration {
@@ -84,10 +91,12 @@ package final class TLSContext: Sendable {
         }
         sluice_ctx_set_options(pointer)
         try setVersions(versions)
+        try setCiphers()
         switch configuration {
         case .server(let chain, let key):
-            try preferFastCiphers()
+            sluice_ctx_prefer_server_ciphers(pointer)
             try loadIdentity(chain: chain, key: key)
+            if !others.isEmpty { chooseByServerName() }
         case .client(let trust): try loadTrust(trust)
         }
         setApplicationProtocols()
@@ -108,19 +117,78 @@ package final class TLSContext: Sendable {
         else { throw .fromQueue(.library, "OpenSSL does not speak TLS 1.2 and 1.3") }
     }
 
-    /// Accepts what OpenSSL's default accepts, AES-128-GCM first: as good, with four rounds fewer.
+    /// Ciphers with authenticated encryption, of TLS 1.2 those with forward secrecy alone, and
+    /// keys of elliptic curves; AES-128-GCM first: as good, with four rounds fewer.
     ///
     /// A client that has ChaCha20-Poly1305 first has no AES in hardware, and gets that.
-    private func preferFastCiphers() throws(TLSError) {
-        sluice_ctx_prefer_server_ciphers(pointer)
+    private func setCiphers() throws(TLSError) {
         let suites =
             "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
-        let ciphers =
-            "ECDHE+AES128+AESGCM:ECDHE+AES256+AESGCM:ECDHE+CHACHA20:"
-            + "ALL:!COMPLEMENTOFDEFAULT:!eNULL"
+        let ciphers = "ECDHE+AES128+AESGCM:ECDHE+AES256+AESGCM:ECDHE+CHACHA20"
+        // Finite fields are left out: a client that asks for the largest costs a server 200
+        // times what X25519 does.
         guard SSL_CTX_set_ciphersuites(pointer, suites) == 1,
-            SSL_CTX_set_cipher_list(pointer, ciphers) == 1
+            SSL_CTX_set_cipher_list(pointer, ciphers) == 1,
+            sluice_ctx_set_groups(pointer, "X25519:P-256:P-384:P-521") == 1
         else { throw .fromQueue(.library, "OpenSSL has not the ciphers of TLS 1.2 and 1.3") }
+    }
+
+    /// Another context's certificate serves a client that asks for one of its names.
+    private func chooseByServerName() {
+        // Safe: a session retains its context, and this is called in a session's handshake alone.
+        let here = Unmanaged.passUnretained(self).toOpaque()
+        sluice_ctx_set_server_name_callback(
+            pointer,
+            { ssl, _, here in
+                guard let here, let name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name)
+                else { return SSL_TLSEXT_ERR_NOACK }
+                let context = Unmanaged<TLSContext>.fromOpaque(here).takeUnretainedValue()
+                if !context.isNamed(name),
+                    let other = context.others.first(where: { $0.isNamed(name) })
+                {
+                    SSL_set_SSL_CTX(ssl, other.pointer)
+                }
+                return SSL_TLSEXT_ERR_OK
+            }, here)
+    }
+
+    private func isNamed(_ name: UnsafePointer<CChar>) -> Bool {
+        X509_check_host(SSL_CTX_get0_certificate(pointer), name, 0, 0, nil) == 1
+    }
+
+    /// How long a server's certificate is valid from now on, in seconds.
+    package var secondsLeft: Int {
+        var (days, seconds): (Int32, Int32) = (0, 0)
+        let end = X509_get0_notAfter(SSL_CTX_get0_certificate(pointer))
+        // From `nil`, which is now.
+        guard ASN1_TIME_diff(&days, &seconds, nil, end) == 1 else { return 0 }
+        return Int(days) * 86_400 + Int(seconds)
+    }
+
+    /// What is odd about a server's certificate chain, though clients may have a reason to trust
+    /// it; `nil`: it leads to an authority that this system trusts.
+    package var chainFinding: String? {
+        defer { ERR_clear_error() }
+        let leaf = SSL_CTX_get0_certificate(pointer)
+        guard let store = X509_STORE_new(), let check = X509_STORE_CTX_new() else { return nil }
+        defer {
+            X509_STORE_CTX_free(check)
+            X509_STORE_free(store)
+        }
+        guard X509_STORE_set_default_paths(store) == 1,
+            X509_STORE_CTX_init(check, store, leaf, sluice_ctx_chain(pointer)) == 1,
+            X509_verify_cert(check) != 1
+        else { return nil }
+        switch X509_STORE_CTX_get_error(check) {
+        case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT: return "it is signed by itself"
+        case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY
+        where X509_STORE_CTX_get_error_depth(check) == 0,
+            X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+            return "the certificate of its issuer is missing"
+        case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+            return "it ends at an authority that this system does not trust"
+        case let error: return String(cString: X509_verify_cert_error_string(Int(error)))
+        }
     }
 
     private func loadIdentity(chain: String, key: String) throws(TLSError) {

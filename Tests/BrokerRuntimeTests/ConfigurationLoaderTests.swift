@@ -301,6 +301,6 @@ func loaded(
 
     @Test func `a certificate without its key is refused`() {
         let error = #expect(throws: ConfigurationError.self) { try loaded(flags: ["--cert", "a"]) }
-        #expect(error?.message == "cert and key are only of use together; key is missing.")
+        #expect(error?.message == "cert names 1 files, and key 0.")
     }
 }

@@ -14,8 +14,11 @@ final class OpenSSLClient {
     struct Failure: Error, Equatable { let reason: String }
 
     /// Offers `suites` of TLS 1.3, colon-separated in the order of preference, or with `ciphers`
-    /// those of TLS 1.2 and nothing newer; resumes `session`.
-    init(suites: String? = nil, ciphers: String? = nil, session: OpaquePointer? = nil) throws {
+    /// those of TLS 1.2 and nothing newer; has keys of `groups` alone; resumes `session`.
+    init(
+        suites: String? = nil, ciphers: String? = nil, groups: String? = nil,
+        session: OpaquePointer? = nil
+    ) throws {
         guard let context = SSL_CTX_new(TLS_client_method()), let ssl = SSL_new(context),
             let incoming = BIO_new(BIO_s_mem()), let outgoing = BIO_new(BIO_s_mem())
         else { throw Failure(reason: "no client") }
@@ -27,6 +30,12 @@ final class OpenSSLClient {
             try check(SSL_set_cipher_list(ssl, ciphers))
             try check(
                 Int32(SSL_ctrl(ssl, SSL_CTRL_SET_MAX_PROTO_VERSION, Int(TLS1_2_VERSION), nil)))
+        }
+        if let groups {
+            try groups.withCString { names in
+                let names = UnsafeMutableRawPointer(mutating: names)
+                try check(Int32(SSL_ctrl(ssl, SSL_CTRL_SET_GROUPS_LIST, 0, names)))
+            }
         }
         if let session { try check(SSL_set_session(ssl, session)) }
     }

@@ -42,7 +42,7 @@ class PrivateBroker:
             time.sleep(0.05)
         with open(connection) as file:
             found = json.load(file)
-        self.token, self.authority = found["token"], found["ca_file"]
+        self.token, self.authority = found["token"], found.get("ca_file")
         self.tls = ssl.create_default_context(cafile=self.authority)
 
     def close(self):

@@ -26,10 +26,10 @@ package struct BrokerConfiguration: Sendable {
     package var postgresBinaries: String?
     /// Whether migrations are applied at start.
     package var migrates: Bool
-    /// PEM files of a certificate chain and its key; `nil`: a local authority in the data
-    /// directory.
-    package var certificateFile: String?
-    package var keyFile: String?
+    /// PEM files of certificate chains, and of their keys in the same order; none: a local
+    /// authority in the data directory.
+    package var certificateFiles: [String] = []
+    package var keyFiles: [String] = []
     /// Further names and addresses of the local certificate.
     package var tlsNames: [String]
     /// Whether TLS 1.3's records are the broker's own behind the handshake, or OpenSSL's.
@@ -92,10 +92,11 @@ package struct BrokerConfiguration: Sendable {
                 "auth = none would let everybody who reaches \(open) publish and subscribe.",
                 remedy: "Listen on 127.0.0.1, [::1] or localhost, or use auth = token.")
         }
-        if (certificateFile == nil) != (keyFile == nil) {
+        guard certificateFiles.count == keyFiles.count else {
             throw ConfigurationError(
-                "cert and key are only of use together; \(keyFile == nil ? "key" : "cert") is missing.",
-                remedy: "Give both, or neither for a local certificate.")
+                "cert names \(certificateFiles.count) files, and key \(keyFiles.count).",
+                remedy: "Give each certificate its key, in the same order, "
+                    + "or neither for a local certificate.")
         }
         if limits.eventBytesMax > limits.bodyBytesMax {
             throw ConfigurationError(

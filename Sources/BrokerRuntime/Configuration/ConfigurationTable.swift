@@ -47,10 +47,11 @@ extension ConfigurationKey {
         .choice(
             "auth", \.auth,
             "token: bearers of a token only. none: everybody on this machine, and loopback only."),
-        .optional(
-            "cert", \.certificateFile, "PEM file",
-            "Certificate chain; without it, a local authority makes one."),
-        .optional("key", \.keyFile, "PEM file", "Private key of cert."),
+        .list(
+            "cert", \.certificateFiles, "list of PEM files",
+            "Certificate chain, further ones for other names; without it, a local authority "
+                + "makes one."),
+        .list("key", \.keyFiles, "list of PEM files", "Private key of each cert."),
         .list(
             "tls_names", \.tlsNames, "list of names and addresses",
             "Further names in the local certificate."),

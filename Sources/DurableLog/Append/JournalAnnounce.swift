@@ -46,14 +46,16 @@ package struct JournalAnnounce: Hashable, Sendable {
     ///
     /// Any role of the database may send one, so its numbers are a hint and never more.
     package init?(payload: String) {
-        let words = payload.split(separator: " ")
+        // As bytes: to look for the borders of characters would cost more than all the rest.
+        let words = payload.utf8.split(separator: UInt8(ascii: " ")).map(Substring.init)
         guard words.count >= 3, let writer = Int64(words[1]), writer >= 0,
             let seq = Int64(words[2]), Self.numbers.contains(seq)
         else { return nil }
         var heads: [Int32: Offset] = [:]
         for word in words.dropFirst(3) {
-            guard let colon = word.firstIndex(of: ":"), let topicID = Int32(word[..<colon]),
-                topicID > 0, let head = Offset(word[word.index(after: colon)...]),
+            guard let colon = word.utf8.firstIndex(of: UInt8(ascii: ":")),
+                let topicID = Int32(word[..<colon]), topicID > 0,
+                let head = Offset(word[word.index(after: colon)...]),
                 Self.numbers.contains(head)
             else { return nil }
             heads[topicID] = max(head, heads[topicID] ?? 0)

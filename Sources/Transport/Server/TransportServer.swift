@@ -12,7 +12,8 @@ internal import Synchronization
 package final class TransportServer: Sendable {
     private let group: any EventLoopGroup
     private let places: [Listener]
-    private let tls: TLSContext?
+    /// What the next connection gets.
+    private let tls: Mutex<TLSContext?>
     private let limits: TransportLimits
     private let logger: Logger
     private let loops: [NIOLoopBoundBox<SocketLoop>]
@@ -29,7 +30,7 @@ package final class TransportServer: Sendable {
     ) {
         self.group = group
         places = listeners
-        self.tls = tls
+        self.tls = Mutex(tls)
         self.limits = limits
         bodies = BodyBudget(bytesMax: limits.bodiesBytesMax)
         self.logger = logger
@@ -44,6 +45,9 @@ package final class TransportServer: Sendable {
 
     /// How many connections are open, upgraded ones included.
     package var connectionCount: Int { count.value }
+
+    /// Who connects from now on gets this context; who is connected keeps his.
+    package func renew(_ context: TLSContext) { tls.withLock { $0 = context } }
 
     /// Listens on all addresses, or on none if one fails.
     ///
@@ -64,7 +68,7 @@ package final class TransportServer: Sendable {
 
     private func listen(_ place: Listener) throws -> BoundAddress {
         let address = place.address
-        if address.isTLS, tls == nil {
+        if address.isTLS, tls.withLock({ $0 == nil }) {
             throw TransportError("\(address) needs a certificate and a key.")
         }
         let bootstrap = ServerBootstrap(group: group)
@@ -111,7 +115,8 @@ package final class TransportServer: Sendable {
         let info = ConnectionInfo(
             remoteAddress: Self.text(of: channel.remoteAddress), isTLS: place.address.isTLS,
             eventLoop: channel.eventLoop, loopIndex: here)
-        let socket = try SocketHandler(loops[here].value, tls: place.address.isTLS ? tls : nil)
+        let socket = try SocketHandler(
+            loops[here].value, tls: place.address.isTLS ? tls.withLock { $0 } : nil)
         let pipeline = channel.pipeline.syncOperations
         switch place.use {
         case .http(let service):

@@ -1,0 +1,63 @@
+import OpenSSLBridge
+import Testing
+
+@Suite("A server with certificates of several names") struct ServerNameTests {
+    private let directories: [TemporaryDirectory]
+    private let context: TLSContext
+    private let authorities: [String]
+
+    init() throws {
+        var (directories, made): ([TemporaryDirectory], [LocalCertificates]) = ([], [])
+        for host in ["first.test", "second.test"] {
+            let directory = try TemporaryDirectory()
+            made.append(
+                try LocalCertificates.prepare(
+                    in: directory.path, hostName: host, now: presentTime()))
+            directories.append(directory)
+        }
+        let contexts = try made.reversed().reduce(into: [TLSContext]()) { others, certificates in
+            let context = try TLSContext(
+                .server(
+                    certificateChain: certificates.certificate,
+                    privateKey: certificates.privateKey),
+                ownsRecords: true, others: others)
+            others = [context]
+        }
+        self.directories = directories
+        context = contexts[0]
+        authorities = made.map(\.authority)
+    }
+
+    /// Which of the certificates a client gets that asks for a host and verifies it.
+    private func chosen(_ host: String) throws -> Int? {
+        try authorities.firstIndex { authority in
+            let trust = TLSTrust(authorities: authority, includesSystem: false)
+            let client = try MemoryPeer(TLSContext(.client(trust)), hostName: host)
+            let server = try MemoryPeer(context, engine: RecordEngine())
+            do {
+                try client.use { session throws(TLSError) in try session.start() }
+                try MemoryPeer.exchange(client, server)
+                try client.send([1])
+                try MemoryPeer.exchange(client, server)
+                return server.received == [1]
+            } catch {
+                return false
+            }
+        }
+    }
+
+    @Test func `takes the one that has the name`() throws {
+        #expect(try chosen("first.test") == 0)
+        #expect(try chosen("second.test") == 1)
+    }
+
+    @Test func `takes the first for who asks for no name or for one that none has`() throws {
+        #expect(try chosen("127.0.0.1") == 0)
+        #expect(try chosen("third.test") == nil)
+    }
+
+    @Test func `knows how long it is good, and that its authority is a stranger`() throws {
+        #expect((300 * 86_400..<830 * 86_400).contains(context.secondsLeft))
+        #expect(context.chainFinding == "the certificate of its issuer is missing")
+    }
+}
