@@ -48,6 +48,20 @@ import Transport
         #expect(text.hasPrefix("HTTP/1.1 200 "))
     }
 
+    @Test func `are not more than the limit of one address`() throws {
+        var limits = TransportLimits()
+        limits.connectionsPerAddressMax = 2
+        let server = try TestServer(limits: limits)
+        let clients = try (0..<2).map { _ in try server.raw() }
+        #expect(eventually { server.server.connectionCount == 2 })
+        #expect((try? server.raw().receive().isEmpty) ?? true)
+        clients[0].close()
+        #expect(eventually { server.server.connectionCount == 1 })
+        let text = try server.conversation(
+            "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        #expect(text.hasPrefix("HTTP/1.1 200 "))
+    }
+
     @Test func `are spread over the event loops`() throws {
         let loops = Mutex<Set<Int>>([])
         let server = try TestServer(

@@ -19,6 +19,9 @@ extension ConfigurationKey {
         .integer(
             "limits.body_lines", \.limits.bodyLinesMax, 1...1_000_000,
             "Lines of one NDJSON body."),
+        .integer(
+            "limits.connections_per_address", \.transport.connectionsPerAddressMax, 1...1_000_000,
+            "Connections of one address, or of an IPv6 network of 64 bits; more are refused."),
         .size(
             "limits.header_bytes", \.transport.headerBytesMax, (1 << 10)...(1 << 20),
             "One HTTP request's line and headers."),

@@ -18,7 +18,7 @@ package final class TransportServer: Sendable {
     private let logger: Logger
     private let loops: [NIOLoopBoundBox<SocketLoop>]
     private let listeners = Mutex<[any Channel]>([])
-    private let count = ConnectionCount()
+    private let count: ConnectionCount
     private let bodies: BodyBudget
     /// Connections that are accepted in one turn of the loop.
     private static let acceptsInTurn: UInt = 16
@@ -34,6 +34,7 @@ package final class TransportServer: Sendable {
         self.limits = limits
         bodies = BodyBudget(bytesMax: limits.bodiesBytesMax)
         self.logger = logger
+        count = ConnectionCount(limits, logger: logger)
         var loops: [NIOLoopBoundBox<SocketLoop>] = []
         for eventLoop in group.makeIterator() {
             loops.append(
@@ -107,11 +108,9 @@ package final class TransportServer: Sendable {
     private func welcome(_ channel: any Channel, at place: Listener) throws {
         let here = loops.firstIndex { $0.eventLoop === channel.eventLoop }
         guard let here else { preconditionFailure("bug: a connection of another group") }
-        guard count.enter(limit: limits.connectionsMax) else {
-            logger.debug("connection closed at once: there are too many, or the server stops")
-            throw TransportError("There are \(limits.connectionsMax) connections already.")
-        }
-        channel.closeFuture.whenComplete { [count] _ in count.leave() }
+        let network = ClientNetwork(channel.remoteAddress)
+        guard count.enter(network) else { throw TransportError("There are too many connections.") }
+        channel.closeFuture.whenComplete { [count] _ in count.leave(network) }
         let info = ConnectionInfo(
             remoteAddress: Self.text(of: channel.remoteAddress), isTLS: place.address.isTLS,
             eventLoop: channel.eventLoop, loopIndex: here)

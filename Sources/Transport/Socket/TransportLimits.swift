@@ -7,6 +7,8 @@ package import NIOCore
 package struct TransportLimits: Sendable {
     /// Connections at once on all listeners; what comes above is accepted and closed at once.
     package var connectionsMax = 100_000
+    /// The same of one address, of IPv6 one network of 64 bits: one client must not take all.
+    package var connectionsPerAddressMax = 50_000
     /// Bytes of one request's line and headers, and of what may wait for the rest of them; over it
     /// 431.
     package var headerBytesMax = 16 * 1024
