@@ -3,8 +3,9 @@ package import EventModel
 /// What a sender may do with topics; asked by `Publishing`, at the start of a subscription, and of
 /// the routes of HTTP.
 ///
-/// Today everybody whose token is valid may do everything, but for the broker's own topics, which
-/// nobody publishes to or manages (doc:CommonRules).
+/// It is decided by the sender's grants alone, never by what topics there are, so that a refusal
+/// tells nothing of them. Nobody publishes to the broker's own topics or manages them
+/// (doc:CommonRules).
 package struct Permission: Sendable {
     /// Those a subscription gets of what it asks for.
     package enum Scope: Hashable, Sendable {
@@ -13,35 +14,74 @@ package struct Permission: Sendable {
         case narrowed([TopicPattern])
     }
 
-    /// `identity` is `nil` without access control.
-    package init(of identity: Identity?) {}
+    private let grants: Grants
 
-    package func may(publish topic: TopicName) -> Bool { !topic.isReserved }
+    /// `identity` is `nil` without access control.
+    package init(of identity: Identity?) { grants = identity?.grants ?? .everything }
+
+    package func may(publish topic: TopicName) -> Bool {
+        !topic.isReserved && grants.publish.contains { $0.matches(topic) }
+    }
 
     /// Whether it may create the topic, and change or delete it.
-    package func may(manage topic: TopicName) -> Bool { !topic.isReserved }
+    package func may(manage topic: TopicName) -> Bool { !topic.isReserved && managesTopics }
+
+    private var managesTopics: Bool { grants.admin.contains(.topics) }
 
     /// Which topics of the pattern it may read: those there are, and those that will come.
-    package func may(subscribe pattern: TopicPattern) -> Scope { .all }
+    package func may(subscribe pattern: TopicPattern) -> Scope {
+        scope(of: pattern, within: grants.subscribe)
+    }
+
+    /// Which topics of the pattern it may know of: those that it may read, and who manages topics
+    /// all.
+    package func may(list pattern: TopicPattern) -> Scope {
+        managesTopics ? .all : may(subscribe: pattern)
+    }
+
+    private func scope(of pattern: TopicPattern, within granted: [TopicPattern]) -> Scope {
+        var common: [TopicPattern] = []
+        for grant in granted {
+            guard let part = grant.intersection(pattern) else { continue }
+            if part == pattern { return .all }
+            guard !common.contains(where: { $0.covers(part) }) else { continue }
+            common.removeAll { part.covers($0) }
+            common.append(part)
+        }
+        return common.isEmpty ? .none : .narrowed(common)
+    }
 }
 
 extension Permission {
     /// - Throws: `forbidden`, with the place of the topic in the input.
     package func checkPublish(to topic: TopicName, at place: InputPlace?) throws(BrokerError) {
         guard !may(publish: topic) else { return }
-        var error = BrokerError.reserved(topic)
+        var error =
+            topic.isReserved
+            ? BrokerError.reserved(topic)
+            : BrokerError(.forbidden, "The token does not allow to publish to \(topic).")
         error.at = place
         throw error
     }
 
     /// - Throws: `forbidden`.
     package func checkManage(_ topic: TopicName) throws(BrokerError) {
-        guard may(manage: topic) else { throw BrokerError.reserved(topic) }
+        guard !may(manage: topic) else { return }
+        throw topic.isReserved
+            ? BrokerError.reserved(topic)
+            : BrokerError(.forbidden, "The token does not allow to manage topics.")
     }
 
     /// - Throws: `forbidden`.
     package func checkRead(_ topic: TopicName) throws(BrokerError) {
         guard may(subscribe: TopicPattern(topic)) == .all else {
+            throw BrokerError(.forbidden, "The token does not allow to read \(topic).")
+        }
+    }
+
+    /// - Throws: `forbidden`.
+    package func checkList(_ topic: TopicName) throws(BrokerError) {
+        guard may(list: TopicPattern(topic)) == .all else {
             throw BrokerError(.forbidden, "The token does not allow to read \(topic).")
         }
     }

@@ -24,10 +24,11 @@ package struct TokenRecord: Hashable, Sendable {
     package var created: Timestamp
     package var expires: Timestamp?
     package var revoked: Timestamp?
+    package var grants: Grants
 
     package init(
         id: String, name: String, hash: [UInt8], created: Timestamp, expires: Timestamp? = nil,
-        revoked: Timestamp? = nil
+        revoked: Timestamp? = nil, grants: Grants = .everything
     ) {
         self.id = id
         self.name = name
@@ -35,6 +36,7 @@ package struct TokenRecord: Hashable, Sendable {
         self.created = created
         self.expires = expires
         self.revoked = revoked
+        self.grants = grants
     }
 }
 
@@ -47,6 +49,6 @@ extension TokenRecord {
         if let expires, expires <= now {
             return .failure(BrokerError(.unauthorized, "The token expired at \(expires)."))
         }
-        return .success(Identity(tokenID: id, name: name, expires: expires))
+        return .success(Identity(tokenID: id, name: name, expires: expires, grants: grants))
     }
 }

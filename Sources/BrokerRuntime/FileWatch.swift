@@ -9,8 +9,8 @@ struct FileWatch {
     struct Stamp: Hashable {
         var inode: UInt = 0
         var size = 0
-        var seconds = 0
-        var nanoseconds = 0
+        /// When it was written, since 1970.
+        var written = Duration.zero
     }
 
     private var taken: [Stamp]
@@ -36,8 +36,8 @@ struct FileWatch {
             var facts = stat()
             guard stat(file, &facts) == 0 else { return Stamp() }
             return Stamp(
-                inode: UInt(facts.st_ino), size: Int(facts.st_size), seconds: facts.st_mtim.tv_sec,
-                nanoseconds: facts.st_mtim.tv_nsec)
+                inode: UInt(facts.st_ino), size: Int(facts.st_size),
+                written: Duration(facts.st_mtim))
         }
     }
 }

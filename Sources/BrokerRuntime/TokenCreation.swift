@@ -9,15 +9,16 @@ extension Token {
     /// - Parameters:
     ///   - name: What it is for, 1 to 200 bytes.
     ///   - expires: Never if absent.
+    ///   - grants: What its bearer may do; `nil`: everything.
     ///   - database: Where brokers look it up.
     /// - Returns: The token with its secret.
     /// - Throws: `database_unavailable` (retry), `invalid_request`.
     package static func create(
-        name: String, expires: Timestamp?, in database: TokenDatabase
+        name: String, expires: Timestamp?, grants: Grants? = nil, in database: TokenDatabase
     ) async throws(BrokerError) -> Token {
         let token = random()
         try await database.create(
-            id: token.id, name: name, hash: token.hash, expires: expires)
+            id: token.id, name: name, hash: token.hash, expires: expires, grants: grants)
         return token
     }
 

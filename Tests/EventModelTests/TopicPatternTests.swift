@@ -78,6 +78,44 @@ import Testing
         }
     }
 
+    @Test(
+        arguments: [
+            ("orders.>", "*.public.>", "orders.public.>"), ("a.*", "*.b", "a.b"),
+            (">", "a.*", "a.*"), ("a.b", "a.>", "a.b"), ("a.>", "a", nil), ("a.*", "a.*.>", nil),
+            ("a.>", "a.*.>", "a.*.>"), ("a.b", "a.c", nil), (">", "sluice.>", nil),
+            ("*.a", "sluice.a", nil), ("sluice.*", "sluice.>", "sluice.*"), ("*.>", ">", "*.>"),
+        ] as [(String, String, String?)])
+    func `has in common with another what both match`(
+        one: String, other: String, expected: String?
+    ) throws {
+        #expect(try TopicPattern(one).intersection(TopicPattern(other))?.text == expected)
+        #expect(try TopicPattern(other).intersection(TopicPattern(one))?.text == expected)
+    }
+
+    @Test func `has in common with another what both match, at random`() throws {
+        let words = ["a", "b", "sluice"]
+        var names = words
+        var level = words
+        for _ in 0..<3 {
+            level = level.flatMap { name in words.map { "\(name).\($0)" } }
+            names += level
+        }
+        let topics = try names.map { try TopicName($0) }
+        var generator = SeededGenerator()
+        for _ in 0..<600 {
+            let one = try randomPattern(words, &generator)
+            let other = try randomPattern(words, &generator)
+            let common = one.intersection(other)
+            let covers = one.covers(other)
+            let comment: Comment = "\(one) and \(other), seed \(generator.seed)"
+            for topic in topics {
+                let isBoth = one.matches(topic) && other.matches(topic)
+                #expect(isBoth == (common?.matches(topic) ?? false), comment)
+                if covers { #expect(!other.matches(topic) || one.matches(topic), comment) }
+            }
+        }
+    }
+
     private func randomPattern(
         _ words: [String], _ generator: inout SeededGenerator
     ) throws -> TopicPattern {

@@ -16,6 +16,8 @@ package final class StartOperation {
         package private(set) var patterns: [TopicPattern]
         package var from: StartPosition
         package private(set) var cursors: [TopicName: Cursor]
+        /// The patterns are fewer than what was asked for.
+        package private(set) var isNarrowed = false
         /// `from` is the client's own word; otherwise it is what is left of one that was fixed.
         var isAsked = true
 
@@ -49,6 +51,7 @@ package final class StartOperation {
                     .forbidden, "The token does not allow to subscribe to \(patterns[0]).")
             }
             patterns = allowed
+            isNarrowed = true
             cursors = cursors.filter { topic, _ in allowed.contains { $0.matches(topic) } }
         }
 

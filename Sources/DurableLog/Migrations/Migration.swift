@@ -22,6 +22,7 @@ package struct Migration: Sendable {
             4, "note_when_retention_is_due",
             PackageResources._004_note_when_retention_is_due_sql),
         Migration(5, "create_tickets", PackageResources._005_create_tickets_sql),
+        Migration(6, "grant_to_tokens", PackageResources._006_grant_to_tokens_sql),
     ]
 
     /// The schema that this program works with.

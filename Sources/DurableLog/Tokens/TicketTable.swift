@@ -75,10 +75,10 @@ extension PostgresLog: TicketStore {
                     timeout: LogContext.controlTimeout)
                 var found: [[UInt8]: RedeemedTicket] = [:]
                 for row in 0..<result.rowCount {
-                    found[result.bytes(row, 8)] = RedeemedTicket(
+                    found[result.bytes(row, 9)] = RedeemedTicket(
                         token: TokenRecord(in: result, row),
-                        expires: Timestamp(microseconds: result.timestamp(row, 6)),
-                        isExpired: result.bool(row, 7))
+                        expires: Timestamp(microseconds: result.timestamp(row, 7)),
+                        isExpired: result.bool(row, 8))
                 }
                 // Of several with the same ticket the first one gets it.
                 for redemption in asked {

@@ -24,9 +24,10 @@ package struct TokenDatabase: Sendable {
     ///   - name: What it is for, 1 to 200 bytes.
     ///   - hash: SHA-256 of the secret, 32 bytes.
     ///   - expires: Never if absent.
+    ///   - grants: What its bearer may do; `nil`: everything.
     /// - Throws: Also `invalid_request`, for another name.
     package func create(
-        id: String, name: String, hash: [UInt8], expires: Timestamp?
+        id: String, name: String, hash: [UInt8], expires: Timestamp?, grants: Grants? = nil
     ) async throws(BrokerError) {
         guard (1...Self.nameBytesMax).contains(name.utf8.count), !name.utf8.contains(0) else {
             throw BrokerError(
@@ -35,12 +36,14 @@ package struct TokenDatabase: Sendable {
         try await database.answer { connection throws(PostgresError) in
             _ = try connection.query(
                 """
-                INSERT INTO sluice.tokens(id, name, hash, expires_at)
-                VALUES ($1::text, $2::text, $3::bytea, $4::timestamptz) ON CONFLICT (id) DO NOTHING
+                INSERT INTO sluice.tokens(id, name, hash, expires_at, grants)
+                VALUES ($1::text, $2::text, $3::bytea, $4::timestamptz, $5::jsonb)
+                ON CONFLICT (id) DO NOTHING
                 """,
                 [
                     .text(id), .text(name), .bytes(hash),
                     expires.map { .timestamp(microsecondsSince1970: $0.microseconds) } ?? .null,
+                    grants.map { .text(String(decoding: $0.json, as: UTF8.self)) } ?? .null,
                 ], timeout: LogContext.controlTimeout)
         }
     }
@@ -103,7 +106,13 @@ package struct TokenDatabase: Sendable {
 
 extension TokenRecord {
     /// What `init(in:_:)` reads.
-    static let columns = "id, name, hash, created_at, expires_at, revoked_at"
+    static let columns = "id, name, hash, created_at, expires_at, revoked_at, grants::text"
+
+    /// What nobody can read grants nothing.
+    private static func grants(in result: PostgresResult, _ row: Int) -> Grants {
+        guard !result.isNull(row, 6) else { return .everything }
+        return (try? Grants(json: Array(result.text(row, 6).utf8))) ?? .nothing
+    }
 
     init(in result: PostgresResult, _ row: Int) {
         func time(_ column: Int) -> Timestamp? {
@@ -113,6 +122,6 @@ extension TokenRecord {
         self.init(
             id: result.text(row, 0), name: result.text(row, 1), hash: result.bytes(row, 2),
             created: Timestamp(microseconds: result.timestamp(row, 3)), expires: time(4),
-            revoked: time(5))
+            revoked: time(5), grants: Self.grants(in: result, row))
     }
 }

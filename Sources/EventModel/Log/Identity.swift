@@ -4,10 +4,14 @@ package struct Identity: Hashable, Sendable {
     package var tokenID: String
     package var name: String
     package var expires: Timestamp?
+    package var grants: Grants
 
-    package init(tokenID: String, name: String, expires: Timestamp?) {
+    package init(
+        tokenID: String, name: String, expires: Timestamp?, grants: Grants = .everything
+    ) {
         self.tokenID = tokenID
         self.name = name
         self.expires = expires
+        self.grants = grants
     }
 }

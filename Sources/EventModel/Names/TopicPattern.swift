@@ -103,6 +103,46 @@ package struct TopicPattern: Hashable, Sendable, CustomStringConvertible {
         return segments.count == other.segments.count
     }
 
+    /// What matches both; `nil`: no topic does.
+    ///
+    /// As `>` stands at the end alone, that is one pattern.
+    package func intersection(_ other: TopicPattern) -> TopicPattern? {
+        if let exactName { return other.matches(exactName) ? self : nil }
+        if let name = other.exactName { return matches(name) ? other : nil }
+        if isReservedOnly != other.isReservedOnly, startsWithWildcard || other.startsWithWildcard {
+            return nil
+        }
+        var common: [Segment] = []
+        for (mine, its) in zip(segments, other.segments) {
+            switch (mine, its) {
+            // Which stands for whatever else there is of the other one.
+            case (.rest, _): return TopicPattern(common + other.segments[common.count...])
+            case (_, .rest): return TopicPattern(common + segments[common.count...])
+            case (.any, let segment), (let segment, .any): common.append(segment)
+            case (.literal(let literal), .literal(let another)):
+                guard literal == another else { return nil }
+                common.append(mine)
+            }
+        }
+        return segments.count == other.segments.count ? TopicPattern(common) : nil
+    }
+
+    /// Whether it matches every topic that the other one does.
+    package func covers(_ other: TopicPattern) -> Bool { intersection(other) == other }
+
+    private init?(_ segments: [Segment]) {
+        let text = segments.map { segment in
+            switch segment {
+            case .literal(let text): String(text)
+            case .any: "*"
+            case .rest: ">"
+            }
+        }.joined(separator: ".")
+        // Its parts are valid, and only its length could be too much: then no topic matches it.
+        guard let pattern = try? TopicPattern(text) else { return nil }
+        self = pattern
+    }
+
     private var isReservedOnly: Bool { segments.count > 1 && segments[0] == .literal("sluice") }
     private var startsWithWildcard: Bool { segments[0] == .any || segments[0] == .rest }
 }

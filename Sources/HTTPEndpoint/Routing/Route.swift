@@ -49,6 +49,8 @@ struct Route: Sendable {
         case bearer
         /// Whoever may read the topic in the path.
         case reader
+        /// Whoever may read the topic in the path, or manage topics.
+        case viewer
         /// Whoever may manage the topic in the path.
         case manager
     }
@@ -121,6 +123,7 @@ struct RouteRequest: Sendable {
         switch route.access {
         case .everybody, .bearer: break
         case .reader: try permission.checkRead(topic())
+        case .viewer: try permission.checkList(topic())
         case .manager: try permission.checkManage(topic())
         }
     }

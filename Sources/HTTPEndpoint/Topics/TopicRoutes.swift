@@ -1,3 +1,4 @@
+internal import AccessControl
 internal import EventModel
 internal import NIOCore
 internal import NIOHTTP1
@@ -14,7 +15,8 @@ struct TopicRoutes: Sendable {
     var routes: [Route] {
         [
             Route(
-                method: .GET, path: "/v1/topics", summary: "Lists topics by name.",
+                method: .GET, path: "/v1/topics",
+                summary: "Lists the topics by name that the sender may read.",
                 query: [
                     .init("match", "A pattern; all without it.", JSONSchema.pattern),
                     .init(
@@ -25,7 +27,7 @@ struct TopicRoutes: Sendable {
                 errors: [.invalidPattern, .invalidTopic], action: .answer(list)),
             Route(
                 method: .GET, path: "/v1/topics/{topic}",
-                summary: "Describes a topic: settings, ends, size.", access: .reader,
+                summary: "Describes a topic: settings, ends, size.", access: .viewer,
                 headers: [Self.ifNoneMatch],
                 results: [
                     .json("The topic.", "Topic", headers: ["ETag"]),
@@ -95,7 +97,9 @@ struct TopicRoutes: Sendable {
         let count = try query.count(
             "limit", default: min(Self.pageTopics, limits.pageTopicsMax),
             most: limits.pageTopicsMax)
-        var topics = try await log.list(matching: pattern, after: after, count: count + 1)
+        var topics = try await list(
+            Permission(of: request.incoming.identity).may(list: pattern), of: pattern,
+            after: after, count: count + 1)
         guard topics.count > count else {
             return .json(.ok, TopicDocument.encode(topics, next: nil))
         }
@@ -106,6 +110,25 @@ struct TopicRoutes: Sendable {
         return .json(
             .ok, TopicDocument.encode(topics, next: next),
             headers: ["link": "<\(target)>; rel=\"next\""])
+    }
+
+    private func list(
+        _ scope: Permission.Scope, of pattern: TopicPattern, after: TopicName?, count: Int
+    ) async throws(BrokerError) -> [TopicDescription] {
+        let patterns: [TopicPattern]
+        switch scope {
+        case .all: return try await log.list(matching: pattern, after: after, count: count)
+        case .none: return []
+        case .narrowed(let parts): patterns = parts
+        }
+        // What each grant covers, by name; a topic may be covered twice.
+        var topics: [String: TopicDescription] = [:]
+        for pattern in patterns {
+            for topic in try await log.list(matching: pattern, after: after, count: count) {
+                topics[topic.position.topic.text] = topic
+            }
+        }
+        return topics.sorted { $0.key < $1.key }.prefix(count).map(\.value)
     }
 
     @Sendable private func describe(

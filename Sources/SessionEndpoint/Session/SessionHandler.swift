@@ -251,6 +251,8 @@ extension BrokerMessage.Subscribed {
                 topic: name, cursor: start == nil && own == nil ? nil : cursor,
                 earliest: position?.earliest ?? 1, latest: position?.latest ?? 0)
         }
-        self.init(id: id, topics: topics, resumeFrom: resumeFrom?.text)
+        self.init(
+            id: id, topics: topics, resumeFrom: resumeFrom?.text,
+            granted: question.isNarrowed ? question.patterns : nil)
     }
 }

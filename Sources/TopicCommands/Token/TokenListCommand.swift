@@ -33,7 +33,7 @@ struct TokenListCommand: AsyncParsableCommand {
     static func table(_ tokens: [TokenRecord], now: Timestamp) -> Table {
         var table = Table([
             ("ID", .left), ("STATE", .left), ("CREATED", .left), ("EXPIRES", .left),
-            ("NAME", .left),
+            ("NAME", .left), ("MAY", .left),
         ])
         for token in tokens {
             let hasExpired = token.expires.map { $0 <= now } ?? false
@@ -41,6 +41,7 @@ struct TokenListCommand: AsyncParsableCommand {
                 token.id, token.revoked != nil ? "revoked" : hasExpired ? "expired" : "valid",
                 shortTime(token.created.description),
                 token.expires.map { shortTime($0.description) } ?? "never", token.name,
+                grantsText(token.grants),
             ])
         }
         return table
@@ -58,6 +59,8 @@ struct TokenListCommand: AsyncParsableCommand {
         if let expires = token.expires { json.time(expires) } else { json.raw("null") }
         json.raw(#","revoked":"#)
         if let revoked = token.revoked { json.time(revoked) } else { json.raw("null") }
+        json.raw(#","grants":"#)
+        token.grants.write(to: &json)
         json.raw("}\n")
         return json.bytes
     }

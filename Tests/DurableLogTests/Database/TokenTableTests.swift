@@ -42,6 +42,26 @@ import Testing
         await node.stop()
     }
 
+    @Test func `have their grants, everything without any, and nothing when these are no grants`()
+        async throws
+    {
+        let node = try await LogNode.withFreshDatabase()
+        let tokens = TokenDatabase(PostgresConfiguration(conninfo: node.conninfo))
+        let hash = [UInt8](repeating: 7, count: 32)
+        let grants = Grants(publish: [try TopicPattern("orders.>")], admin: [.topics])
+        try await tokens.create(
+            id: "granted000", name: "g", hash: hash, expires: nil, grants: grants)
+        try await tokens.create(id: "all0000000", name: "a", hash: hash, expires: nil)
+        try await tokens.create(id: "broken0000", name: "b", hash: hash, expires: nil)
+        let session = try Session(node.conninfo)
+        try session.ask(
+            #"UPDATE sluice.tokens SET grants = '{"read":["a"]}' WHERE id = 'broken0000'"#)
+        #expect(await find("granted000", node)?.grants == grants)
+        #expect(await find("all0000000", node)?.grants == .everything)
+        #expect(await find("broken0000", node)?.grants == .nothing)
+        await node.stop()
+    }
+
     @Test func `need a name`() async throws {
         let tokens = TokenDatabase(PostgresConfiguration(conninfo: "host=/nonexistent"))
         let error = await #expect(throws: BrokerError.self) {
