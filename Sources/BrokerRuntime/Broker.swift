@@ -27,11 +27,13 @@ package struct Broker: Service {
         self.logger = logger
     }
 
-    /// Runs until SIGINT or SIGTERM.
+    /// Runs until SIGINT or SIGTERM; on a terminal also until that is closed, which is SIGHUP.
     package func runUntilSignal() async throws {
+        var signals: [UnixSignal] = [.sigint, .sigterm]
+        if isatty(STDIN_FILENO) == 1 { signals.append(.sighup) }
         let group = ServiceGroup(
             configuration: .init(
-                services: [self], gracefulShutdownSignals: [.sigint, .sigterm], logger: logger))
+                services: [self], gracefulShutdownSignals: signals, logger: logger))
         try await group.run()
     }
 

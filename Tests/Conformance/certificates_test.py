@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import http.client
 import os
+import pty
 import signal
 import ssl
 import subprocess
@@ -183,11 +184,24 @@ def says_that_the_chain_lacks_something(program, authority):
         assert "whole.pem: it ends at an authority that this system does not" in broker.said()
 
 
+def ends_with_its_terminal(program, authority):
+    terminal, mine = pty.openpty()
+    broker = PrivateBroker(program, stdin=mine)
+    try:
+        broker.process.send_signal(signal.SIGHUP)
+        assert broker.process.wait(DEADLINE) == 0
+    finally:
+        broker.close()
+        os.close(terminal)
+        os.close(mine)
+
+
 TESTS = (
     serves_each_name_with_its_certificate,
     takes_what_has_changed,
     takes_them_on_sighup,
     says_that_the_chain_lacks_something,
+    ends_with_its_terminal,
 )
 
 

@@ -16,7 +16,7 @@ DEADLINE = 60  # seconds; the machine may be busy
 class PrivateBroker:
     """Is up when it is made, and gone with everything that it had behind `close`."""
 
-    def __init__(self, program, *flags):
+    def __init__(self, program, *flags, stdin=subprocess.DEVNULL):
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         self.address = f"127.0.0.1:{self.port}"
@@ -29,6 +29,7 @@ class PrivateBroker:
         self.process = subprocess.Popen(
             [program, "serve", "--listen", self.url, "--data-dir", f"{self.directory}/data"]
             + ["--connection-file", connection, *flags],
+            stdin=stdin,
             stdout=self.log,
             stderr=self.log,
         )
