@@ -20,7 +20,7 @@ package struct Permission: Sendable {
     package init(of identity: Identity?) { grants = identity?.grants ?? .everything }
 
     package func may(publish topic: TopicName) -> Bool {
-        !topic.isReserved && grants.publish.contains { $0.matches(topic) }
+        !topic.isReserved && grants.cover(publish: topic)
     }
 
     /// Whether it may create the topic, and change or delete it.
@@ -30,18 +30,21 @@ package struct Permission: Sendable {
 
     /// Which topics of the pattern it may read: those there are, and those that will come.
     package func may(subscribe pattern: TopicPattern) -> Scope {
-        scope(of: pattern, within: grants.subscribe)
+        if let name = pattern.exactName { return grants.cover(subscribe: name) ? .all : .none }
+        return Self.scope(of: pattern, within: grants.subscribe)
     }
 
-    /// Which topics of the pattern it may know of: those that it may read, and who manages topics
-    /// all.
+    /// Which topics of the pattern it may know of: those that it may read, and those that it
+    /// manages.
     package func may(list pattern: TopicPattern) -> Scope {
-        managesTopics ? .all : may(subscribe: pattern)
+        managesTopics
+            ? Self.scope(of: pattern, within: [.everything] + grants.subscribe)
+            : may(subscribe: pattern)
     }
 
-    private func scope(of pattern: TopicPattern, within granted: [TopicPattern]) -> Scope {
+    private static func scope(of pattern: TopicPattern, within granted: [TopicPattern]) -> Scope {
         var common: [TopicPattern] = []
-        for grant in granted {
+        for grant in granted where grant.overlaps(pattern) {
             guard let part = grant.intersection(pattern) else { continue }
             if part == pattern { return .all }
             guard !common.contains(where: { $0.covers(part) }) else { continue }

@@ -198,9 +198,9 @@ package final class PostgresLog: EventLog {
     }
 
     package func list(
-        matching pattern: TopicPattern, after: TopicName?, count: Int
+        matching patterns: [TopicPattern], after: TopicName?, count: Int
     ) async throws(BrokerError) -> [TopicDescription] {
-        try await reads.list(matching: pattern, after: after, count: count)
+        try await reads.list(matching: patterns, after: after, count: count)
     }
 
     package func create(

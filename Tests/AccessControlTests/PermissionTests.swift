@@ -106,6 +106,7 @@ import Testing
         #expect(permission.may(manage: topic))
         #expect(!permission.may(manage: try TopicName("sluice.a")))
         #expect(permission.may(list: .everything) == .all)
+        #expect(permission.may(list: .reserved) == .none)
         #expect(throws: Never.self) { try permission.checkList(topic) }
         let refusal = #expect(throws: BrokerError.self) { try permission.checkRead(topic) }
         #expect(refusal?.code == .forbidden)

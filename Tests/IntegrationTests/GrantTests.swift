@@ -61,6 +61,7 @@ extension EndToEnd {
                 throw TimedOut(what: "subscribed")
             }
             #expect(subscribed.granted?.map(\.text) == ["\(base).*.public"])
+            #expect(subscribed.topics.isEmpty)
             #expect(try await session.events(1)[0].topic.text == "\(base).a.public")
             try await owner.publish("\(base).b.secret", numbers: 1...1)
             try await owner.publish("\(base).b.public", numbers: 1...1)

@@ -18,10 +18,15 @@ package final class StartOperation {
         package private(set) var cursors: [TopicName: Cursor]
         /// The patterns are fewer than what was asked for.
         package private(set) var isNarrowed = false
+        /// The topics that the client has named; one that is left of a pattern is not among them.
+        package private(set) var named: [TopicName]
+        /// What many patterns and many grants may have in common.
+        static let narrowedMax = 1_000
         /// `from` is the client's own word; otherwise it is what is left of one that was fixed.
         var isAsked = true
 
-        /// - Throws: `forbidden` if nothing is left of the patterns.
+        /// - Throws: `forbidden` if nothing is left of the patterns; `subscription_limit` if more
+        ///   than `narrowedMax` are.
         package init(
             patterns: [TopicPattern], from: StartPosition, cursors: [TopicName: Cursor] = [:],
             by permission: Permission
@@ -29,6 +34,7 @@ package final class StartOperation {
             self.patterns = patterns
             self.from = from
             self.cursors = cursors
+            named = patterns.compactMap(\.exactName)
             try narrow(permission.may(subscribe:))
         }
 
@@ -39,9 +45,12 @@ package final class StartOperation {
             let scopes = patterns.map(scope)
             guard scopes.contains(where: { $0 != .all }) else { return }
             var allowed: [TopicPattern] = []
+            var kept: [TopicName] = []
             for (pattern, scope) in zip(patterns, scopes) {
                 switch scope {
-                case .all: allowed.append(pattern)
+                case .all:
+                    allowed.append(pattern)
+                    if let name = pattern.exactName { kept.append(name) }
                 case .none: break
                 case .narrowed(let fewer): allowed += fewer
                 }
@@ -50,9 +59,19 @@ package final class StartOperation {
                 throw BrokerError(
                     .forbidden, "The token does not allow to subscribe to \(patterns[0]).")
             }
+            var seen: Set<TopicPattern> = []
+            allowed.removeAll { !seen.insert($0).inserted }
+            guard allowed.count <= max(patterns.count, Self.narrowedMax) else {
+                throw BrokerError(
+                    .subscriptionLimit,
+                    "The patterns and the token's have \(allowed.count) others in common.",
+                    remedy: "Subscribe to fewer patterns at a time.")
+            }
             patterns = allowed
+            named = kept
             isNarrowed = true
-            cursors = cursors.filter { topic, _ in allowed.contains { $0.matches(topic) } }
+            let tree = PatternTree(allowed)
+            cursors = cursors.filter { topic, _ in tree.matches(topic) }
         }
 
         /// Its patterns that match more than one topic.
@@ -64,7 +83,7 @@ package final class StartOperation {
         /// - Throws: `ephemeral_topic`.
         func check(_ positions: [TopicPosition]) throws(BrokerError) {
             guard isAsked else { return }
-            let named = Set(patterns.compactMap(\.exactName))
+            let named = Set(named)
             for position in positions
             where named.contains(position.topic) && cursors[position.topic] == nil {
                 try from.checkFits(position)

@@ -17,24 +17,23 @@ enum TopicDescribing {
         s.default_retain_count, s.default_retain_bytes, s.event_bytes
         """
 
-    /// At most `count` topics whose names match a regular expression, by name, behind another name.
+    /// At most `count` topics whose names match one of the patterns, by name, behind another name.
     static func topics(
-        matching pattern: TopicPattern, after: TopicName?, count: Int, in incarnation: String,
+        matching patterns: [TopicPattern], after: TopicName?, count: Int, in incarnation: String,
         on connection: PostgresConnection
     ) throws(PostgresError) -> [TopicDescription] {
         let result = try connection.query(
             """
             SELECT \(columns) FROM (
               SELECT * FROM sluice.topics
-              WHERE deleted_at IS NULL AND name > $2::text AND name ~ $3::text
-                AND ($4::boolean OR name !~ '^sluice\\.')
-              ORDER BY name LIMIT $5::int) t
+              WHERE deleted_at IS NULL AND name > $2::text AND name ~ ANY ($3::text[])
+              ORDER BY name LIMIT $4::int) t
             CROSS JOIN LATERAL sluice.ends($1::text, t.topic_id) e CROSS JOIN sluice.settings s
             ORDER BY t.name
             """,
             [
                 .text(incarnation), .text(after?.text ?? ""),
-                .text(expression(for: pattern)), .bool(pattern.text.hasPrefix("sluice")),
+                .textArray(patterns.map(expression)),
                 .int4(Int32(clamping: count)),
             ], timeout: LogContext.controlTimeout)
         return (0..<result.rowCount).compactMap { topic(in: result, $0, incarnation) }
@@ -53,7 +52,7 @@ enum TopicDescribing {
     }
 
     /// Names and patterns hold nothing that a regular expression reads otherwise, but dots and
-    /// wildcards.
+    /// wildcards; one that begins with a wildcard matches none of the broker's own topics.
     static func expression(for pattern: TopicPattern) -> String {
         let segments = pattern.text.split(separator: ".").map { segment in
             switch segment {
@@ -62,7 +61,8 @@ enum TopicDescribing {
             default: String(segment)
             }
         }
-        return "^" + segments.joined(separator: "[.]") + "$"
+        let isWild = pattern.text.hasPrefix("*") || pattern.text.hasPrefix(">")
+        return (isWild ? "^(?!sluice[.])" : "^") + segments.joined(separator: "[.]") + "$"
     }
 
     private static func topic(

@@ -25,11 +25,11 @@ extension ReadInbox {
     }
 
     func list(
-        matching pattern: TopicPattern, after: TopicName?, count: Int
+        matching patterns: [TopicPattern], after: TopicName?, count: Int
     ) async throws(BrokerError) -> [TopicDescription] {
         try await answer { connection, incarnation throws(PostgresError) in
             try TopicDescribing.topics(
-                matching: pattern, after: after, count: count, in: incarnation, on: connection)
+                matching: patterns, after: after, count: count, in: incarnation, on: connection)
         }
     }
 

@@ -95,9 +95,9 @@ package protocol EventLog: Sendable {
     /// One topic with its settings; `nil` if there is none.
     func describe(_ topic: TopicName) async throws(BrokerError) -> TopicDescription?
 
-    /// Topics that match, by name, above `after`.
+    /// Topics that one of the patterns matches, by name, above `after`.
     func list(
-        matching pattern: TopicPattern, after: TopicName?, count: Int
+        matching patterns: [TopicPattern], after: TopicName?, count: Int
     ) async throws(BrokerError) -> [TopicDescription]
 
     // What changes topics acts on every node within 2 s, on this one at once. It throws

@@ -14,7 +14,10 @@ package final class Grants: Sendable {
     package let subscribe: [TopicPattern]
     package let admin: Set<AdminRight>
 
-    /// More of a kind than that nobody checks at each publish.
+    private let published: PatternTree<Bool>
+    private let read: PatternTree<Bool>
+
+    /// Of a kind: a pattern that is subscribed to is held against each.
     package static let patternsMax = 100
 
     package init(
@@ -23,6 +26,18 @@ package final class Grants: Sendable {
         self.publish = publish
         self.subscribe = subscribe
         self.admin = admin
+        published = PatternTree(publish)
+        read = PatternTree(subscribe)
+    }
+
+    /// Whether a topic may be published to; most tokens have one pattern, which is asked first.
+    package func cover(publish topic: TopicName) -> Bool {
+        publish.first?.matches(topic) ?? false || published.matches(topic)
+    }
+
+    /// Whether a topic may be read.
+    package func cover(subscribe topic: TopicName) -> Bool {
+        subscribe.first?.matches(topic) ?? false || read.matches(topic)
     }
 
     /// Everything, as a token without grants has it.

@@ -83,5 +83,13 @@ package struct PatternTree<Value> {
     }
 }
 
+extension PatternTree where Value == Bool {
+    /// Patterns of which only is asked whether one matches.
+    package init(_ patterns: some Sequence<TopicPattern>) {
+        self.init()
+        for pattern in patterns { insert(true, for: pattern) }
+    }
+}
+
 extension PatternTree: Sendable where Value: Sendable {}
 extension PatternTree.Node: Sendable where Value: Sendable {}

@@ -97,9 +97,13 @@ struct TopicRoutes: Sendable {
         let count = try query.count(
             "limit", default: min(Self.pageTopics, limits.pageTopicsMax),
             most: limits.pageTopicsMax)
-        var topics = try await list(
-            Permission(of: request.incoming.identity).may(list: pattern), of: pattern,
-            after: after, count: count + 1)
+        let patterns =
+            switch Permission(of: request.incoming.identity).may(list: pattern) {
+            case .all: [pattern]
+            case .none: [TopicPattern]()
+            case .narrowed(let fewer): fewer
+            }
+        var topics = try await log.list(matching: patterns, after: after, count: count + 1)
         guard topics.count > count else {
             return .json(.ok, TopicDocument.encode(topics, next: nil))
         }
@@ -110,25 +114,6 @@ struct TopicRoutes: Sendable {
         return .json(
             .ok, TopicDocument.encode(topics, next: next),
             headers: ["link": "<\(target)>; rel=\"next\""])
-    }
-
-    private func list(
-        _ scope: Permission.Scope, of pattern: TopicPattern, after: TopicName?, count: Int
-    ) async throws(BrokerError) -> [TopicDescription] {
-        let patterns: [TopicPattern]
-        switch scope {
-        case .all: return try await log.list(matching: pattern, after: after, count: count)
-        case .none: return []
-        case .narrowed(let parts): patterns = parts
-        }
-        // What each grant covers, by name; a topic may be covered twice.
-        var topics: [String: TopicDescription] = [:]
-        for pattern in patterns {
-            for topic in try await log.list(matching: pattern, after: after, count: count) {
-                topics[topic.position.topic.text] = topic
-            }
-        }
-        return topics.sorted { $0.key < $1.key }.prefix(count).map(\.value)
     }
 
     @Sendable private func describe(

@@ -241,7 +241,7 @@ extension BrokerMessage.Subscribed {
         resumeFrom: StartPosition?
     ) {
         let found = Dictionary(starts.map { ($0.feed.topic, $0) }) { first, _ in first }
-        let topics = question.patterns.compactMap(\.exactName).map { name in
+        let topics = question.named.map { name in
             let start = found[name]
             var own = question.cursors[name]
             if own == nil, case .after(let cursor) = question.from { own = cursor }

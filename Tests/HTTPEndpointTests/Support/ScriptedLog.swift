@@ -109,12 +109,13 @@ final class ScriptedLog: EventLog {
     }
 
     func list(
-        matching pattern: TopicPattern, after: TopicName?, count: Int
+        matching patterns: [TopicPattern], after: TopicName?, count: Int
     ) async throws(BrokerError) -> [TopicDescription] {
         let found = state.withLock { state in
             state.topics.values.filter { topic in
                 let name = topic.position.topic
-                return pattern.matches(name) && name.text > after?.text ?? ""
+                return name.text > after?.text ?? ""
+                    && patterns.contains { $0.matches(name) }
             }
         }
         return Array(found.sorted { $0.position.topic.text < $1.position.topic.text }.prefix(count))

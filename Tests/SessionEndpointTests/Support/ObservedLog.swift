@@ -163,9 +163,9 @@ struct ObservedLog: EventLog {
     }
 
     func list(
-        matching pattern: TopicPattern, after: TopicName?, count: Int
+        matching patterns: [TopicPattern], after: TopicName?, count: Int
     ) async throws(BrokerError) -> [TopicDescription] {
-        try await log.list(matching: pattern, after: after, count: count)
+        try await log.list(matching: patterns, after: after, count: count)
     }
 
     func create(

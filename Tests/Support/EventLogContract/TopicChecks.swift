@@ -45,12 +45,12 @@ extension EventLogContract {
             for name in ["contract.list.a", "contract.list.b.x", "contract.list.c"] {
                 _ = try await log.create(try TopicName(name), settings: TopicSettings())
             }
-            func names(_ pattern: String, after: String? = nil, count: Int = 10) async throws
+            func names(_ patterns: String..., after: String? = nil, count: Int = 10) async throws
                 -> [String]
             {
                 try await log.list(
-                    matching: try TopicPattern(pattern), after: try after.map { try TopicName($0) },
-                    count: count
+                    matching: try patterns.map { try TopicPattern($0) },
+                    after: try after.map { try TopicName($0) }, count: count
                 ).map(\.position.topic.text)
             }
             #expect(
@@ -59,6 +59,10 @@ extension EventLogContract {
                 ])
             #expect(try await names("contract.list.*") == ["contract.list.a", "contract.list.c"])
             #expect(try await names("contract.list.b.x") == ["contract.list.b.x"])
+            #expect(
+                try await names("*.list.a", "contract.list.b.>", "contract.list.a", "contract.list")
+                    == ["contract.list.a", "contract.list.b.x"])
+            #expect(try await names(after: nil) == [])
             #expect(
                 try await names("contract.list.>", after: "contract.list.a", count: 1)
                     == ["contract.list.b.x"])

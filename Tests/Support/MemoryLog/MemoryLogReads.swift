@@ -72,11 +72,13 @@ extension MemoryLog {
     }
 
     package func list(
-        matching pattern: TopicPattern, after: TopicName?, count: Int
+        matching patterns: [TopicPattern], after: TopicName?, count: Int
     ) async throws(BrokerError) -> [TopicDescription] {
         try read { state throws(BrokerError) in
             state.topics.keys
-                .filter { pattern.matches($0) && $0.text > after?.text ?? "" }
+                .filter { topic in
+                    topic.text > after?.text ?? "" && patterns.contains { $0.matches(topic) }
+                }
                 .sorted { $0.text < $1.text }.prefix(count)
                 .compactMap { state.describe($0) }
         }.get()
