@@ -52,7 +52,7 @@ check_websockets() {
 # Both record layers, OpenSSL's and our own.
 check_tls() {
     /usr/bin/python3 Tests/Conformance/tls_test.py .build/debug/sluice
-    /usr/bin/python3 Tests/Conformance/tls_test.py .build/debug/sluice --own-records
+    /usr/bin/python3 Tests/Conformance/tls_test.py .build/debug/sluice --openssl-records
     /usr/bin/python3 Tests/Conformance/certificates_test.py .build/debug/sluice
 }
 

@@ -2,7 +2,7 @@
 """Tries a broker's TLS with other people's: curl, Python's ssl, and openssl's s_client.
 
 Tests/Conformance/tls_test.py .build/debug/sluice
-Tests/Conformance/tls_test.py .build/debug/sluice --own-records
+Tests/Conformance/tls_test.py .build/debug/sluice --openssl-records
 
 Needs curl and openssl. The broker has a database of its own, and is gone afterwards.
 """
@@ -27,8 +27,9 @@ SUITES = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY
 
 
 class Broker(PrivateBroker):
-    def __init__(self, program, own_records):
-        super().__init__(program, "--tls-own-records", "true" if own_records else "false")
+    def __init__(self, program, openssl_records):
+        own = [] if not openssl_records else ["--tls-own-records", "false"]
+        super().__init__(program, *own)
 
     def request(self, method, path, body=b"", more=""):
         return (
@@ -237,10 +238,12 @@ TESTS = (
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("program", help="the path of sluice")
-    parser.add_argument("--own-records", action="store_true", help="tls_own_records = true")
+    parser.add_argument(
+        "--openssl-records", action="store_true", help="tls_own_records = false"
+    )
     arguments = parser.parse_args()
     failed = 0
-    with contextlib.closing(Broker(arguments.program, arguments.own_records)) as broker:
+    with contextlib.closing(Broker(arguments.program, arguments.openssl_records)) as broker:
         for test in TESTS:
             try:
                 test(broker)

@@ -61,7 +61,7 @@ package struct BrokerConfiguration: Sendable {
         origins = []
         migrates = true
         tlsNames = []
-        ownsTLSRecords = false
+        ownsTLSRecords = true
         connectionFile = host.connectionFile
         logLevel = .info
         logFormat = .text

@@ -77,7 +77,7 @@ final class TestBroker: Sendable {
         configuration.connectionFile = connectionFile
         // The broker's own variable, so that one run can test either kind of records.
         configuration.ownsTLSRecords =
-            getenv("SLUICE_TLS_OWN_RECORDS").map { String(cString: $0) } == "true"
+            getenv("SLUICE_TLS_OWN_RECORDS").map { String(cString: $0) } != "false"
         try configure(&configuration)
         let (starts, start) = AsyncThrowingStream.makeStream(of: StartedBroker.self)
         configuration.started = { start.yield($0) }
