@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Has testssl.sh and sslscan look at a broker's TLS; fails if they find anything worse than good.
 #   deploy/tls-scan.sh HOST:PORT [CA_FILE]
-# Needs Debian's packages testssl.sh and sslscan, and some minutes. It asks about protocols, ciphers, keys and
-# known weaknesses; the certificate and HTTP's headers are not the broker's to choose.
+# Needs Debian's packages testssl.sh and sslscan, and some minutes. It asks about protocols,
+# ciphers, keys and known weaknesses; the certificate and HTTP's headers are not the broker's to
+# choose.
 set -eu
 cd "$(dirname "$0")/.."
 . deploy/setup.sh
@@ -10,13 +11,14 @@ cd "$(dirname "$0")/.."
 [ $# -eq 1 ] || [ $# -eq 2 ] || fail "tls-scan.sh takes an address and perhaps a file." \
     "For the local authority: deploy/tls-scan.sh localhost:8443 DATA_DIR/tls/ca.pem"
 for tool in testssl sslscan; do
-    command -v "$tool" >/dev/null || fail "$tool is not installed." "apt-get install testssl.sh sslscan"
+    command -v "$tool" >/dev/null ||
+        fail "$tool is not installed." "apt-get install testssl.sh sslscan"
 done
 
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
-testssl --quiet --color 0 --warnings off ${2:+--add-ca "$2"} --protocols --std --server-preference --fs \
-    --vulnerable --jsonfile "$directory/found.json" "$1"
+testssl --quiet --color 0 --warnings off ${2:+--add-ca "$2"} --protocols --std \
+    --server-preference --fs --vulnerable --jsonfile "$directory/found.json" "$1"
 sslscan --no-colour "$1" | tee "$directory/scan"
 
 python3 - "$directory/found.json" "$directory/scan" <<'END'

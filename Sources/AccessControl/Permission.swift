@@ -44,7 +44,7 @@ package struct Permission: Sendable {
 
     private static func scope(of pattern: TopicPattern, within granted: [TopicPattern]) -> Scope {
         var common: [TopicPattern] = []
-        for grant in granted where grant.overlaps(pattern) {
+        for grant in granted {
             guard let part = grant.intersection(pattern) else { continue }
             if part == pattern { return .all }
             guard !common.contains(where: { $0.covers(part) }) else { continue }
@@ -59,10 +59,7 @@ extension Permission {
     /// - Throws: `forbidden`, with the place of the topic in the input.
     package func checkPublish(to topic: TopicName, at place: InputPlace?) throws(BrokerError) {
         guard !may(publish: topic) else { return }
-        var error =
-            topic.isReserved
-            ? BrokerError.reserved(topic)
-            : BrokerError(.forbidden, "The token does not allow to publish to \(topic).")
+        var error = Self.refusal(of: topic, "publish to \(topic)")
         error.at = place
         throw error
     }
@@ -70,21 +67,26 @@ extension Permission {
     /// - Throws: `forbidden`.
     package func checkManage(_ topic: TopicName) throws(BrokerError) {
         guard !may(manage: topic) else { return }
-        throw topic.isReserved
-            ? BrokerError.reserved(topic)
-            : BrokerError(.forbidden, "The token does not allow to manage topics.")
+        throw Self.refusal(of: topic, "manage topics")
+    }
+
+    private static func refusal(of topic: TopicName, _ act: String) -> BrokerError {
+        topic.isReserved
+            ? .reserved(topic) : BrokerError(.forbidden, "The token does not allow to \(act).")
     }
 
     /// - Throws: `forbidden`.
     package func checkRead(_ topic: TopicName) throws(BrokerError) {
-        guard may(subscribe: TopicPattern(topic)) == .all else {
-            throw BrokerError(.forbidden, "The token does not allow to read \(topic).")
-        }
+        try check(may(subscribe: TopicPattern(topic)), topic)
     }
 
     /// - Throws: `forbidden`.
     package func checkList(_ topic: TopicName) throws(BrokerError) {
-        guard may(list: TopicPattern(topic)) == .all else {
+        try check(may(list: TopicPattern(topic)), topic)
+    }
+
+    private func check(_ scope: Scope, _ topic: TopicName) throws(BrokerError) {
+        guard scope == .all else {
             throw BrokerError(.forbidden, "The token does not allow to read \(topic).")
         }
     }

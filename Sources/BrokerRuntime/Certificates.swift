@@ -25,19 +25,17 @@ struct Certificates {
             (context, authority, files) = (nil, nil, [])
             return
         }
-        let ownsRecords = configuration.ownsTLSRecords
-        let pairs = zip(configuration.certificateFiles, configuration.keyFiles)
-        if let (chain, key) = pairs.first(where: { _ in true }) {
-            let others = try pairs.dropFirst().map { chain, key in
-                try TLSContext(
-                    .server(certificateChain: chain, privateKey: key), ownsRecords: ownsRecords)
-            }
-            let first = try TLSContext(
-                .server(certificateChain: chain, privateKey: key), ownsRecords: ownsRecords,
-                others: others)
-            (context, authority) = (first, nil)
-            files = configuration.certificateFiles + configuration.keyFiles
-            for (file, context) in zip(configuration.certificateFiles, [first] + others) {
+        func load(_ chain: String, _ key: String, others: [TLSContext] = []) throws -> TLSContext {
+            try TLSContext(
+                .server(certificateChain: chain, privateKey: key),
+                ownsRecords: configuration.ownsTLSRecords, others: others)
+        }
+        let (chains, keys) = (configuration.certificateFiles, configuration.keyFiles)
+        if let chain = chains.first, let key = keys.first {
+            let others = try zip(chains, keys).dropFirst().map { try load($0, $1) }
+            let first = try load(chain, key, others: others)
+            (context, authority, files) = (first, nil, chains + keys)
+            for (file, context) in zip(chains, [first] + others) {
                 if let finding = context.chainFinding {
                     findings.append("\(file): \(finding)")
                 }
@@ -52,9 +50,7 @@ struct Certificates {
         let local = try LocalCertificates.prepare(
             in: configuration.dataDirectory + "/tls", names: configuration.tlsNames,
             now: Int(Timestamp.now.microseconds / 1_000_000))
-        context = try TLSContext(
-            .server(certificateChain: local.certificate, privateKey: local.privateKey),
-            ownsRecords: ownsRecords)
+        context = try load(local.certificate, local.privateKey)
         authority = local.authority
         files = [local.certificate, local.privateKey]
     }

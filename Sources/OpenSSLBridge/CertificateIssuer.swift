@@ -52,8 +52,8 @@ struct CertificateIssuer {
         return CertificateIssuer(certificate: certificate, key: key)
     }
 
-    /// Makes a server certificate that is valid for 824 days from a day ago: Apple's clients accept no more
-    /// than 825.
+    /// Makes a server certificate that is valid for 824 days from a day ago: Apple's clients accept
+    /// no more than 825.
     func issueServer(
         commonName: String, names: [CertificateName], now: Int
     ) throws(TLSError) -> (certificate: Certificate, key: PrivateKey) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tries a broker's certificates: by server name, taken again while it runs, and when they are no good.
+"""Tries a broker's certificates: by server name, renewed while it runs, and no good ones.
 
 Tests/Conformance/certificates_test.py .build/debug/sluice
 
@@ -12,6 +12,7 @@ import http.client
 import os
 import pty
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -21,11 +22,11 @@ import time
 sys.dont_write_bytecode = True
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../Support"))
 
-from private_broker import DEADLINE, PrivateBroker
+from private_broker import DEADLINE, PrivateBroker, failures
 
 
-def openssl(*arguments, text=None):
-    subprocess.run(["openssl", *arguments], check=True, capture_output=True, input=text)
+def openssl(*arguments):
+    subprocess.run(["openssl", *arguments], check=True, capture_output=True)
 
 
 class Authority:
@@ -44,7 +45,8 @@ class Authority:
         request = ["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
         request += ["-nodes", "-subj", f"/CN={name}", "-keyout", key]
         if issuer is None:
-            openssl(*request, "-x509", "-days", "30", "-addext", "keyUsage=keyCertSign", "-out", certificate)
+            request += ["-x509", "-days", "30", "-addext", "keyUsage=keyCertSign"]
+            openssl(*request, "-out", certificate)
             return certificate, key
         openssl(*request, "-out", f"{certificate}.csr")
         with open(f"{certificate}.ext", "w") as file:
@@ -84,14 +86,12 @@ class Broker(PrivateBroker):
 
     def names(self, authority, host):
         """The names of the certificate that a client who asks for a host gets."""
-        connection = ssl.create_default_context(cafile=authority.root[0])
-        connection.check_hostname = False
-        with contextlib.closing(self.connect(connection, host)) as socket:
-            return [name for _, name in socket.getpeercert()["subjectAltName"]]
+        tls = authority.client()
+        tls.check_hostname = False
+        with contextlib.closing(self.connect(tls, host)) as connected:
+            return [name for _, name in connected.getpeercert()["subjectAltName"]]
 
     def connect(self, tls, host):
-        import socket
-
         return tls.wrap_socket(
             socket.create_connection(("127.0.0.1", self.port), timeout=DEADLINE),
             server_hostname=host,
@@ -178,7 +178,8 @@ def takes_them_on_sighup(program, authority):
 
 
 def says_that_the_chain_lacks_something(program, authority):
-    with contextlib.closing(Broker(program, [authority.issue("bare", "bare.test", chain=False)])) as broker:
+    bare = authority.issue("bare", "bare.test", chain=False)
+    with contextlib.closing(Broker(program, [bare])) as broker:
         assert "bare.pem: the certificate of its issuer is missing" in broker.said()
     with contextlib.closing(Broker(program, [authority.issue("whole", "whole.test")])) as broker:
         assert "whole.pem: it ends at an authority that this system does not" in broker.said()
@@ -209,16 +210,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("program", help="the path of sluice")
     arguments = parser.parse_args()
-    failed = 0
     with tempfile.TemporaryDirectory() as directory:
-        authority = Authority(directory)
-        for test in TESTS:
-            try:
-                test(arguments.program, authority)
-                print(f"ok      {test.__name__}")
-            except (AssertionError, OSError, subprocess.SubprocessError) as error:
-                failed += 1
-                print(f"FAILED  {test.__name__}: {error!r}")
+        failed = failures(TESTS, arguments.program, Authority(directory))
     sys.exit(1 if failed else 0)
 
 

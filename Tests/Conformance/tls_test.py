@@ -21,7 +21,7 @@ import time
 sys.dont_write_bytecode = True
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../Support"))
 
-from private_broker import DEADLINE, PrivateBroker
+from private_broker import DEADLINE, PrivateBroker, failures
 
 SUITES = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
 
@@ -242,15 +242,8 @@ def main():
         "--openssl-records", action="store_true", help="tls_own_records = false"
     )
     arguments = parser.parse_args()
-    failed = 0
     with contextlib.closing(Broker(arguments.program, arguments.openssl_records)) as broker:
-        for test in TESTS:
-            try:
-                test(broker)
-                print(f"ok      {test.__name__}")
-            except (AssertionError, OSError, subprocess.SubprocessError) as error:
-                failed += 1
-                print(f"FAILED  {test.__name__}: {error!r}")
+        failed = failures(TESTS, broker)
         if broker.process.poll() is not None:
             failed += 1
             print("FAILED  the broker is gone")

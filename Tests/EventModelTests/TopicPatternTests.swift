@@ -57,20 +57,11 @@ import Testing
     }
 
     @Test func `overlaps exactly those with a common match, at random`() throws {
-        // Three literals and up to three segments: names of up to four segments are witnesses
-        // enough.
-        let words = ["a", "b", "sluice"]
-        var names = words
-        var level = words
-        for _ in 0..<3 {
-            level = level.flatMap { name in words.map { "\(name).\($0)" } }
-            names += level
-        }
-        let topics = try names.map { try TopicName($0) }
+        let topics = try witnesses()
         var generator = SeededGenerator()
         for _ in 0..<600 {
-            let one = try randomPattern(words, &generator)
-            let other = try randomPattern(words, &generator)
+            let one = try randomPattern(&generator)
+            let other = try randomPattern(&generator)
             let witness = topics.first { one.matches($0) && other.matches($0) }
             #expect(
                 one.overlaps(other) == (witness != nil),
@@ -93,18 +84,11 @@ import Testing
     }
 
     @Test func `has in common with another what both match, at random`() throws {
-        let words = ["a", "b", "sluice"]
-        var names = words
-        var level = words
-        for _ in 0..<3 {
-            level = level.flatMap { name in words.map { "\(name).\($0)" } }
-            names += level
-        }
-        let topics = try names.map { try TopicName($0) }
+        let topics = try witnesses()
         var generator = SeededGenerator()
         for _ in 0..<600 {
-            let one = try randomPattern(words, &generator)
-            let other = try randomPattern(words, &generator)
+            let one = try randomPattern(&generator)
+            let other = try randomPattern(&generator)
             let common = one.intersection(other)
             let covers = one.covers(other)
             let comment: Comment = "\(one) and \(other), seed \(generator.seed)"
@@ -116,9 +100,20 @@ import Testing
         }
     }
 
-    private func randomPattern(
-        _ words: [String], _ generator: inout SeededGenerator
-    ) throws -> TopicPattern {
+    private let words = ["a", "b", "sluice"]
+
+    /// Three literals and up to three segments: names of up to four segments are witnesses enough.
+    private func witnesses() throws -> [TopicName] {
+        var names = words
+        var level = words
+        for _ in 0..<3 {
+            level = level.flatMap { name in words.map { "\(name).\($0)" } }
+            names += level
+        }
+        return try names.map { try TopicName($0) }
+    }
+
+    private func randomPattern(_ generator: inout SeededGenerator) throws -> TopicPattern {
         let count = Int.random(in: 1...3, using: &generator)
         var segments = (0..<count).map { _ in
             Bool.random(using: &generator) ? words.randomElement(using: &generator) ?? "a" : "*"

@@ -2,38 +2,21 @@ import OpenSSLBridge
 import Testing
 
 @Suite("A server with certificates of several names") struct ServerNameTests {
-    private let directories: [TemporaryDirectory]
-    private let context: TLSContext
-    private let authorities: [String]
+    private let first: TestServerContext
+    private let second: TestServerContext
 
     init() throws {
-        var (directories, made): ([TemporaryDirectory], [LocalCertificates]) = ([], [])
-        for host in ["first.test", "second.test"] {
-            let directory = try TemporaryDirectory()
-            made.append(
-                try LocalCertificates.prepare(
-                    in: directory.path, hostName: host, now: presentTime()))
-            directories.append(directory)
-        }
-        let contexts = try made.reversed().reduce(into: [TLSContext]()) { others, certificates in
-            let context = try TLSContext(
-                .server(
-                    certificateChain: certificates.certificate,
-                    privateKey: certificates.privateKey),
-                ownsRecords: true, others: others)
-            others = [context]
-        }
-        self.directories = directories
-        context = contexts[0]
-        authorities = made.map(\.authority)
+        second = try TestServerContext(hostName: "second.test", ownsRecords: true)
+        first = try TestServerContext(
+            hostName: "first.test", ownsRecords: true, others: [second.context])
     }
 
     /// Which of the certificates a client gets that asks for a host and verifies it.
     private func chosen(_ host: String) throws -> Int? {
-        try authorities.firstIndex { authority in
-            let trust = TLSTrust(authorities: authority, includesSystem: false)
+        try [first, second].firstIndex { one in
+            let trust = TLSTrust(authorities: one.authority, includesSystem: false)
             let client = try MemoryPeer(TLSContext(.client(trust)), hostName: host)
-            let server = try MemoryPeer(context, engine: RecordEngine())
+            let server = try first.peer(RecordEngine())
             do {
                 try client.use { session throws(TLSError) in try session.start() }
                 try MemoryPeer.exchange(client, server)
@@ -57,7 +40,7 @@ import Testing
     }
 
     @Test func `knows how long it is good, and that its authority is a stranger`() throws {
-        #expect((300 * 86_400..<830 * 86_400).contains(context.secondsLeft))
-        #expect(context.chainFinding == "the certificate of its issuer is missing")
+        #expect((300 * 86_400..<830 * 86_400).contains(first.context.secondsLeft))
+        #expect(first.context.chainFinding == "the certificate of its issuer is missing")
     }
 }

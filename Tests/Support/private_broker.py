@@ -51,3 +51,16 @@ class PrivateBroker:
         self.process.wait(DEADLINE)
         self.log.close()
         shutil.rmtree(self.directory)
+
+
+def failures(tests, *arguments):
+    """Runs each test and says what became of it; how many failed."""
+    failed = 0
+    for test in tests:
+        try:
+            test(*arguments)
+            print(f"ok      {test.__name__}")
+        except (AssertionError, OSError, subprocess.SubprocessError) as error:
+            failed += 1
+            print(f"FAILED  {test.__name__}: {error!r}")
+    return failed

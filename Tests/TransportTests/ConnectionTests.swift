@@ -35,28 +35,22 @@ import Transport
     }
 
     @Test func `are not more than the limit`() throws {
-        var limits = TransportLimits()
-        limits.connectionsMax = 3
-        let server = try TestServer(limits: limits)
-        let clients = try (0..<3).map { _ in try server.raw() }
-        #expect(eventually { server.server.connectionCount == 3 })
-        #expect((try? server.raw().receive().isEmpty) ?? true)
-        clients[0].close()
-        #expect(eventually { server.server.connectionCount == 2 })
-        let text = try server.conversation(
-            "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        #expect(text.hasPrefix("HTTP/1.1 200 "))
+        try expectMost(3) { $0.connectionsMax = 3 }
     }
 
     @Test func `are not more than the limit of one address`() throws {
+        try expectMost(2) { $0.connectionsPerAddressMax = 2 }
+    }
+
+    private func expectMost(_ count: Int, _ limit: (inout TransportLimits) -> Void) throws {
         var limits = TransportLimits()
-        limits.connectionsPerAddressMax = 2
+        limit(&limits)
         let server = try TestServer(limits: limits)
-        let clients = try (0..<2).map { _ in try server.raw() }
-        #expect(eventually { server.server.connectionCount == 2 })
+        let clients = try (0..<count).map { _ in try server.raw() }
+        #expect(eventually { server.server.connectionCount == count })
         #expect((try? server.raw().receive().isEmpty) ?? true)
         clients[0].close()
-        #expect(eventually { server.server.connectionCount == 1 })
+        #expect(eventually { server.server.connectionCount == count - 1 })
         let text = try server.conversation(
             "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         #expect(text.hasPrefix("HTTP/1.1 200 "))

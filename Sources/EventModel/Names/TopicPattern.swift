@@ -107,24 +107,19 @@ package struct TopicPattern: Hashable, Sendable, CustomStringConvertible {
     ///
     /// As `>` stands at the end alone, that is one pattern.
     package func intersection(_ other: TopicPattern) -> TopicPattern? {
-        if let exactName { return other.matches(exactName) ? self : nil }
-        if let name = other.exactName { return matches(name) ? other : nil }
-        if isReservedOnly != other.isReservedOnly, startsWithWildcard || other.startsWithWildcard {
-            return nil
-        }
+        guard overlaps(other) else { return nil }
+        if exactName != nil { return self }
+        if other.exactName != nil { return other }
         var common: [Segment] = []
         for (mine, its) in zip(segments, other.segments) {
             switch (mine, its) {
             // Which stands for whatever else there is of the other one.
             case (.rest, _): return TopicPattern(common + other.segments[common.count...])
             case (_, .rest): return TopicPattern(common + segments[common.count...])
-            case (.any, let segment), (let segment, .any): common.append(segment)
-            case (.literal(let literal), .literal(let another)):
-                guard literal == another else { return nil }
-                common.append(mine)
+            case (.any, let segment), (let segment, _): common.append(segment)
             }
         }
-        return segments.count == other.segments.count ? TopicPattern(common) : nil
+        return TopicPattern(common)
     }
 
     /// Whether it matches every topic that the other one does.

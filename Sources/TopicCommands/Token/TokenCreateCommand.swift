@@ -17,8 +17,8 @@ struct TokenCreateCommand: AsyncParsableCommand {
               sluice token create --name shop --publish 'orders.>' --subscribe '*.public.>'
               sluice token create --name ops --admin topics --subscribe '>'
 
-            Without --publish, --subscribe and --admin a token may do everything; with one of them, \
-            what they say and nothing else.
+            Without --publish, --subscribe and --admin a token may do everything; with one of \
+            them, what they say and nothing else.
             """)
 
     @OptionGroup var database: DatabaseOptions
